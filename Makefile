@@ -1,0 +1,14 @@
+.PHONY: style quality test
+
+check_dirs := src tests examples
+
+style:
+	ruff check --fix $(check_dirs)
+	ruff format $(check_dirs)
+
+quality:
+	ruff check $(check_dirs)
+	ruff format --check $(check_dirs)
+
+test:
+	python -m pytest
