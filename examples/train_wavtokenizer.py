@@ -156,7 +156,9 @@ def main() -> None:
     first_step = 0
     if args.resume_from_checkpoint:
         checkpoint = (
-            latest_checkpoint(args.output_dir) if args.resume_from_checkpoint == "latest" else args.resume_from_checkpoint
+            latest_checkpoint(args.output_dir)
+            if args.resume_from_checkpoint == "latest"
+            else args.resume_from_checkpoint
         )
         accelerator.load_state(str(checkpoint))
         first_step = int(Path(checkpoint).name.split("-")[1])
@@ -170,9 +172,7 @@ def main() -> None:
 
     args.output_dir.mkdir(parents=True, exist_ok=True)
     batches = accelerator.skip_first_batches(dataloader, first_step)
-    progress = tqdm(
-        range(first_step, args.max_train_steps), "Training", disable=not accelerator.is_local_main_process
-    )
+    progress = tqdm(range(first_step, args.max_train_steps), "Training", disable=not accelerator.is_local_main_process)
     for step, segments in zip(progress, batches, strict=False):
         quantize = step >= args.codebook_start_step
         if step == args.codebook_start_step:

@@ -5,7 +5,9 @@ from torch import Tensor
 from transformers.models.encodec.modeling_encodec import EncodecEuclideanCodebook
 
 
-def kmeans(samples: Tensor, num_clusters: int, num_iterations: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def kmeans(
+    samples: Tensor, num_clusters: int, num_iterations: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """
     Lloyd's algorithm. A cluster that loses all its samples is put on a sample drawn at random.
 
@@ -22,7 +24,9 @@ def kmeans(samples: Tensor, num_clusters: int, num_iterations: int, generator: t
         ValueError: fewer samples than clusters.
     """
     if len(samples) < num_clusters:
-        raise ValueError(f"k-means needs at least {num_clusters} samples for {num_clusters} clusters, got {len(samples)}")
+        raise ValueError(
+            f"k-means needs at least {num_clusters} samples for {num_clusters} clusters, got {len(samples)}"
+        )
     start = torch.randperm(len(samples), generator=generator)[:num_clusters]
     centroids = samples[start.to(samples.device)]
     for _ in range(num_iterations):

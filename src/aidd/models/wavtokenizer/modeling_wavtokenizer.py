@@ -109,9 +109,7 @@ class WavTokenizerDecoder(nn.Module):
 
     def __init__(self, config: WavTokenizerConfig):
         super().__init__()
-        block_config = SimpleNamespace(
-            hidden_size=config.hidden_size, activation_dropout=config.activation_dropout
-        )
+        block_config = SimpleNamespace(hidden_size=config.hidden_size, activation_dropout=config.activation_dropout)
         self.embed = nn.Conv1d(config.codebook_dim, config.hidden_size, 7, padding=3)
         self.prior_net = nn.ModuleList([Xcodec2ResNetBlock(block_config) for _ in range(2)])
         self.attention = WavTokenizerAttention(config)
@@ -153,9 +151,7 @@ class WavTokenizerModel(EncodecPreTrainedModel):
     def __init__(self, config: WavTokenizerConfig):
         super().__init__(config)
         self.encoder = EncodecEncoder(config.encoder_config)
-        self.codebook = WavTokenizerCodebook(
-            config.encoder_config, config.codebook_decay, config.dead_code_threshold
-        )
+        self.codebook = WavTokenizerCodebook(config.encoder_config, config.codebook_decay, config.dead_code_threshold)
         self.decoder = WavTokenizerDecoder(config)
         self.head = Xcodec2ISTFTHead(
             SimpleNamespace(hidden_size=config.hidden_size, n_fft=config.n_fft, hop_length=config.hop_length)
@@ -233,7 +229,9 @@ class WavTokenizerModel(EncodecPreTrainedModel):
         """
         self.codebook.check_started()
         if audio_codes.ndim != 3 or audio_codes.shape[1] != 1:
-            raise ValueError(f"audio_codes must have shape (batch_size, 1, num_tokens), got {tuple(audio_codes.shape)}")
+            raise ValueError(
+                f"audio_codes must have shape (batch_size, 1, num_tokens), got {tuple(audio_codes.shape)}"
+            )
         low, high = audio_codes.aminmax()
         if low < 0 or high >= self.config.codebook_size:
             raise ValueError(
