@@ -1,0 +1,19 @@
+"""Absorbing diffusion over tokens: the forward process, and the samplers of its reversal."""
+
+from .process import GeometricSchedule, LogLinearSchedule, independent_mask, span_mask
+from .scheduling_euler_tau_leaping import EulerTauLeapingScheduler
+from .scheduling_masked_discrete import MaskedDiscreteScheduler
+from .scheduling_tau_leaping import TauLeapingScheduler
+from .scheduling_utils import DiscreteSchedulerOutput
+
+
+__all__ = [
+    "DiscreteSchedulerOutput",
+    "EulerTauLeapingScheduler",
+    "GeometricSchedule",
+    "LogLinearSchedule",
+    "MaskedDiscreteScheduler",
+    "TauLeapingScheduler",
+    "independent_mask",
+    "span_mask",
+]

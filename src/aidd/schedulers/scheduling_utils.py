@@ -1,0 +1,138 @@
+"""What the schedulers of masked discrete diffusion share."""
+
+import importlib
+from dataclasses import dataclass
+
+import torch
+from diffusers import ConfigMixin, SchedulerMixin
+from diffusers.utils import BaseOutput
+from torch import Tensor
+
+from .process import GeometricSchedule, LogLinearSchedule, independent_mask
+from .sampling import RandomSource, sample_categorical, shape_log_probs
+
+
+@dataclass
+class DiscreteSchedulerOutput(BaseOutput):
+    """
+    Args:
+        prev_sample (`torch.LongTensor` of shape `(batch_size, num_tokens)`): Codes, those drawn in this step included.
+        prev_missing (`torch.BoolTensor` of shape `(batch_size, num_tokens)`): True at tokens that are still masked.
+        pred_logits (`torch.FloatTensor` of shape `(batch_size, num_tokens, codebook_size)`):
+            The prediction that the step was given.
+        sampled_tokens (`torch.LongTensor` of shape `(batch_size, num_tokens)`):
+            Codes drawn in this step, -1 where none was.
+    """
+
+    prev_sample: torch.LongTensor
+    prev_missing: torch.BoolTensor
+    pred_logits: torch.FloatTensor
+    sampled_tokens: torch.LongTensor
+
+
+class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
+    """
+    Base of the schedulers. A subclass chooses in `step` which tokens are unmasked; their codes are drawn here, from
+    the prediction shaped by `temperature` and `top_p`. Tokens that are not missing never change.
+
+    Masked tokens are marked by a boolean tensor and not by an id: every id of a codebook may be a real code. What a
+    sample holds at missing tokens is never read.
+    """
+
+    order = 1
+    _compatibles = ("MaskedDiscreteScheduler", "TauLeapingScheduler", "EulerTauLeapingScheduler")
+
+    schedule: LogLinearSchedule | GeometricSchedule
+    timesteps: Tensor
+    num_inference_steps: int | None
+
+    def __init__(self, temperature: float, top_p: float, schedule: LogLinearSchedule | GeometricSchedule):
+        if not 0 < temperature < float("inf"):
+            raise ValueError(f"temperature must be finite and above 0, got {temperature}")
+        if not 0 < top_p <= 1:
+            raise ValueError(f"top_p must lie in (0, 1], got {top_p}")
+        self.schedule = schedule
+        self.timesteps = torch.empty(0, 0, dtype=torch.float64)
+        self.num_inference_steps = None
+
+    @classmethod
+    def _get_compatibles(cls) -> list[type]:
+        # diffusers looks its own namespace up; `from_config` asks this which arguments of siblings to set aside.
+        siblings = importlib.import_module(__package__)
+        return [getattr(siblings, name) for name in cls._compatibles]
+
+    def __len__(self) -> int:
+        """Number of calls of the network, 0 before `set_timesteps`."""
+        return len(self.timesteps)
+
+    def scale_model_input(self, sample: Tensor, timestep: Tensor | None = None) -> Tensor:
+        """Returns the sample: tokens have no scale."""
+        return sample
+
+    def add_noise(self, original_samples: Tensor, timesteps: Tensor, generator: RandomSource = None) -> Tensor:
+        """
+        The forward process: masks every token with probability m(t), on its own.
+
+        Args:
+            original_samples: int64, `(batch, tokens)`; only their shape is read.
+            timesteps: float, `(batch,)`, in [0, 1].
+            generator: as in [`uniform`].
+
+        Returns:
+            `missing`, bool, `(batch, tokens)`, True at masked tokens: a mask, not a sample with a mask id in it.
+        """
+        batch_size, num_tokens = original_samples.shape
+        if timesteps.shape != (batch_size,):
+            raise ValueError(f"timesteps must have shape ({batch_size},), got {tuple(timesteps.shape)}")
+        return independent_mask(self.schedule.masked_fraction(timesteps), num_tokens, generator)
+
+    def _unmask(
+        self,
+        model_output: Tensor,
+        sample: Tensor,
+        missing: Tensor,
+        chosen: Tensor,
+        uniforms: Tensor,
+        return_dict: bool,
+    ) -> DiscreteSchedulerOutput | tuple[Tensor, ...]:
+        """Draws the chosen tokens, bool `(batch, tokens)`, by inversion of their uniforms, `(number of chosen,)`."""
+        log_probs = shape_log_probs(model_output[chosen], self.config.temperature, self.config.top_p)
+        sampled_tokens = torch.full_like(sample, -1)
+        sampled_tokens[chosen] = sample_categorical(log_probs, uniforms)
+        output = DiscreteSchedulerOutput(
+            prev_sample=torch.where(chosen, sampled_tokens, sample),
+            prev_missing=missing & ~chosen,
+            pred_logits=model_output,
+            sampled_tokens=sampled_tokens,
+        )
+        return output if return_dict else output.to_tuple()
+
+
+def check_step_inputs(model_output: Tensor, timestep: Tensor, sample: Tensor, missing: Tensor) -> None:
+    """Raises a ValueError unless the shapes and types are those that `step` documents."""
+    if sample.ndim != 2 or sample.dtype != torch.int64:
+        raise ValueError(f"sample must be int64 of shape (batch, tokens), got {sample.dtype} of {tuple(sample.shape)}")
+    if missing.shape != sample.shape or missing.dtype != torch.bool:
+        raise ValueError(
+            f"missing must be bool of the sample's shape {tuple(sample.shape)}, "
+            f"got {missing.dtype} of {tuple(missing.shape)}"
+        )
+    if model_output.ndim != 3 or model_output.shape[:2] != sample.shape:
+        raise ValueError(
+            f"model_output must have shape ({sample.shape[0]}, {sample.shape[1]}, codebook_size), "
+            f"got {tuple(model_output.shape)}"
+        )
+    if timestep.shape != sample.shape[:1]:
+        raise ValueError(
+            f"timestep must be a row of scheduler.timesteps, of shape ({len(sample)},), got {tuple(timestep.shape)}"
+        )
+
+
+def check_num_missing(num_missing: Tensor) -> None:
+    """Raises a ValueError unless these are counts, int64 `(batch,)`."""
+    if num_missing.ndim != 1 or num_missing.dtype != torch.int64 or len(num_missing) == 0:
+        raise ValueError(
+            f"num_missing must be int64 of shape (batch,), got {num_missing.dtype} of {tuple(num_missing.shape)}"
+        )
+    if (num_missing < 0).any():
+        raise ValueError(f"num_missing must not be negative, got {num_missing.tolist()}")
