@@ -101,7 +101,7 @@ def validate(model: WavTokenizerModel, segments: list[torch.Tensor], quantize: b
 
 
 def start_codebook(model: WavTokenizerModel, dataset: AudioSegmentDataset, args: argparse.Namespace) -> int:
-    """Starts the codebook by k-means on latents of training segments drawn for it; returns the number of codes used."""
+    """Starts the codebook by k-means on latents of segments drawn for it; returns the number of codes they use."""
     with torch.no_grad():
         indices = range(len(dataset) - args.codebook_start_segments, len(dataset))
         latents = torch.cat([model.encoder(dataset[i][None].to(model.device))[0].T for i in tqdm(indices, "Latents")])

@@ -1,0 +1,34 @@
+"""Confidence intervals of means over recordings."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def bootstrap_interval(
+    values: Sequence[float], groups: Sequence[str], *, level: float = 0.95, num_resamples: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """
+    Percentile interval of the mean, resampling whole groups: segments of one recording are not independent.
+
+    Args:
+        values: one a segment.
+        groups: the recording each belongs to.
+        level: confidence level in (0, 1).
+        num_resamples: bootstrap samples.
+        seed: of the resampling.
+
+    Returns:
+        Lower and upper end. With few groups it is rough, and with one it has no width.
+
+    Raises:
+        ValueError: no values, or another number of groups.
+    """
+    if not len(values) or len(values) != len(groups):
+        raise ValueError(f"expected a group for each of one or more values, got {len(values)} and {len(groups)}")
+    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    sums, counts = np.bincount(index, np.asarray(values, float)), np.bincount(index)
+    draws = np.random.default_rng(seed).integers(len(names), size=(num_resamples, len(names)))
+    means = sums[draws].sum(1) / counts[draws].sum(1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

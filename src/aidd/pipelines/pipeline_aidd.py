@@ -1,0 +1,310 @@
+"""Token-based audio inpainting by discrete diffusion (AIDD, ICLR 2026, arXiv:2507.08333)."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from diffusers import AudioPipelineOutput, DiffusionPipeline
+from torch import Tensor
+
+from ..audio_io import resample
+from ..classical.linear import interpolate
+from ..masks import find_gaps, in_the_form_of, mask_from_seconds, prepare, resample_mask, tokens_touched
+from ..models.dit_token import DiTTokenModel
+from ..models.wavtokenizer import WavTokenizerModel
+from ..registration import register
+from ..schedulers import MaskedDiscreteScheduler
+from ..splice import splice
+from .token_windows import TokenWindow, plan_windows
+
+
+register()
+
+# Peak level that windows are brought to before they are encoded, as in `examples/tokenize_dataset.py`.
+WINDOW_PEAK = 10 ** (-3 / 20)
+
+
+class AIDDPipeline(DiffusionPipeline):
+    """
+    Fills holes in music: windows around the gaps become tokens, the missing tokens are sampled, and the decoded audio
+    is put into the gaps. Everything else comes back as it was, to the bit.
+
+    Args:
+        codec ([`WavTokenizerModel`]): Audio to tokens and back.
+        transformer ([`DiTTokenModel`]): Predicts missing tokens.
+        scheduler ([`MaskedDiscreteScheduler`]): Samples them. Its siblings are exchanged with `from_config`.
+        guard_tokens (`int`, defaults to 4):
+            Tokens on each side of a gap that are sampled too: the codec's encoder sees the hole beyond its edges.
+        blend_seconds (`float`, defaults to 0.05):
+            How far the continuation of a gap's edges fades into the generated audio, see [`~aidd.splice.splice`].
+    """
+
+    model_cpu_offload_seq = "codec->transformer"
+    _callback_tensor_inputs = ("tokens", "missing")
+
+    def __init__(
+        self,
+        codec: WavTokenizerModel,
+        transformer: DiTTokenModel,
+        scheduler: MaskedDiscreteScheduler,
+        guard_tokens: int = 4,
+        blend_seconds: float = 0.05,
+    ):
+        super().__init__()
+        if codec.config.codebook_size != transformer.config.codebook_size:
+            raise ValueError(
+                "codec and transformer must have one codebook size, "
+                f"got {codec.config.codebook_size} and {transformer.config.codebook_size}"
+            )
+        self.register_modules(codec=codec, transformer=transformer, scheduler=scheduler)
+        self.register_to_config(guard_tokens=guard_tokens, blend_seconds=blend_seconds)
+
+    @property
+    def sampling_rate(self) -> int:
+        """The codec's sampling rate, in Hz."""
+        return self.codec.config.sampling_rate
+
+    @property
+    def max_gap_seconds(self) -> float:
+        """Longest gap that can be filled, in seconds: with its guard tokens, half of a training window."""
+        return (self._max_gap_tokens - 2 * self.config.guard_tokens - 1) / self.codec.config.frame_rate
+
+    @property
+    def _max_gap_tokens(self) -> int:
+        return self.transformer.config.max_position_embeddings // 2
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        audio: np.ndarray | Tensor,
+        mask: np.ndarray | Tensor | None = None,
+        *,
+        sampling_rate: int | None = None,
+        mask_start_seconds: float | Sequence[float] | None = None,
+        mask_end_seconds: float | Sequence[float] | None = None,
+        num_variations: int = 1,
+        num_inference_steps: int | None = None,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        output_type: Literal["np", "pt"] | None = None,
+        return_dict: bool = True,
+        callback_on_step_end: Callable[["AIDDPipeline", int, Tensor, dict], dict] | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("tokens",),
+    ) -> AudioPipelineOutput | tuple:
+        """
+        Args:
+            audio (`np.ndarray` or `torch.Tensor`):
+                Float audio in about [-1, 1], `(samples,)`, `(channels, samples)` or `(batch, channels, samples)`. What
+                stands under the mask is not read.
+            mask (`np.ndarray` or `torch.Tensor`, *optional*):
+                bool, `(samples,)` or broadcastable to the audio. **True where samples are MISSING** (some diffusers
+                pipelines mean the opposite).
+            sampling_rate (`int`, *optional*): Hz of the audio. Default: the pipeline's own rate.
+            mask_start_seconds, mask_end_seconds (`float` or sequence of them, *optional*):
+                Gaps in seconds, instead of a mask or in addition to it.
+            num_variations (`int`, defaults to 1): With more than one, a leading axis of variations is added.
+            num_inference_steps (`int`, *optional*): For schedulers with a number of steps to choose.
+            generator (`torch.Generator` or a list of one for each variation, *optional*): Same seed, same audio.
+            output_type (`"np"` or `"pt"`, *optional*): Default: the type of `audio`.
+            return_dict (`bool`, defaults to `True`): Whether to return an output object or a tuple.
+            callback_on_step_end (`Callable`, *optional*):
+                Called as `callback(pipeline, step, timesteps, tensors)` behind every step; returns tensors to go on
+                with.
+            callback_on_step_end_tensor_inputs (sequence of `str`): Tensors the callback gets: `tokens`, `missing`.
+
+        Returns:
+            [`~diffusers.AudioPipelineOutput`] with `audios` of the shape, dtype and type of `audio` (a leading axis of
+            `num_variations`, where that is more than 1), equal to it to the bit where nothing was missing.
+
+        Raises:
+            ValueError: on audio, mask, gaps or options that do not fit, with what was expected and what came.
+        """
+        sampling_rate = self.sampling_rate if sampling_rate is None else sampling_rate
+        self.check_inputs(num_variations, generator, output_type, callback_on_step_end_tensor_inputs)
+        if mask_start_seconds is not None or mask_end_seconds is not None:
+            gaps = mask_from_seconds(
+                mask_start_seconds, mask_end_seconds, num_samples=audio.shape[-1], sampling_rate=sampling_rate
+            )
+            mask = gaps if mask is None else np.asarray(mask) | gaps
+        if mask is None:
+            raise ValueError("expected a mask, or mask_start_seconds and mask_end_seconds; got neither")
+        signals, missing = prepare(audio, mask, sampling_rate)
+
+        restored = np.repeat(signals[None], num_variations, axis=0)
+        for item, (channels, channels_missing) in enumerate(zip(signals, missing, strict=True)):
+            if channels_missing.any():
+                restored[:, item] = self._inpaint(
+                    channels,
+                    channels_missing,
+                    sampling_rate,
+                    num_variations,
+                    num_inference_steps,
+                    generator,
+                    callback_on_step_end,
+                    callback_on_step_end_tensor_inputs,
+                )
+        audios = in_the_form_of(audio, restored if num_variations > 1 else restored[0], missing)
+        if output_type == "np" and isinstance(audios, Tensor):
+            audios = audios.cpu().numpy()
+        elif output_type == "pt":
+            audios = torch.as_tensor(audios)
+        return AudioPipelineOutput(audios) if return_dict else (audios,)
+
+    @torch.no_grad()
+    def reconstruct(
+        self, audio: np.ndarray | Tensor, mask: np.ndarray | Tensor, *, sampling_rate: int
+    ) -> np.ndarray | Tensor:
+        """
+        Fills the gaps of *intact* audio with the codec's round trip of itself: what the pipeline would give if its
+        token model were perfect. The ceiling that evaluations compare with.
+
+        Args:
+            audio, mask, sampling_rate: as of `__call__`; samples under the mask are read.
+
+        Returns:
+            Audio of the same type, shape and dtype.
+        """
+        signals, missing = prepare(audio, mask, sampling_rate, read_missing=True)
+        restored = signals[None].copy()
+        for item, (channels, channels_missing) in enumerate(zip(signals, missing, strict=True)):
+            _, windows = self._plan(channels_missing.any(0), sampling_rate)
+            tokens, gains = self._encode(channels.mean(0), windows, sampling_rate)
+            for decoded, window in zip(self._decode(tokens, gains), windows, strict=True):
+                self._fill(restored[0, item], channels_missing, decoded, window, sampling_rate)
+        return in_the_form_of(audio, restored[0], missing)
+
+    def check_inputs(
+        self,
+        num_variations: int,
+        generator: torch.Generator | list[torch.Generator] | None,
+        output_type: str | None,
+        callback_on_step_end_tensor_inputs: Sequence[str],
+    ) -> None:
+        """Raises `ValueError` on options that do not fit together."""
+        if num_variations < 1:
+            raise ValueError(f"num_variations must be at least 1, got {num_variations}")
+        if isinstance(generator, list) and len(generator) != num_variations:
+            raise ValueError(f"expected {num_variations} generators, one for each variation, got {len(generator)}")
+        if output_type not in (None, "np", "pt"):
+            raise ValueError(f"output_type must be 'np', 'pt' or None (that of the audio), got {output_type!r}")
+        unknown = set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs)
+        if unknown:
+            raise ValueError(
+                f"callback_on_step_end_tensor_inputs must be among {self._callback_tensor_inputs}, got {unknown}"
+            )
+
+    def _inpaint(
+        self,
+        channels: np.ndarray,
+        missing: np.ndarray,
+        sampling_rate: int,
+        num_variations: int,
+        num_inference_steps: int | None,
+        generator: torch.Generator | list[torch.Generator] | None,
+        callback: Callable | None,
+        callback_tensor_inputs: Sequence[str],
+    ) -> np.ndarray:
+        """One item, float64 and bool `(channels, samples)`, to `(variations, channels, samples)`."""
+        any_missing = missing.any(0)
+        # The model hears one signal, the mean of the channels, with a line drawn across each hole.
+        mid = interpolate(np.where(any_missing, 0.0, channels.sum(0) / len(channels)), any_missing)
+        token_missing, windows = self._plan(any_missing, sampling_rate)
+        tokens, gains = self._encode(mid, windows, sampling_rate)
+        window_missing = torch.stack([torch.from_numpy(token_missing[w.start : w.end]) for w in windows])
+        # A batch of variations, each of all windows.
+        tokens, window_missing = tokens.repeat(num_variations, 1), window_missing.repeat(num_variations, 1)
+        tokens = self._sample(
+            tokens, window_missing.to(tokens.device), num_inference_steps, generator, callback, callback_tensor_inputs
+        )
+        decoded = self._decode(tokens, np.tile(gains, num_variations))
+        restored = np.repeat(channels[None], num_variations, axis=0)
+        for row, audio in enumerate(decoded):
+            variation, window = divmod(row, len(windows))
+            self._fill(restored[variation], missing, audio, windows[window], sampling_rate)
+        return restored
+
+    def _plan(self, missing: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, list[TokenWindow]]:
+        """Missing tokens `(tokens,)` of missing samples `(samples,)`, and the windows to fill them in."""
+        missing = resample_mask(missing, from_rate=sampling_rate, to_rate=self.sampling_rate)
+        token_missing = tokens_touched(missing, self.codec.config.hop_length, self.config.guard_tokens)
+        try:
+            windows = plan_windows(
+                token_missing, self.transformer.config.max_position_embeddings, self._max_gap_tokens
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"the AIDD model fills gaps of up to {self.max_gap_seconds:.2f} s in intact surroundings: {error}"
+            ) from error
+        return token_missing, windows
+
+    def _encode(self, mid: np.ndarray, windows: list[TokenWindow], sampling_rate: int) -> tuple[Tensor, np.ndarray]:
+        """Codes of the windows `(windows, tokens)`, and the gain each was encoded with `(windows,)`."""
+        hop = self.codec.config.hop_length
+        mid = resample(mid, sampling_rate, self.sampling_rate)
+        padded = np.pad(mid, (0, -len(mid) % hop))
+        audio = np.stack([padded[w.start * hop : w.end * hop] for w in windows])
+        gains = WINDOW_PEAK / np.maximum(np.abs(audio).max(-1), 1e-4)
+        input_values = torch.from_numpy(audio * gains[:, None])[:, None]
+        return self.codec.encode(input_values.to(self._execution_device, self.codec.dtype)).audio_codes[:, 0], gains
+
+    def _sample(
+        self,
+        tokens: Tensor,
+        missing: Tensor,
+        num_inference_steps: int | None,
+        generator: torch.Generator | list[torch.Generator] | None,
+        callback: Callable | None,
+        callback_tensor_inputs: Sequence[str],
+    ) -> Tensor:
+        """Fills the missing tokens, int64 and bool `(rows, tokens)`."""
+        self.scheduler.set_timesteps(
+            num_inference_steps, num_missing=missing.sum(-1), generator=generator, device=tokens.device
+        )
+        for step, timestep in enumerate(self.progress_bar(self.scheduler.timesteps)):
+            sigma = self.scheduler.schedule.sigma(timestep) if self.transformer.config.time_conditioning else None
+            log_probs = self.transformer(tokens, missing, sigma).log_probs
+            output = self.scheduler.step(log_probs, timestep, tokens, missing=missing, generator=generator)
+            tokens, missing = output.prev_sample, output.prev_missing
+            if callback is not None:
+                state = {"tokens": tokens, "missing": missing}
+                changed = callback(self, step, timestep, {name: state[name] for name in callback_tensor_inputs})
+                tokens, missing = changed.get("tokens", tokens), changed.get("missing", missing)
+        return tokens
+
+    def _decode(self, tokens: Tensor, gains: np.ndarray) -> np.ndarray:
+        """Audio of codes `(rows, tokens)` at the levels before encoding: float64 `(rows, samples)`."""
+        audio = self.codec.decode(tokens[:, None]).audio_values[:, 0]
+        return audio.double().cpu().numpy() / gains[:, None]
+
+    def _fill(
+        self, channels: np.ndarray, missing: np.ndarray, decoded: np.ndarray, window: TokenWindow, sampling_rate: int
+    ) -> None:
+        """Splices a window's decoded audio into the gaps it is there for, in place."""
+        start, generated = self._at_rate(decoded, window, sampling_rate)
+        stop = min(start + len(generated), channels.shape[-1])
+        here = slice(start, stop)
+        generated = generated[: stop - start]
+        hop_seconds = self.codec.config.hop_length / self.sampling_rate
+        first, last = window.fill_start * hop_seconds * sampling_rate, window.fill_end * hop_seconds * sampling_rate
+        for channel, channel_missing in zip(channels, missing, strict=True):
+            for gap_start, gap_end in find_gaps(channel_missing[here]).tolist():
+                if first <= start + gap_start and start + gap_end <= math.ceil(last):
+                    channel[here] = splice(
+                        channel[here],
+                        channel_missing[here],
+                        generated,
+                        (gap_start, gap_end),
+                        sampling_rate=sampling_rate,
+                        blend_seconds=self.config.blend_seconds,
+                    )
+
+    def _at_rate(self, decoded: np.ndarray, window: TokenWindow, sampling_rate: int) -> tuple[int, np.ndarray]:
+        """Decoded audio of a window at another rate, and the sample it starts at, exactly."""
+        start = window.start * self.codec.config.hop_length
+        # Both rates have a sample at multiples of this one; zeros go in front to start at such a place.
+        period = self.sampling_rate // math.gcd(self.sampling_rate, sampling_rate)
+        padded = np.pad(decoded, (start % period, 0))
+        return (start - start % period) * sampling_rate // self.sampling_rate, resample(
+            padded, self.sampling_rate, sampling_rate
+        )

@@ -1,0 +1,54 @@
+"""Windows of tokens around gaps, as long as the model was trained on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..masks import find_gaps
+
+
+@dataclass(frozen=True)
+class TokenWindow:
+    """
+    Args:
+        start: first token of the window.
+        end: token behind the last one of the window.
+        fill_start: first token that the window is there to fill.
+        fill_end: token behind the last one that the window is there to fill.
+    """
+
+    start: int
+    end: int
+    fill_start: int
+    fill_end: int
+
+
+def plan_windows(missing: np.ndarray, window_length: int, max_gap: int) -> list[TokenWindow]:
+    """
+    Places windows so that each run of missing tokens lies whole in one of them, in the middle where there is room.
+    Neighbouring runs share a window where together they are no longer than the longest gap.
+
+    Args:
+        missing: bool, `(num_tokens,)`.
+        window_length: tokens of a window; all of them where there are fewer.
+        max_gap: longest run a window may have to fill, less than `window_length`.
+
+    Returns:
+        Windows of one length, in order. Their fill ranges are disjoint and hold every missing token.
+
+    Raises:
+        ValueError: a run longer than `max_gap`, or nothing intact at all.
+    """
+    num_tokens = len(missing)
+    if missing.all():
+        raise ValueError("no intact token is left to go by: every token touches a missing sample")
+    length = min(window_length, num_tokens)
+    windows: list[TokenWindow] = []
+    for start, end in find_gaps(missing).tolist():
+        if end - start > max_gap:
+            raise ValueError(f"a run of {end - start} missing tokens is longer than the model can fill, {max_gap}")
+        if windows and end - windows[-1].fill_start <= max_gap:
+            start = windows.pop().fill_start
+        first = int(np.clip((start + end - length) // 2, 0, num_tokens - length))
+        windows.append(TokenWindow(first, first + length, start, end))
+    return windows

@@ -1,0 +1,62 @@
+"""Random windows of tokenised recordings. Every draw is keyed by (seed, index): no order can change it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets import load_from_disk
+from torch import Tensor
+from torch.utils.data import Dataset
+
+
+class TokenWindowDataset(Dataset):
+    """
+    Windows at random places of recordings, never across two of them.
+
+    Args:
+        folders: data sets written by `examples/tokenize_dataset.py`: a row a recording, its codes in `audio_codes`.
+        num_windows: length of the data set: an index is a draw, so as many as the training will take.
+        window_length: tokens of a window. Shorter recordings are left out.
+        seed: of the draws.
+        probabilities: of drawing from each folder; alike where not given. Inside a folder, every window is alike.
+
+    Raises:
+        ValueError: a folder without a recording as long as a window, or probabilities that do not fit.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[str | Path],
+        num_windows: int,
+        window_length: int,
+        seed: int,
+        probabilities: Sequence[float] | None = None,
+    ):
+        self.num_windows = num_windows
+        self.window_length = window_length
+        self.seed = seed
+        probabilities = np.ones(len(folders)) if probabilities is None else np.asarray(probabilities, float)
+        if probabilities.shape != (len(folders),) or (probabilities <= 0).any():
+            raise ValueError(f"expected {len(folders)} positive probabilities, one a folder, got {probabilities}")
+        self.probabilities = probabilities / probabilities.sum()
+        self.folders = []
+        for folder in folders:
+            recordings = [np.asarray(codes, np.int64) for codes in load_from_disk(str(folder))["audio_codes"]]
+            recordings = [codes for codes in recordings if len(codes) >= window_length]
+            if not recordings:
+                raise ValueError(f"{folder} holds no recording of at least {window_length} tokens")
+            places = np.cumsum([len(codes) - window_length + 1 for codes in recordings])
+            self.folders.append((recordings, places))
+
+    def __len__(self) -> int:
+        return self.num_windows
+
+    def __getitem__(self, index: int) -> Tensor:
+        """A window, int64 `(window_length,)`."""
+        draw = np.random.default_rng((self.seed, index))
+        recordings, places = self.folders[draw.choice(len(self.folders), p=self.probabilities)]
+        place = draw.integers(places[-1])
+        row = int(np.searchsorted(places, place, side="right"))
+        start = int(place - (places[row - 1] if row else 0))
+        return torch.from_numpy(recordings[row][start : start + self.window_length])
