@@ -1,1 +1,69 @@
+"""Repair music with holes in it. Names are imported when first used: `import aidd` alone loads no framework."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from diffusers import AudioPipelineOutput
+
+    from . import audio_io, classical, mask_io, masks
+    from .methods import DEFAULT_MODEL, METHODS
+    from .models.dit_token import DiTTokenConfig, DiTTokenModel
+    from .models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
+    from .pipelines.pipeline_aidd import AIDDPipeline
+    from .schedulers import EulerTauLeapingScheduler, MaskedDiscreteScheduler, TauLeapingScheduler
+
 __version__ = "0.1.0.dev0"
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "METHODS",
+    "AIDDPipeline",
+    "AudioPipelineOutput",
+    "DiTTokenConfig",
+    "DiTTokenModel",
+    "EulerTauLeapingScheduler",
+    "MaskedDiscreteScheduler",
+    "TauLeapingScheduler",
+    "WavTokenizerConfig",
+    "WavTokenizerModel",
+    "__version__",
+    "audio_io",
+    "classical",
+    "mask_io",
+    "masks",
+]
+
+_SUBMODULES = ("audio_io", "classical", "mask_io", "masks")
+_MODULES = {"DEFAULT_MODEL": "aidd.methods", "METHODS": "aidd.methods"}
+# Parts of pipelines and pipelines: diffusers is told of our classes before the first of them is handed out.
+_REGISTERED_MODULES = {
+    "AIDDPipeline": "aidd.pipelines.pipeline_aidd",
+    "AudioPipelineOutput": "diffusers",
+    "DiTTokenConfig": "aidd.models.dit_token",
+    "DiTTokenModel": "aidd.models.dit_token",
+    "EulerTauLeapingScheduler": "aidd.schedulers",
+    "MaskedDiscreteScheduler": "aidd.schedulers",
+    "TauLeapingScheduler": "aidd.schedulers",
+    "WavTokenizerConfig": "aidd.models.wavtokenizer",
+    "WavTokenizerModel": "aidd.models.wavtokenizer",
+}
+
+
+def __getattr__(name: str):
+    if name in _SUBMODULES:
+        return import_module(f"aidd.{name}")
+    if name in _REGISTERED_MODULES:
+        import_module("aidd.registration").register()
+        value = getattr(import_module(_REGISTERED_MODULES[name]), name)
+    elif name in _MODULES:
+        value = getattr(import_module(_MODULES[name]), name)
+    else:
+        raise AttributeError(f"module 'aidd' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,57 @@
+"""The command line: `aidd inpaint`, `aidd info`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from typing import NoReturn
+
+from . import __version__
+from .commands import info, inpaint
+
+
+DESCRIPTION = """\
+Repairs music with holes in it. Say where samples are missing; they are filled in, and everything else is written as it
+was read, to the bit where the file format is lossless."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, _error_line(message))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line, and returns its exit code: 0, or 2 for bad input, explained in one line on stderr."""
+    arguments = _parser().parse_args(argv)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            arguments.run(arguments)
+        except (ValueError, OSError) as error:
+            sys.stderr.write(_error_line(str(error)))
+            return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="aidd", description=DESCRIPTION, epilog="`aidd inpaint --help` shows examples.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"aidd {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    inpaint.add_parser(commands)
+    info.add_parser(commands)
+    return parser
+
+
+def _error_line(message: str) -> str:
+    return f"aidd: error: {' '.join(message.split())}\n"
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    sys.stderr.write(f"aidd: warning: {' '.join(str(message).split())}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

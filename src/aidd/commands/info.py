@@ -1,0 +1,81 @@
+"""`aidd info`: what is installed, and what audio files hold."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .. import __version__
+from ..methods import DEFAULT_MODEL, METHODS
+
+
+# What `aidd info` tells of a model, where its parts' configurations have it.
+FACTS = (
+    "sampling_rate",
+    "upsampling_ratios",
+    "codebook_size",
+    "parameterization",
+    "num_hidden_layers",
+    "hidden_size",
+    "max_position_embeddings",
+)
+PACKAGES = ("torch", "torchaudio", "transformers", "diffusers", "numpy", "scipy", "soundfile")
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Adds the command's arguments, and help, to the command line."""
+    parser = commands.add_parser(
+        "info",
+        help="show versions, the default model and the methods; or facts of audio files",
+        description="Without a file: versions, the default model, the methods. With files: what they hold.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=info)
+    parser.add_argument("files", metavar="FILE", nargs="*", type=Path, help="an audio file")
+
+
+def info(arguments: argparse.Namespace) -> None:
+    if arguments.files:
+        from ..audio_io import read_audio
+
+        for path in arguments.files:
+            audio = read_audio(path)
+            channels, num_samples = audio.samples.shape
+            print(
+                f"{path}: {audio.sampling_rate} Hz, {channels} {'channel' if channels == 1 else 'channels'}, "
+                f"{num_samples / audio.sampling_rate:.6f} s ({num_samples} samples), {audio.format} {audio.subtype}"
+            )
+        return
+
+    from importlib.metadata import version
+
+    print(f"aidd {__version__}")
+    print("python", sys.version.split()[0] + ",", ", ".join(f"{package} {version(package)}" for package in PACKAGES))
+    print("methods:", ", ".join(METHODS))
+    for line in _model_facts(Path(DEFAULT_MODEL)):
+        print(line)
+
+
+def _model_facts(folder: Path) -> list[str]:
+    import json
+    import math
+
+    from safetensors import safe_open
+
+    if not folder.is_dir():
+        return [f"default model: none in this installation (expected in {folder})"]
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    lines = [f"default model: {folder.name}, {size / 2**20:.1f} MiB, in {folder}"]
+    for config_path in sorted(folder.glob("*/*config.json")):
+        config = json.loads(config_path.read_text())
+        facts = [f"{name} {config[name]}" for name in FACTS if name in config]
+        num_parameters = 0
+        for weights in config_path.parent.glob("*.safetensors"):
+            with safe_open(weights, framework="numpy") as tensors:
+                num_parameters += sum(math.prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
+        if num_parameters:
+            facts.insert(0, f"{num_parameters / 1e6:.1f} M parameters")
+        name = config.get("_class_name", *config.get("architectures", [])[:1])
+        lines.append(f"  {config_path.parent.name}: {', '.join([name, *facts])}")
+    return lines

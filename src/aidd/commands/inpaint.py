@@ -1,0 +1,221 @@
+"""`aidd inpaint`: an audio file with gaps in, one without out."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..methods import DEFAULT_MODEL, METHODS
+
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..audio_io import Audio
+
+DESCRIPTION = """\
+Fills gaps in an audio file. Gaps come from --gap, in seconds, or from a file with --mask, or from both together.
+What the file holds inside a gap is not listened to."""
+
+EPILOG = """\
+examples:
+  aidd inpaint damaged.wav restored.wav --gap 3.2 3.95 --gap 8 8.1
+  aidd inpaint damaged.wav restored.wav --mask labels.txt --variations 4 --seed 1
+  aidd inpaint damaged.flac restored.flac --mask missing.npy --method linear
+
+masks:
+  A .npy mask is bool, (samples,) or (channels, samples). True means MISSING: to be filled. (Some other programs
+  mean the opposite.) A .txt mask is a label track as Audacity exports it: every label is a gap.
+
+output:
+  Rate and channels are those of IN. Format and subtype are too, where the suffix of OUT allows. A suffix of another
+  format keeps the subtype if that is lossless and the format has it (PCM_16 from .wav to .flac); else --subtype must
+  say which to take. A subtype with fewer bits than IN's rounds all samples, those outside the gaps too. Tags are not
+  copied. An existing OUT is replaced, once all variations are ready; IN itself is never written to.
+
+exit code: 0 on success, 2 on bad input, with one line on stderr that says what was wrong."""
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Adds the command's arguments, and help, to the command line."""
+    parser = commands.add_parser(
+        "inpaint",
+        help="fill gaps in an audio file",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=inpaint)
+    parser.add_argument("input", metavar="IN", type=Path, help="audio file with gaps")
+    parser.add_argument("output", metavar="OUT", type=Path, help="audio file to write")
+    parser.add_argument(
+        "--gap",
+        nargs=2,
+        type=float,
+        action="append",
+        default=[],
+        metavar=("START", "END"),
+        help="a gap, from START to END in seconds; may be given many times",
+    )
+    parser.add_argument(
+        "--mask", type=Path, metavar="FILE", help="gaps: a bool .npy array or Audacity's labels (.txt)"
+    )
+    parser.add_argument("--method", default="aidd", choices=list(METHODS), help="how to fill the gaps (default: aidd)")
+    parser.add_argument(
+        "--model",
+        metavar="FOLDER_OR_HUB_ID",
+        help="the AIDD pipeline to use, a folder or a repository on the Hugging Face Hub (default: the one that comes "
+        "with the package)",
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="same seed, same audio (default: another result every time)"
+    )
+    parser.add_argument(
+        "--variations",
+        type=int,
+        default=1,
+        metavar="N",
+        help="with N above 1, write N different results: OUT with -1, -2, ... before its suffix",
+    )
+    parser.add_argument(
+        "--subtype", metavar="S", help="encoding of the samples, such as PCM_16, PCM_24, FLOAT (default: that of IN)"
+    )
+
+
+def inpaint(arguments: argparse.Namespace) -> None:
+    from ..audio_io import LOSSLESS_SUBTYPES, check_writable, read_audio, write_audio_files
+    from ..masks import find_gaps
+
+    began = time.perf_counter()
+    _check_options(arguments)
+    source = read_audio(arguments.input)
+    outputs = _output_paths(arguments)
+    subtype, format = _encoding(arguments.output, source, arguments.subtype)
+    for output in outputs:
+        check_writable(
+            output, sampling_rate=source.sampling_rate, subtype=subtype, format=format, channels=len(source.samples)
+        )
+    mask = _mask(arguments, source)
+    restored = _restore(arguments, source, mask)
+    write_audio_files(outputs, restored, sampling_rate=source.sampling_rate, subtype=subtype, format=format)
+    if subtype not in LOSSLESS_SUBTYPES:
+        warnings.warn(f"{subtype} is lossy: encoding has changed samples outside the gaps too", stacklevel=1)
+
+    any_missing = mask if mask.ndim == 1 else mask.any(axis=0)
+    num_gaps = len(find_gaps(any_missing))
+    for output in outputs:
+        print(
+            f"{output}: {num_gaps} {'gap' if num_gaps == 1 else 'gaps'} filled, "
+            f"{any_missing.sum() / source.sampling_rate:.3f} s in all, in {time.perf_counter() - began:.1f} s"
+        )
+
+
+def _check_options(arguments: argparse.Namespace) -> None:
+    if not arguments.gap and arguments.mask is None:
+        raise ValueError("no gap given: say what is missing with --gap START END or --mask FILE")
+    if arguments.variations < 1:
+        raise ValueError(f"--variations must be at least 1, got {arguments.variations}")
+    if arguments.seed is not None and not 0 <= arguments.seed < 2**63:
+        raise ValueError(f"--seed must lie in [0, 2^63), got {arguments.seed}")
+    if arguments.method == "aidd":
+        _check_model(arguments.model or DEFAULT_MODEL)
+    elif arguments.model is not None:
+        raise ValueError(f"--model goes with --method aidd; {arguments.method} has no model")
+    elif arguments.variations > 1:
+        raise ValueError(f"--variations goes with --method aidd; {arguments.method} gives one result")
+
+
+def _check_model(model: str) -> None:
+    folder = Path(model)
+    if folder.is_dir():
+        if not (folder / "model_index.json").is_file():
+            raise ValueError(f"{model}: the folder holds no pipeline (no model_index.json)")
+    elif folder.exists() or not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", model):
+        raise ValueError(f"{model}: no such model folder, and not the name of a repository on the Hub (owner/name)")
+
+
+def _output_paths(arguments: argparse.Namespace) -> list[Path]:
+    """OUT, or its variations."""
+    paths = [arguments.output]
+    if arguments.variations > 1:
+        stem, suffix = arguments.output.stem, arguments.output.suffix
+        paths = [arguments.output.with_name(f"{stem}-{i}{suffix}") for i in range(1, arguments.variations + 1)]
+    for path in paths:
+        if path.exists() and path.samefile(arguments.input):
+            raise ValueError(f"{path}: OUT is IN; the input is never written to, choose another name")
+    return paths
+
+
+def _encoding(output: Path, source: Audio, subtype: str | None) -> tuple[str, str]:
+    """Subtype and format to write: the input's, as far as the output's suffix allows."""
+    import soundfile as sf
+
+    from ..audio_io import FORMATS, LOSSLESS_SUBTYPES, format_of
+
+    default_format = format_of(output)
+    kept = source.format in FORMATS[output.suffix.lower()]
+    format = source.format if kept else default_format
+    subtypes = list(sf.available_subtypes(format))
+    if subtype is None:
+        if not kept and not (source.subtype in LOSSLESS_SUBTYPES and source.subtype in subtypes):
+            raise ValueError(
+                f"{output}: {source.format} {source.subtype} does not carry over to {format}; "
+                f"choose --subtype from {', '.join(subtypes)}"
+            )
+        subtype = source.subtype
+    return subtype, format
+
+
+def _mask(arguments: argparse.Namespace, source: Audio) -> np.ndarray:
+    """bool `(samples,)`, or `(channels, samples)` where the file says so: the gaps of all options together."""
+    import numpy as np
+
+    from ..mask_io import read_mask
+    from ..masks import mask_from_seconds
+
+    channels, num_samples = source.samples.shape
+    mask = np.zeros(num_samples, bool)
+    if arguments.gap:
+        starts, ends = zip(*arguments.gap, strict=True)
+        mask = mask_from_seconds(starts, ends, num_samples=num_samples, sampling_rate=source.sampling_rate)
+    if arguments.mask is not None:
+        from_file = read_mask(arguments.mask, num_samples=num_samples, sampling_rate=source.sampling_rate)
+        if from_file.ndim == 2 and len(from_file) != channels:
+            raise ValueError(f"{arguments.mask}: expected a mask of {channels} channels, got {len(from_file)}")
+        mask = mask | from_file
+    if not mask.any():
+        raise ValueError(f"{arguments.mask}: the mask marks nothing as missing (True = missing)")
+    return mask
+
+
+def _restore(arguments: argparse.Namespace, source: Audio, mask: np.ndarray) -> list[np.ndarray]:
+    """The variations, each float64 `(channels, samples)`."""
+    generator = None
+    if arguments.seed is not None:
+        import torch
+
+        generator = torch.Generator().manual_seed(arguments.seed)
+    if arguments.method != "aidd":
+        method = METHODS[arguments.method]
+        return [method(source.samples, mask, sampling_rate=source.sampling_rate, generator=generator)]
+
+    from .. import AIDDPipeline
+
+    model = arguments.model or DEFAULT_MODEL
+    try:
+        pipeline = AIDDPipeline.from_pretrained(model)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{model}: the model cannot be loaded: {error}") from error
+    audios = pipeline(
+        source.samples,
+        mask,
+        sampling_rate=source.sampling_rate,
+        generator=generator,
+        num_variations=arguments.variations,
+    ).audios
+    return list(audios) if arguments.variations > 1 else [audios]

@@ -1,0 +1,77 @@
+"""The inpainting methods by name, all of one signature, imported when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Generator, Tensor
+
+    from .pipelines.pipeline_aidd import AIDDPipeline
+
+DEFAULT_MODEL = str(Path(__file__).parent / "pretrained" / "aidd-piano-small")
+
+
+class Methods(Mapping):
+    """
+    A read-only mapping from a method's name to its function
+
+        method(audio, mask, *, sampling_rate, generator=None) -> audio
+
+    Args:
+        modules: the module of every method, which holds a function of the method's name.
+    """
+
+    def __init__(self, modules: dict[str, str]):
+        self._modules = modules
+
+    def __getitem__(self, name: str) -> Callable[..., np.ndarray | Tensor]:
+        return getattr(import_module(self._modules[name]), name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __repr__(self) -> str:
+        return f"Methods({', '.join(self)})"
+
+
+METHODS = Methods({"aidd": "aidd.methods", "linear": "aidd.classical"})
+
+
+def aidd(
+    audio: np.ndarray | Tensor, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
+) -> np.ndarray | Tensor:
+    """
+    [`AIDDPipeline`] with the default model, which is loaded once.
+
+    Args:
+        audio: float32 or float64, `(samples,)`, `(channels, samples)` or `(batch, channels, samples)`.
+        mask: bool, `(samples,)` or broadcastable to the audio, True = missing.
+        sampling_rate: Hz.
+        generator: of the draws. Same seed, same audio.
+
+    Returns:
+        Audio of the same type, shape and dtype, equal to the bit outside the mask.
+
+    Raises:
+        ValueError: as the pipeline.
+    """
+    return _default_pipeline()(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
+
+
+@cache
+def _default_pipeline() -> AIDDPipeline:
+    from .pipelines.pipeline_aidd import AIDDPipeline
+
+    pipeline = AIDDPipeline.from_pretrained(DEFAULT_MODEL)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
