@@ -51,7 +51,7 @@ def rotary_tables(num_tokens: int, head_dim: int, theta: float, device: torch.de
 
 
 def apply_rotary(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turns `(batch, heads, num_tokens, head_dim)` by its positions, the first half of the channels with the second."""
+    """Turns `(batch, heads, num_tokens, head_dim)` by its positions, pairing the channels' first half and second."""
     first, second = states.chunk(2, dim=-1)
     rotated = torch.cat([-second, first], dim=-1)
     return (states * cos + rotated * sin).to(states.dtype)
@@ -211,9 +211,9 @@ class DiTTokenModel(PreTrainedModel):
             init.zeros_(module.bias)
             if self.config.time_conditioning:
                 init.zeros_(module.weight)
-        elif isinstance(module, DiTTokenModel):
-            init.zeros_(module.head.weight)
-            init.zeros_(module.head.bias)
+        elif module is self.head:
+            init.zeros_(module.weight)
+            init.zeros_(module.bias)
 
     def forward(
         self,
@@ -257,10 +257,11 @@ class DiTTokenModel(PreTrainedModel):
             return DiTTokenOutput(logits.log_softmax(-1))
         # SEDD subtracts log(e^sigma - 1) and log(codes) from its output: a zero head is uniform over the other codes.
         log_probs = logits - math.log(self.config.codebook_size - 1)
-        return DiTTokenOutput(log_probs.index_fill(-1, torch.tensor(self.config.mask_token_id), -torch.inf))
+        mask_token = torch.tensor(self.config.mask_token_id, device=log_probs.device)
+        return DiTTokenOutput(log_probs.index_fill(-1, mask_token, -torch.inf))
 
     def _check_inputs(self, input_ids: Tensor, missing: Tensor, sigma: Tensor | None) -> None:
-        if input_ids.ndim != 2 or input_ids.shape[1] == 0:
+        if input_ids.ndim != 2 or input_ids.numel() == 0:
             raise ValueError(f"input_ids must have shape (batch_size, num_tokens), got {tuple(input_ids.shape)}")
         if missing.shape != input_ids.shape or missing.dtype != torch.bool:
             raise ValueError(

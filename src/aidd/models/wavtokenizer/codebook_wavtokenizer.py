@@ -70,7 +70,7 @@ class WavTokenizerCodebook(EncodecEuclideanCodebook):
         """Raises `ValueError` where the codebook holds nothing yet."""
         if not bool(self.inited):
             raise ValueError(
-                "the codebook is empty: load trained weights, or start it from latents with `model.start_codebook(...)`"
+                "the codebook is empty: load trained weights, or start it from latents with `model.start_codebook()`"
             )
 
     @torch.no_grad()

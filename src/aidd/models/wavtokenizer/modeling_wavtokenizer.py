@@ -145,8 +145,8 @@ class WavTokenizerModel(EncodecPreTrainedModel):
     config_class = WavTokenizerConfig
     base_model_prefix = "wavtokenizer"
     main_input_name = "input_values"
-    # The head ends in an exponential and a Fourier transform.
-    _keep_in_fp32_modules_strict = ("head",)
+    # The head ends in an exponential and a Fourier transform; differences of distances are lost in bfloat16.
+    _keep_in_fp32_modules_strict = ("head", "codebook")
 
     def __init__(self, config: WavTokenizerConfig):
         super().__init__(config)
@@ -156,6 +156,8 @@ class WavTokenizerModel(EncodecPreTrainedModel):
         self.head = Xcodec2ISTFTHead(
             SimpleNamespace(hidden_size=config.hidden_size, n_fft=config.n_fft, hop_length=config.hop_length)
         )
+        # The head's own window takes the default dtype, which is the model's while it is loaded.
+        self.head.window = nn.Buffer(torch.hann_window(config.n_fft, dtype=torch.float32), persistent=False)
         self.post_init()
 
     @torch.no_grad()
@@ -170,11 +172,10 @@ class WavTokenizerModel(EncodecPreTrainedModel):
             init.constant_(module.gamma, 1 / self.config.num_hidden_layers)
         elif isinstance(module, Xcodec2ISTFTHead):
             init.copy_(module.window, torch.hann_window(module.n_fft, dtype=torch.float32))
-        elif isinstance(module, WavTokenizerDecoder):
-            for convolution in module.modules():
-                if isinstance(convolution, nn.Conv1d):
-                    init.trunc_normal_(convolution.weight, std=self.config.initializer_range)
-                    init.zeros_(convolution.bias)
+        elif type(module) is nn.Conv1d:
+            # Of the decoder: weight norm makes the encoder's convolutions a class of their own.
+            init.trunc_normal_(module.weight, std=self.config.initializer_range)
+            init.zeros_(module.bias)
 
     def start_codebook(self, latents: Tensor, generator: torch.Generator, num_iterations: int = 50) -> None:
         """
@@ -212,7 +213,7 @@ class WavTokenizerModel(EncodecPreTrainedModel):
         for length in lengths.unique().tolist():
             rows = lengths == length
             latents = self.encoder(input_values[rows, :, :length])
-            codes[rows, 0, : latents.shape[-1]] = self.codebook.encode(latents.transpose(1, 2))
+            codes[rows, 0, : latents.shape[-1]] = self.codebook.encode(latents.transpose(1, 2).float())
         positions = torch.arange(codes.shape[-1], device=codes.device)
         return WavTokenizerEncoderOutput(codes, (positions < num_tokens[:, None])[:, None])
 
@@ -228,10 +229,12 @@ class WavTokenizerModel(EncodecPreTrainedModel):
             ValueError: another shape, codes outside the codebook, or an empty codebook.
         """
         self.codebook.check_started()
-        if audio_codes.ndim != 3 or audio_codes.shape[1] != 1:
+        if audio_codes.ndim != 3 or audio_codes.shape[1] != 1 or audio_codes.numel() == 0:
             raise ValueError(
                 f"audio_codes must have shape (batch_size, 1, num_tokens), got {tuple(audio_codes.shape)}"
             )
+        if audio_codes.dtype != torch.long:
+            raise ValueError(f"audio_codes must be int64, got {audio_codes.dtype}")
         low, high = audio_codes.aminmax()
         if low < 0 or high >= self.config.codebook_size:
             raise ValueError(
@@ -242,7 +245,7 @@ class WavTokenizerModel(EncodecPreTrainedModel):
 
     def decode_features(self, features: Tensor, bandwidth_id: int = 0) -> Tensor:
         """Vectors `(batch_size, codebook_dim, num_tokens)` to audio `(batch_size, 1, num_tokens * hop_length)`."""
-        hidden_states = self.decoder(features, bandwidth_id)
+        hidden_states = self.decoder(features.to(self.decoder.embed.weight.dtype), bandwidth_id)
         return self.head(hidden_states.to(self.head.linear.weight.dtype))
 
     def forward(
@@ -264,14 +267,14 @@ class WavTokenizerModel(EncodecPreTrainedModel):
         if not quantize:
             return WavTokenizerOutput(self.decode_features(latents)[..., : input_values.shape[-1]])
         self.codebook.check_started()
-        codes = self.codebook.encode(latents.transpose(1, 2))
+        codes = self.codebook.encode(latents.transpose(1, 2).float())
         vectors = self.codebook.decode(codes).transpose(1, 2)
-        commitment_loss = nn.functional.mse_loss(latents, vectors)
+        commitment_loss = nn.functional.mse_loss(latents.float(), vectors)
         audio_values = self.decode_features(latents + (vectors - latents).detach())
         return WavTokenizerOutput(audio_values[..., : input_values.shape[-1]], codes[:, None], commitment_loss)
 
     def _lengths(self, input_values: Tensor, padding_mask: Tensor | None) -> Tensor:
-        if input_values.ndim != 3 or input_values.shape[1] != 1 or input_values.shape[-1] == 0:
+        if input_values.ndim != 3 or input_values.shape[1] != 1 or input_values.numel() == 0:
             raise ValueError(
                 f"input_values must have shape (batch_size, 1, num_samples), got {tuple(input_values.shape)}"
             )

@@ -1,0 +1,138 @@
+import itertools
+
+import pytest
+import torch
+
+from aidd.models.wavtokenizer import WavTokenizerConfig
+from aidd.models.wavtokenizer.codebook_wavtokenizer import WavTokenizerCodebook, kmeans, nearest
+
+
+@pytest.fixture
+def generator():
+    return torch.Generator().manual_seed(0)
+
+
+def new_codebook(codebook_size, codebook_dim, decay=0.9, dead_code_threshold=0.5):
+    config = WavTokenizerConfig(codebook_size=codebook_size, codebook_dim=codebook_dim)
+    return WavTokenizerCodebook(config.encoder_config, decay, dead_code_threshold)
+
+
+def separated_clusters(generator, num_clusters=6, num_samples=50):
+    """Centres on the corners of a simplex of edge 10 sqrt(2), and samples within about 0.1 of them."""
+    centres = 10 * torch.eye(num_clusters)
+    samples = centres.repeat_interleave(num_samples, 0)
+    samples = samples + 0.02 * torch.randn(samples.shape, generator=generator)
+    return centres, samples[torch.randperm(len(samples), generator=generator)]
+
+
+def test_nearest_is_the_exhaustive_search(generator):
+    samples = torch.randn(100, 7, generator=generator)
+    centroids = torch.randn(9, 7, generator=generator)
+    expected = torch.stack([(centroids - sample).square().sum(1).argmin() for sample in samples])
+    assert torch.equal(nearest(samples, centroids), expected)
+    assert torch.equal(nearest(samples, centroids, chunk_size=33), expected)
+
+
+def test_kmeans_recovers_separated_clusters(generator):
+    """Given a start in every cluster; which start is drawn is up to the generator."""
+    centres, samples = separated_clusters(generator)
+    for seed in range(200):
+        start = torch.randperm(len(samples), generator=torch.Generator().manual_seed(seed))[: len(centres)]
+        if nearest(samples[start], centres).unique().numel() == len(centres):
+            break
+    centroids, counts = kmeans(samples, len(centres), 3, torch.Generator().manual_seed(seed))
+    order = nearest(centres, centroids)
+    torch.testing.assert_close(centroids[order], centres, rtol=0, atol=0.02)
+    assert (counts == 50).all()
+
+
+def test_kmeans_never_worsens(generator):
+    samples = torch.randn(300, 4, generator=generator)
+
+    def distortion(num_iterations):
+        centroids, _ = kmeans(samples, 10, num_iterations, torch.Generator().manual_seed(1))
+        return torch.cdist(samples, centroids).square().amin(1).mean()
+
+    distortions = [distortion(n) for n in range(6)]
+    assert all(later <= earlier + 1e-6 for earlier, later in itertools.pairwise(distortions))
+    assert distortions[-1] < 0.9 * distortions[0]
+
+
+def test_kmeans_puts_empty_clusters_on_samples(generator):
+    """With copies of one sample as most of the data, starts coincide, and all but one of the coinciding are empty."""
+    samples = torch.cat([torch.zeros(97, 2), torch.tensor([[5.0, 0.0], [0.0, 5.0], [5.0, 5.0]])])
+    centroids, counts = kmeans(samples, 4, 200, generator)
+    assert centroids.unique(dim=0).shape[0] == 4
+    assert counts.sort().values.tolist() == [1, 1, 1, 97]
+
+
+def test_kmeans_refuses_fewer_samples_than_clusters(generator):
+    with pytest.raises(ValueError, match="at least 5 samples for 5 clusters, got 4"):
+        kmeans(torch.zeros(4, 2), 5, 1, generator)
+
+
+def test_start_fills_the_codebook_and_is_reproducible(generator):
+    latents = torch.randn(200, 3, generator=generator)
+    codebook, again = new_codebook(8, 3), new_codebook(8, 3)
+    with pytest.raises(ValueError, match="the codebook is empty"):
+        codebook.check_started()
+    codebook.start(latents, torch.Generator().manual_seed(1))
+    again.start(latents, torch.Generator().manual_seed(1))
+    codebook.check_started()
+    assert torch.equal(codebook.embed, again.embed)
+    assert codebook.cluster_size.sum() == 200
+    torch.testing.assert_close(codebook.embed_avg / codebook.cluster_size[:, None], codebook.embed)
+
+
+def test_update_at_the_centroids_is_a_fixed_point(generator):
+    """Where every code's latents average to its vector already, updates move nothing."""
+    codebook = new_codebook(6, 6)
+    centres, _ = separated_clusters(generator)
+    codebook.start(centres.repeat(4, 1), generator)
+    before = codebook.embed.clone()
+    offsets = torch.randn(1, 6, 6, generator=generator)
+    latents = torch.cat([before + offsets[0], before - offsets[0]])
+    codes = torch.arange(6).repeat(2)
+    for _ in range(50):
+        codebook.update(latents, codes, generator)
+    torch.testing.assert_close(codebook.embed, before, rtol=1e-4, atol=1e-4)
+
+
+def test_updates_converge_to_the_mean_at_the_rate_of_the_decay(generator):
+    codebook = new_codebook(2, 3, decay=0.9)
+    codebook.start(torch.tensor([[0.0, 0, 0], [10, 0, 0]]).repeat(5, 1), generator)
+    code = codebook.encode(torch.zeros(1, 1, 3)).item()
+    other = 1 - code
+    latents = torch.tensor([[1.0, 1, 1], [10, 0, 0]]).repeat(5, 1)
+    codes = torch.tensor([code, other]).repeat(5)
+    for step in range(1, 40):
+        codebook.update(latents, codes, generator)
+        torch.testing.assert_close(codebook.embed[code], torch.full((3,), 1 - 0.9**step), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(codebook.embed[other], torch.tensor([10.0, 0, 0]))
+
+
+def test_dead_codes_are_revived_on_latents_of_the_batch(generator):
+    codebook = new_codebook(4, 2, decay=0.5, dead_code_threshold=0.5)
+    codebook.start(torch.tensor([[0.0, 0], [9, 0], [0, 9], [9, 9]]).repeat(3, 1), generator)
+    alive = codebook.encode(torch.zeros(1, 1, 2)).item()
+    latents = torch.randn(20, 2, generator=generator)
+    revived = torch.zeros(4, dtype=torch.bool)
+    for _ in range(6):
+        before = codebook.embed.clone()
+        codebook.update(latents, torch.full((20,), alive), generator)
+        moved = (codebook.embed - before).norm(dim=1) > 1e-3
+        on_latents = torch.cdist(codebook.embed, latents).amin(1) < 1e-5
+        revived |= moved & on_latents
+    dead = torch.arange(4) != alive
+    assert revived[dead].all()
+    assert not revived[alive]
+    assert (codebook.cluster_size >= 0.5).all()
+
+
+def test_codes_in_use_are_not_revived(generator):
+    codebook = new_codebook(3, 2, dead_code_threshold=2.0)
+    latents = torch.tensor([[0.0, 0], [9, 0], [0, 9]]).repeat(10, 1)
+    codebook.start(latents, generator)
+    before = codebook.embed.clone()
+    codebook.update(latents, codebook.encode(latents[None])[0], generator)
+    torch.testing.assert_close(codebook.embed, before)
