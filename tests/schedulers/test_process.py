@@ -117,6 +117,8 @@ def test_span_budget_is_met_exactly_and_rounded_without_bias():
     assert abs((counts - expected).mean()) < 4.5 * 0.5 / math.sqrt(len(t))
     whole = span_mask(torch.tensor([0.0, 0.5, 1.0]), 300, 0.8, 0.5, generator=generator()).sum(-1)
     assert whole.tolist() == [0, 150, 300]
+    # Single tokens: several rounds of bulk draws until 27 different ones are found.
+    assert (span_mask(torch.full((5000,), 0.9), 30, 1.0, 0, generator=generator()).sum(-1) == 27).all()
 
 
 @pytest.mark.parametrize("fraction", [0.002, 0.3, 0.95])

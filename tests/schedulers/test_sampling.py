@@ -69,6 +69,12 @@ def test_the_cumulative_distribution_is_inverted():
     assert sample_categorical(log_probs.expand(4, -1), u).tolist() == [1, 1, 3, 3]
 
 
+def test_codes_beyond_the_precision_of_float32_are_found():
+    log_probs = torch.tensor([1.0, 1e-9, 1e-9]).log()
+    u = torch.tensor([1 - 3e-9, 1 - 1.5e-9, 1 - 0.5e-9], dtype=torch.float64)
+    assert sample_categorical(log_probs.expand(3, -1), u).tolist() == [0, 1, 2]
+
+
 @pytest.mark.parametrize("log_probs", [[-INF, -INF], [0.0, math.nan], [0.0, INF]])
 def test_impossible_distributions_are_refused(log_probs):
     with pytest.raises(ValueError, match="no NaN and at least one possible code"):

@@ -140,7 +140,7 @@ def test_first_hitting_is_exact_in_a_batch_of_unequal_gaps(chain):
     "scheduler", [TauLeapingScheduler(), EulerTauLeapingScheduler(schedule="geometric")], ids=["analytic", "euler"]
 )
 def test_tau_leaping_approaches_the_joint_as_steps_grow(chain, scheduler):
-    num_draws = 60_000
+    num_draws = 40_000
     floor = chain.noise_floor(chain.joint, num_draws)
     distances = {}
     for steps in (4, 16, 64):
