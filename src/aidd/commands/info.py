@@ -53,11 +53,12 @@ def info(arguments: argparse.Namespace) -> None:
     print(f"aidd {__version__}")
     print("python", sys.version.split()[0] + ",", ", ".join(f"{package} {version(package)}" for package in PACKAGES))
     print("methods:", ", ".join(METHODS))
-    for line in _model_facts(Path(DEFAULT_MODEL)):
+    for line in model_facts(Path(DEFAULT_MODEL)):
         print(line)
 
 
-def _model_facts(folder: Path) -> list[str]:
+def model_facts(folder: Path) -> list[str]:
+    """Lines on a pipeline in a folder: its size, and its parts with their parameters and configurations."""
     import json
     import math
 

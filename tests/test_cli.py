@@ -1,0 +1,227 @@
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from aidd import METHODS, __version__
+from aidd.audio_io import read_audio
+from aidd.cli import main
+from aidd.commands.info import model_facts
+from aidd.masks import mask_from_seconds
+
+
+RATE = 8_000
+NUM_SAMPLES = 8_013
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A current folder with a stereo file `in.wav` of 1.001625 s, PCM_24, and other things to get wrong."""
+    monkeypatch.chdir(tmp_path)
+    samples = np.random.default_rng(0).integers(-(2**23), 2**23, (NUM_SAMPLES, 2)) << 8
+    sf.write("in.wav", samples.astype(np.int32), RATE, subtype="PCM_24")
+    sf.write("float.wav", samples / 2**31, RATE, subtype="FLOAT")
+    sf.write("loud.wav", np.full(100, 1.5), RATE, subtype="FLOAT")
+    sf.write("broken.wav", np.where(np.arange(100) == 50, np.nan, 0), RATE, subtype="FLOAT")
+    np.save("short.npy", np.zeros(NUM_SAMPLES - 1, bool))
+    np.save("three.npy", np.zeros((3, NUM_SAMPLES), bool))
+    np.save("none.npy", np.zeros(NUM_SAMPLES, bool))
+    np.save("all.npy", np.ones(NUM_SAMPLES, bool))
+    np.save("numbers.npy", np.zeros(NUM_SAMPLES))
+    (tmp_path / "labels.txt").write_text("0.5\t0.4\twrong\n")
+    (tmp_path / "notes.wav").write_text("no audio")
+    (tmp_path / "folder.wav").mkdir()
+    return tmp_path
+
+
+def run(command):
+    return main(["inpaint", *command.split()])
+
+
+def assert_restored(path, mask, source="in.wav"):
+    """The file is the source outside the mask, as integers to the bit, and what the method gives inside."""
+    before, after = (sf.read(name, dtype="int32", always_2d=True)[0].T for name in (source, path))
+    mask = np.broadcast_to(mask, before.shape)
+    assert np.array_equal(before[~mask], after[~mask])
+    expected = METHODS["linear"](read_audio(source).samples, mask, sampling_rate=RATE)
+    assert np.abs(read_audio(path).samples - expected).max() <= 0.5 / 2**23
+
+
+def test_gaps_are_filled_and_the_rest_is_kept(folder, capsys):
+    assert run("in.wav out.wav --method linear --gap 0 0.01 --gap 0.5 0.75 --gap 0.9 1.001625") == 0
+    mask = mask_from_seconds([0, 0.5, 0.9], [0.01, 0.75, 1.001625], num_samples=NUM_SAMPLES, sampling_rate=RATE)
+    assert_restored("out.wav", mask)
+    info = sf.info("out.wav")
+    assert (info.samplerate, info.channels, info.subtype, info.format) == (RATE, 2, "PCM_24", "WAV")
+    output = capsys.readouterr()
+    assert re.fullmatch(r"out\.wav: 3 gaps filled, 0\.362 s in all, in \d+\.\d s\n", output.out) and not output.err
+
+
+def test_masks_and_gaps_unite(folder):
+    mask = np.zeros((2, NUM_SAMPLES), bool)
+    mask[0, 100:200] = True
+    np.save("mask.npy", mask)
+    (folder / "labels.txt").write_text("0.25\t0.30\tdropout\n")
+    assert run("in.wav a.wav --method linear --mask mask.npy --gap 0.5 0.6") == 0
+    assert_restored("a.wav", mask | mask_from_seconds(0.5, 0.6, num_samples=NUM_SAMPLES, sampling_rate=RATE))
+    assert run("in.wav b.wav --method linear --mask labels.txt") == 0
+    assert_restored("b.wav", mask_from_seconds(0.25, 0.3, num_samples=NUM_SAMPLES, sampling_rate=RATE))
+
+
+def test_formats(folder, capsys):
+    # A lossless subtype carries over to another format that has it.
+    assert run("in.wav out.flac --method linear --gap 0.5 0.6") == 0
+    assert_restored("out.flac", mask_from_seconds(0.5, 0.6, num_samples=NUM_SAMPLES, sampling_rate=RATE))
+    assert sf.info("out.flac").subtype == "PCM_24"
+    # A variant of the format that the suffix allows is kept.
+    sf.write("extensible.wav", np.zeros((100, 2)), RATE, format="WAVEX", subtype="PCM_16")
+    assert run("extensible.wav out.wav --method linear --gap 0.001 0.002") == 0
+    assert sf.info("out.wav").format == "WAVEX"
+    assert run("in.wav out.wav --method linear --gap 0.5 0.6 --subtype FLOAT") == 0
+    assert sf.info("out.wav").subtype == "FLOAT"
+    assert not capsys.readouterr().err
+    assert run("in.wav out.ogg --method linear --gap 0.5 0.6 --subtype VORBIS") == 0
+    assert "aidd: warning: VORBIS is lossy" in capsys.readouterr().err
+
+
+def test_a_mask_that_looks_inverted_is_warned_of(folder, capsys):
+    assert run("in.wav out.wav --method linear --gap 0.1 0.9") == 0
+    assert re.fullmatch(r"aidd: warning: 80% of a channel is marked .*\n", capsys.readouterr().err)
+
+
+def test_the_same_seed_gives_the_same_file(folder):
+    assert run("in.wav a.wav --method linear --gap 0.5 0.6 --seed 3") == 0
+    assert run("in.wav b.wav --method linear --gap 0.5 0.6 --seed 3") == 0
+    assert (folder / "a.wav").read_bytes() == (folder / "b.wav").read_bytes()
+
+
+@pytest.fixture
+def tiny_model(folder, tiny_pipeline):
+    tiny_pipeline.save_pretrained(folder / "model")
+
+
+def test_variations_are_numbered_and_reproducible(folder, tiny_model, capsys):
+    command = "in.wav {} --gap 0.5 0.6 --model model --subtype FLOAT --variations 2 --seed 1"
+    assert run(command.format("a.wav")) == run(command.format("b.wav")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["a-1.wav", "a-2.wav", "b-1.wav", "b-2.wav"]
+    assert not (folder / "a.wav").exists()
+    mask = mask_from_seconds(0.5, 0.6, num_samples=NUM_SAMPLES, sampling_rate=RATE)
+    before, first, second = (read_audio(name).samples for name in ("in.wav", "a-1.wav", "a-2.wav"))
+    for variation in (first, second):
+        assert np.array_equal(variation[:, ~mask], before[:, ~mask])
+    assert not np.array_equal(first[:, mask], second[:, mask])
+    for number in (1, 2):
+        assert (folder / f"a-{number}.wav").read_bytes() == (folder / f"b-{number}.wav").read_bytes()
+
+
+def test_variations_never_replace_the_input(folder, tiny_model, capsys):
+    (folder / "in.wav").rename("in-2.wav")
+    assert run("in-2.wav in.wav --gap 0.5 0.6 --model model --variations 2") == 2
+    assert "in-2.wav: OUT is IN" in capsys.readouterr().err
+
+
+def test_info(folder, capsys):
+    assert main(["info", "in.wav", "float.wav"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "in.wav: 8000 Hz, 2 channels, 1.001625 s (8013 samples), WAV PCM_24",
+        "float.wav: 8000 Hz, 2 channels, 1.001625 s (8013 samples), WAV FLOAT",
+    ]
+    assert main(["info"]) == 0
+    output = capsys.readouterr().out
+    assert output.startswith(f"aidd {__version__}\n") and "torch 2" in output and "methods: aidd, linear" in output
+
+
+def test_the_console_entry(folder):
+    command = [sys.executable, "-m", "aidd.cli", "inpaint", "in.wav", "out.wav", "--method", "linear"]
+    done = subprocess.run([*command, "--gap", "0.5", "0.6"], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith("out.wav: 1 gap filled") and not done.stderr
+    done = subprocess.run([*command, "--gap", "0.5", "60"], capture_output=True, text=True)
+    assert done.returncode == 2 and not done.stdout and done.stderr.count("\n") == 1
+
+
+# The arguments behind `aidd inpaint`, and what the line on stderr must say.
+BAD_INPUTS = [
+    ("", "arguments are required: IN, OUT"),
+    ("in.wav", "arguments are required: OUT"),
+    ("in.wav out.wav --method linear", "no gap given: say what is missing with --gap START END or --mask FILE"),
+    ("none.wav out.wav --method linear --gap 0.1 0.2", "none.wav: no such file"),
+    ("notes.wav out.wav --method linear --gap 0.1 0.2", "notes.wav: cannot be read as audio"),
+    ("folder.wav out.wav --method linear --gap 0.1 0.2", "folder.wav: no such file"),
+    ("broken.wav out.wav --method linear --gap 0.001 0.002", "1 samples that are not finite"),
+    ("in.wav in.wav --method linear --gap 0.1 0.2", "in.wav: OUT is IN"),
+    ("in.wav ../{folder}/in.wav --method linear --gap 0.1 0.2", "OUT is IN"),
+    ("in.wav none/out.wav --method linear --gap 0.1 0.2", "there is no folder none"),
+    ("in.wav folder.wav --method linear --gap 0.1 0.2", "folder.wav: is a folder"),
+    ("in.wav out.xyz --method linear --gap 0.1 0.2", "out.xyz: expected a file name that ends in one of"),
+    ("in.wav out --method linear --gap 0.1 0.2", "got no suffix"),
+    ("in.wav out.mp3 --method linear --gap 0.1 0.2", "WAV PCM_24 does not carry over to MP3; choose --subtype"),
+    ("float.wav out.flac --method linear --gap 0.1 0.2", "WAV FLOAT does not carry over to FLAC; choose --subtype"),
+    ("in.wav out.wav --method linear --gap 0.1 0.2 --subtype PCM_17", "WAV files hold no PCM_17; choose --subtype"),
+    ("loud.wav out.wav --method linear --gap 0.001 0.002 --subtype PCM_16", "beyond the range of PCM_16"),
+    ("in.wav out.wav --method linear --gap 0.2", "argument --gap: expected 2 arguments"),
+    ("in.wav out.wav --method linear --gap 0.1 b", "argument --gap: invalid float value: 'b'"),
+    ("in.wav out.wav --method linear --gap 0.2 0.1", "gap from 0.2 s to 0.1 s: the start must be before the end"),
+    ("in.wav out.wav --method linear --gap 0.2 0.2", "the start must be before the end"),
+    ("in.wav out.wav --method linear --gap -0.2 0.1", "the start must not be negative"),
+    ("in.wav out.wav --method linear --gap 0.2 1.1", "behind the signal, which is 1.001625 s long"),
+    ("in.wav out.wav --method linear --gap nan 1", "start and end must be finite"),
+    ("in.wav out.wav --method linear --gap 0 inf", "start and end must be finite"),
+    ("in.wav out.wav --method linear --gap 0 1.001625", "everything is missing"),
+    ("in.wav out.wav --method linear --mask none.txt", "none.txt: no such file"),
+    ("in.wav out.wav --method linear --mask in.wav", "in.wav: expected a boolean array (.npy) or an Audacity label"),
+    ("in.wav out.wav --method linear --mask short.npy", "short.npy: expected a bool array of shape (8013,)"),
+    ("in.wav out.wav --method linear --mask numbers.npy", "numbers.npy: expected a bool array"),
+    ("in.wav out.wav --method linear --mask three.npy", "three.npy: expected a mask of 2 channels, got 3"),
+    ("in.wav out.wav --method linear --mask none.npy", "none.npy: the mask marks nothing as missing"),
+    ("in.wav out.wav --method linear --mask all.npy", "everything is missing"),
+    ("in.wav out.wav --method linear --mask labels.txt", "labels.txt, line 1: gap from 0.5 s to 0.4 s"),
+    ("in.wav out.wav --method magic --gap 0.1 0.2", "argument --method: invalid choice: 'magic'"),
+    ("in.wav out.wav --gap 0.1 0.2 --model nowhere", "nowhere: no such model folder"),
+    ("in.wav out.wav --gap 0.1 0.2 --model ./a/b", "./a/b: no such model folder"),
+    ("in.wav out.wav --gap 0.1 0.2 --model folder.wav", "folder.wav: the folder holds no pipeline"),
+    ("in.wav out.wav --gap 0.1 0.2 --model in.wav", "in.wav: no such model folder"),
+    ("in.wav out.wav --method linear --gap 0.1 0.2 --model a/b", "--model goes with --method aidd"),
+    ("in.wav out.wav --method linear --gap 0.1 0.2 --variations 2", "--variations goes with --method aidd"),
+    ("in.wav out.wav --gap 0.1 0.2 --variations 0", "--variations must be at least 1, got 0"),
+    ("in.wav out.wav --gap 0.1 0.2 --variations two", "argument --variations: invalid int value"),
+    ("in.wav out.wav --method linear --gap 0.1 0.2 --seed -1", "--seed must lie in [0, 2^63), got -1"),
+    ("in.wav out.wav --method linear --gap 0.1 0.2 --unknown", "unrecognized arguments: --unknown"),
+]
+
+
+@pytest.mark.parametrize(("command", "message"), BAD_INPUTS)
+def test_bad_input_is_one_line_and_exit_code_2(folder, capsys, command, message):
+    before = sorted(folder.iterdir())
+    try:
+        code = run(command.format(folder=folder.name))
+    except SystemExit as stop:
+        code = stop.code
+    output = capsys.readouterr()
+    assert code == 2 and not output.out
+    assert output.err.startswith("aidd: error: ") and output.err.count("\n") == 1
+    assert message in output.err
+    # Nothing was written.
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("arguments", [[], ["repair"], ["info", "none.wav"], ["info", "--all"]])
+def test_other_commands_explain_themselves_too(folder, capsys, arguments):
+    try:
+        code = main(arguments)
+    except SystemExit as stop:
+        code = stop.code
+    error = capsys.readouterr().err
+    assert code == 2 and error.startswith("aidd: error: ") and error.count("\n") == 1
+
+
+def test_facts_of_a_model(folder, tiny_model, tiny_pipeline):
+    lines = "\n".join(model_facts(folder / "model"))
+    for part in ("codec", "transformer"):
+        num_parameters = sum(tensor.numel() for tensor in getattr(tiny_pipeline, part).state_dict().values())
+        assert re.search(rf"  {part}: \w+, {num_parameters / 1e6:.1f} M parameters, .*codebook_size 32", lines)
+    assert "sampling_rate 24000" in lines and "scheduler: MaskedDiscreteScheduler" in lines
+    assert "none in this installation" in model_facts(folder / "nowhere")[0]

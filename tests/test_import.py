@@ -1,0 +1,82 @@
+import subprocess
+import sys
+
+import pytest
+
+import aidd
+from aidd.registration import COMPONENTS, register
+
+
+def modules_after(code):
+    """Names of the modules a fresh process holds behind running some code."""
+    script = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stderr.split("\n"))
+
+
+def test_the_package_alone_imports_no_framework():
+    modules = modules_after("import aidd; aidd.METHODS, aidd.DEFAULT_MODEL, dir(aidd)")
+    assert "aidd.methods" in modules
+    assert not modules & {"torch", "numpy", "scipy", "soundfile", "transformers", "diffusers"}
+
+
+def test_classical_methods_and_files_import_no_torch():
+    modules = modules_after("import aidd; aidd.METHODS['linear'], aidd.classical.linear, aidd.masks, aidd.audio_io")
+    assert {"aidd.classical.linear", "aidd.audio_io"} <= modules and "torch" not in modules
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["inpaint", "--help"], ["info", "--help"], ["--version"]])
+def test_help_imports_no_torch(arguments):
+    modules = modules_after(f"from aidd.cli import main\ntry: main({arguments})\nexcept SystemExit: pass")
+    assert "aidd.cli" in modules and not modules & {"torch", "numpy", "transformers", "diffusers"}
+
+
+def test_every_public_name_is_there():
+    for name in aidd.__all__:
+        assert getattr(aidd, name) is not None
+        assert name in dir(aidd)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = aidd.nothing
+
+
+def test_a_first_model_name_registers_the_classes():
+    code = (
+        "import aidd; aidd.TauLeapingScheduler\n"
+        "from diffusers.pipelines.pipeline_loading_utils import LOADABLE_CLASSES\n"
+        "assert 'aidd' in LOADABLE_CLASSES"
+    )
+    assert "aidd.registration" in modules_after(code)
+
+
+def test_registration_is_complete_and_repeatable():
+    from diffusers.pipelines import pipeline_loading_utils
+
+    register()
+    before = {library: dict(classes) for library, classes in pipeline_loading_utils.LOADABLE_CLASSES.items()}
+    register()
+    assert before == pipeline_loading_utils.LOADABLE_CLASSES
+    assert set(COMPONENTS) <= set(pipeline_loading_utils.ALL_IMPORTABLE_CLASSES)
+    for name in COMPONENTS:
+        component = getattr(aidd, name)
+        assert component.__name__ == name
+        for method in pipeline_loading_utils.LOADABLE_CLASSES["aidd"][name]:
+            assert callable(getattr(component, method))
+
+
+def test_a_component_is_named_by_the_package():
+    from diffusers.pipelines.pipeline_loading_utils import _fetch_class_library_tuple
+
+    assert _fetch_class_library_tuple(aidd.TauLeapingScheduler()) == ("aidd", "TauLeapingScheduler")
+
+
+def test_methods_are_read_only_and_of_one_signature():
+    import inspect
+
+    assert set(aidd.METHODS) >= {"aidd", "linear"} and len(aidd.METHODS) == len(list(aidd.METHODS))
+    with pytest.raises(TypeError):
+        aidd.METHODS["linear"] = None
+    with pytest.raises(KeyError):
+        aidd.METHODS["nothing"]
+    for name, method in aidd.METHODS.items():
+        assert method.__name__ == name
+        assert list(inspect.signature(method).parameters) == ["audio", "mask", "sampling_rate", "generator"]
