@@ -17,7 +17,7 @@ from ..models.wavtokenizer import WavTokenizerModel
 from ..registration import register
 from ..schedulers import MaskedDiscreteScheduler
 from ..splice import splice
-from .token_windows import TokenWindow, plan_windows
+from .windows import TokenWindow, plan_windows
 
 
 register()
@@ -122,7 +122,9 @@ class AIDDPipeline(DiffusionPipeline):
         """
         sampling_rate = self.sampling_rate if sampling_rate is None else sampling_rate
         self.check_inputs(num_variations, generator, output_type, callback_on_step_end_tensor_inputs)
-        if mask_start_seconds is not None or mask_end_seconds is not None:
+        if (mask_start_seconds is None) != (mask_end_seconds is None):
+            raise ValueError("mask_start_seconds and mask_end_seconds must be given together, got one of them")
+        if mask_start_seconds is not None:
             gaps = mask_from_seconds(
                 mask_start_seconds, mask_end_seconds, num_samples=audio.shape[-1], sampling_rate=sampling_rate
             )

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from aidd.classical.autoregressive import burg, extrapolate
+
+
+def test_burg_finds_the_model_of_a_long_autoregressive_process():
+    error_filter = np.poly([0.9, 0.6 + 0.6j, 0.6 - 0.6j]).real
+    signal = lfilter([1], error_filter, np.random.default_rng(0).normal(size=200_000))
+    np.testing.assert_allclose(burg(signal, 3), error_filter, atol=0.01)
+
+
+def test_burg_agrees_with_its_definition_at_order_one():
+    signal = np.random.default_rng(0).normal(size=50)
+    reflection = -2 * signal[1:] @ signal[:-1] / (signal[1:] @ signal[1:] + signal[:-1] @ signal[:-1])
+    np.testing.assert_allclose(burg(signal, 1), [1, reflection], rtol=1e-12)
+
+
+@pytest.mark.parametrize("order", [1, 10, 200])
+def test_models_are_stable(order):
+    signal = np.random.default_rng(1).normal(size=601).cumsum()
+    assert np.abs(np.roots(burg(signal, order))).max() <= 1 + 1e-6
+
+
+def test_a_sum_of_sinusoids_is_continued():
+    time = np.arange(6000) / 24_000
+    signal = sum(np.sin(2 * np.pi * f * time + f) for f in (220.0, 441.3, 997.0))
+    continuation = extrapolate(signal[:4800], burg(signal[:4800], 512), 1200)
+    error = continuation - signal[4800:]
+    assert 10 * np.log10((signal[4800:] @ signal[4800:]) / (error @ error)) > 30
+
+
+def test_extrapolation_satisfies_the_recursion():
+    signal, error_filter = np.random.default_rng(2).normal(size=20), np.array([1, -0.5, 0.2, 0.1])
+    whole = np.concatenate([signal, extrapolate(signal, error_filter, 30)])
+    np.testing.assert_allclose(np.convolve(whole, error_filter)[20:50], 0, atol=1e-12)
+
+
+def test_a_silent_signal_stays_silent():
+    error_filter = burg(np.zeros(100), 10)
+    assert np.array_equal(extrapolate(np.zeros(100), error_filter, 5), np.zeros(5))
+
+
+@pytest.mark.parametrize("order", [0, 100])
+def test_orders_that_do_not_fit_are_refused(order):
+    with pytest.raises(ValueError, match=r"order must lie in \[1, samples - 1 = 99\]"):
+        burg(np.ones(100), order)

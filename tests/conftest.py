@@ -1,0 +1,68 @@
+"""Tiny real components, with random weights: for laws, not for quality."""
+
+import numpy as np
+import pytest
+import torch
+
+from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
+from aidd.models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
+from aidd.pipelines import AIDDPipeline
+from aidd.schedulers import MaskedDiscreteScheduler
+
+
+@pytest.fixture
+def tiny_codec() -> WavTokenizerModel:
+    torch.manual_seed(0)
+    config = WavTokenizerConfig(
+        num_filters=4,
+        codebook_size=32,
+        codebook_dim=16,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_bandwidths=1,
+        activation_dropout=0.0,
+    )
+    model = WavTokenizerModel(config).eval()
+    generator = torch.Generator().manual_seed(0)
+    latents = model.encoder(0.3 * torch.randn(4, 1, 16_000, generator=generator)).transpose(1, 2).flatten(0, 1)
+    model.start_codebook(latents.detach(), generator, num_iterations=5)
+    return model
+
+
+@pytest.fixture
+def tiny_transformer() -> DiTTokenModel:
+    torch.manual_seed(1)
+    config = DiTTokenConfig(
+        codebook_size=32,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=60,
+    )
+    model = DiTTokenModel(config).eval()
+    # A zero-initialised model ignores its input.
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.3)
+    return model
+
+
+@pytest.fixture
+def tiny_pipeline(tiny_codec, tiny_transformer) -> AIDDPipeline:
+    pipe = AIDDPipeline(tiny_codec, tiny_transformer, MaskedDiscreteScheduler(), guard_tokens=2)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.fixture
+def tones():
+    """`tones(num_samples, sampling_rate, channels)`: decaying harmonic tones, float64 `(channels, num_samples)`."""
+
+    def make(num_samples: int, sampling_rate: int, channels: int = 1) -> np.ndarray:
+        time = np.arange(num_samples) / sampling_rate
+        signal = sum(np.sin(2 * np.pi * 220 * k * time + k) / k for k in range(1, 6)) * np.exp(-2 * (time % 0.4))
+        return 0.2 * np.stack([signal * (1 - 0.3 * channel) for channel in range(channels)])
+
+    return make

@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+import soundfile as sf
+
+from aidd.training.audio_segments import AudioSegmentDataset
+
+
+@pytest.fixture
+def folder(tmp_path):
+    time = np.arange(48_000) / 48_000
+    sf.write(tmp_path / "tone.wav", np.stack([np.sin(2 * np.pi * 440 * time)] * 2, 1) * 0.1, 48_000)
+    sf.write(tmp_path / "short.wav", np.zeros(100), 48_000)
+    return tmp_path
+
+
+def test_segments_are_mono_at_the_rate_and_level_asked_for(folder):
+    dataset = AudioSegmentDataset([folder], 20, 0.25, 24_000, seed=0, peak_dbfs=(-12, -6))
+    for i in range(len(dataset)):
+        segment = dataset[i].numpy()
+        assert segment.shape == (1, 6000) and segment.dtype == np.float32
+        assert -12.01 < 20 * np.log10(np.abs(segment).max()) < -5.99
+        spectrum = np.abs(np.fft.rfft(segment[0] * np.hanning(6000)))
+        assert abs(np.argmax(spectrum) * 4 - 440) <= 4
+
+
+def test_draws_depend_on_seed_and_index_alone(folder):
+    one, two = (AudioSegmentDataset([folder], 5, 0.1, 24_000, seed=3) for _ in range(2))
+    assert all((one[i] == two[i]).all() for i in (4, 0, 2))
+
+
+def test_a_folder_without_a_long_enough_recording_is_refused(folder):
+    with pytest.raises(ValueError, match="no audio file longer than 2 s"):
+        AudioSegmentDataset([folder], 5, 2, 24_000, seed=3)
