@@ -61,6 +61,16 @@ class AIDDPipeline(DiffusionPipeline):
         self.register_modules(codec=codec, transformer=transformer, scheduler=scheduler)
         self.register_to_config(guard_tokens=guard_tokens, blend_seconds=blend_seconds)
 
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str, dtype: torch.dtype | dict[str, torch.dtype] = torch.float32, **kwargs
+    ) -> "AIDDPipeline":
+        """
+        As [`~diffusers.DiffusionPipeline.from_pretrained`], in float32 unless told otherwise: weights may be stored in
+        bfloat16, but an encoder that computes in it chooses other codes here and there.
+        """
+        return super().from_pretrained(pretrained_model_name_or_path, dtype=dtype, **kwargs)
+
     @property
     def sampling_rate(self) -> int:
         """The codec's sampling rate, in Hz."""

@@ -1,0 +1,41 @@
+"""
+Put a trained codec and a trained token model together into a pipeline folder.
+
+    python examples/assemble_pipeline.py --codec outputs/wavtokenizer --transformer outputs/dit --output_dir outputs/pipeline
+
+The folder loads with `AIDDPipeline.from_pretrained`, and can be pushed to the Hub.
+"""
+
+import argparse
+
+import torch
+
+import aidd
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--codec", required=True, help="A WavTokenizer folder or Hub id.")
+    parser.add_argument("--transformer", required=True, help="A DiTTokenModel folder or Hub id, trained on its codes.")
+    parser.add_argument("--output_dir", required=True, help="Where the pipeline is written.")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="Type of saved weights.")
+    parser.add_argument("--guard_tokens", type=int, default=4, help="Tokens beside a gap that are sampled too.")
+    parser.add_argument("--blend_seconds", type=float, default=0.05, help="Fade of the edges' continuation.")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    dtype = getattr(torch, args.dtype)
+    pipe = aidd.AIDDPipeline(
+        aidd.WavTokenizerModel.from_pretrained(args.codec, dtype=torch.float32).to(dtype),
+        aidd.DiTTokenModel.from_pretrained(args.transformer, dtype=torch.float32).to(dtype),
+        aidd.MaskedDiscreteScheduler(),
+        guard_tokens=args.guard_tokens,
+        blend_seconds=args.blend_seconds,
+    )
+    pipe.save_pretrained(args.output_dir)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""
+Write the model card of a pipeline from the records of its training and evaluation.
+
+    python examples/write_model_card.py --record_dir model_cards/aidd-piano-small --pipeline outputs/pipeline
+
+The record folder holds `description.md` (what a person says of the model), `codec/` and `transformer/` (each with the
+`training_arguments.json` and `metrics.jsonl` of a run) and `evaluation/` (`results.md` of `examples/evaluate.py`). The
+card is written there as README.md, and into the pipeline's folder.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from huggingface_hub import ModelCard, ModelCardData
+
+import aidd
+
+
+SHOWN_ARGUMENTS = (
+    "train_data_dir",
+    "train_data_probabilities",
+    "seed",
+    "train_batch_size",
+    "max_train_steps",
+    "codebook_start_step",
+    "learning_rate",
+    "corruption",
+    "gap_probability",
+    "ema_decay",
+    "mixed_precision",
+)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--record_dir", type=Path, required=True, help="Folder of the records.")
+    parser.add_argument("--pipeline", type=Path, required=True, help="Pipeline folder that the card describes.")
+    return parser.parse_args()
+
+
+def training_section(title: str, folder: Path) -> str:
+    arguments = json.loads((folder / "training_arguments.json").read_text())
+    metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    validation = [row for row in metrics if any(name.startswith("valid/") for name in row)]
+    names = sorted({name for row in validation for name in row if name != "step"})
+    lines = [f"### {title}", "", "| argument | value |", "| --- | --- |"]
+    lines += [f"| `{name}` | {arguments[name]} |" for name in SHOWN_ARGUMENTS if arguments.get(name) is not None]
+    lines += ["", "On the validation recordings:", "", f"| step | {' | '.join(names)} |", "| --- " * (1 + len(names)) + "|"]
+    for row in validation:
+        cells = (f"{row[name]:.4g}" if name in row else "" for name in names)
+        lines.append(f"| {row['step']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    args = parse_args()
+    pipe = aidd.AIDDPipeline.from_pretrained(args.pipeline)
+    parameters = {name: sum(p.numel() for p in getattr(pipe, name).parameters()) for name in ("codec", "transformer")}
+    data = ModelCardData(
+        license="apache-2.0",
+        library_name="diffusers",
+        pipeline_tag="audio-to-audio",
+        tags=["audio", "audio-inpainting", "discrete-diffusion", "piano"],
+    )
+    sections = [
+        f"---\n{data.to_yaml()}\n---",
+        (args.record_dir / "description.md").read_text().strip(),
+        f"Parameters: codec {parameters['codec'] / 1e6:.2f} M, token model {parameters['transformer'] / 1e6:.2f} M. "
+        f"Codes: {pipe.codec.config.codebook_size}, {pipe.codec.config.frame_rate:g} a second of "
+        f"{pipe.sampling_rate} Hz mono. Longest gap: {pipe.max_gap_seconds:.2f} s.",
+        "## Results",
+        (args.record_dir / "evaluation" / "results.md").read_text().strip(),
+        "## Training",
+        training_section("Codec (`examples/train_wavtokenizer.py`)", args.record_dir / "codec"),
+        training_section("Token model (`examples/train.py`)", args.record_dir / "transformer"),
+    ]
+    card = ModelCard("\n\n".join(sections) + "\n")
+    for folder in (args.record_dir, args.pipeline):
+        card.save(folder / "README.md")
+
+
+if __name__ == "__main__":
+    main()
