@@ -33,7 +33,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--data_dir", type=Path, required=True, help="Folder of intact recordings.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Where the rows and the table are written.")
     parser.add_argument("--gap_ms", type=float, nargs="+", default=[100.0, 300.0], help="Gap lengths, in ms.")
-    parser.add_argument("--methods", nargs="+", default=["masked", "linear", "aidd", "codec"])
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        default=["masked", "linear", "aidd", "codec"],
+        choices=["masked", *aidd.METHODS, "codec"],
+    )
     parser.add_argument("--model", default=aidd.DEFAULT_MODEL, help="Folder or Hub id of the AIDD model.")
     parser.add_argument("--segments_per_recording", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
@@ -44,6 +49,9 @@ def segments(path: Path, number: int):
     """Mono segments of a recording with the sample each starts at, evenly spread, quiet ones (-60 dBFS) left out."""
     audio, rate = sf.read(path, dtype="float64", always_2d=True)
     audio, length = audio.mean(1), round(SEGMENT_SECONDS * rate)
+    if len(audio) < length:
+        tqdm.write(f"{path} is left out: shorter than {SEGMENT_SECONDS} s")
+        return
     for start in np.linspace(0, len(audio) - length, number + 2).astype(int)[1:-1]:
         segment = audio[start : start + length]
         if np.sqrt(np.mean(segment**2)) > 1e-3:
@@ -84,6 +92,8 @@ def main() -> None:
                     item = {"recording": path.name, "start": start, "rate": rate, "gap_ms": gap_ms, "method": method}
                     rows.append({**item, "seed": args.seed, **metrics})
 
+    if not rows:
+        raise SystemExit(f"{args.data_dir} holds no recording of {SEGMENT_SECONDS} s that is not silent")
     args.output_dir.mkdir(parents=True, exist_ok=True)
     (args.output_dir / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (args.output_dir / "results.md").write_text(table(rows))

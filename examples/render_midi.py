@@ -47,8 +47,14 @@ def main() -> None:
     args = parse_args()
     if shutil.which("fluidsynth") is None:
         raise SystemExit("fluidsynth is not installed: apt-get install fluidsynth")
+    # Given a soundfont that does not exist, fluidsynth plays with another and reports success.
+    if not args.soundfont.is_file():
+        raise SystemExit(f"{args.soundfont}: no such soundfont")
+    midis = sorted(args.midi_dir.glob("*.mid"))
+    if not midis:
+        raise SystemExit(f"{args.midi_dir} holds no .mid file")
     args.output_dir.mkdir(parents=True, exist_ok=True)
-    for midi in tqdm(sorted(args.midi_dir.glob("*.mid")), desc="Rendering", unit="file"):
+    for midi in tqdm(midis, desc="Rendering", unit="file"):
         output = args.output_dir / f"{midi.stem}.flac"
         if not output.exists():
             render(midi, args.soundfont, args.sampling_rate, output)

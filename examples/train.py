@@ -106,7 +106,7 @@ def validate(model: DiTTokenModel, windows: torch.Tensor, schedule: LogLinearSch
     """Cross-entropy in nats a token, scores renormalised, on a gap in the middle of fixed windows."""
     model.eval()
     metrics = {}
-    for gap in VALIDATION_GAPS:
+    for gap in (gap for gap in VALIDATION_GAPS if gap < windows.shape[1]):
         start = (windows.shape[1] - gap) // 2
         missing = torch.zeros_like(windows, dtype=torch.bool)
         missing[:, start : start + gap] = True
@@ -145,7 +145,10 @@ def main() -> None:
         args.seed,
         args.train_data_probabilities,
     )
-    dataloader = DataLoader(dataset, args.train_batch_size, num_workers=args.dataloader_num_workers)
+    # Starting to iterate draws from this generator, not from the global one: a resumed run has the same dropout.
+    dataloader = DataLoader(
+        dataset, args.train_batch_size, num_workers=args.dataloader_num_workers, generator=torch.Generator()
+    )
     validation_windows = None
     if args.validation_data_dir:
         held_out = TokenWindowDataset(args.validation_data_dir, 64, window_length, seed=0)

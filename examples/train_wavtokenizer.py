@@ -131,7 +131,10 @@ def main() -> None:
         config.sampling_rate,
         args.seed,
     )
-    dataloader = DataLoader(dataset, args.train_batch_size, num_workers=args.dataloader_num_workers)
+    # Starting to iterate draws from this generator, not from the global one: a resumed run has the same dropout.
+    dataloader = DataLoader(
+        dataset, args.train_batch_size, num_workers=args.dataloader_num_workers, generator=torch.Generator()
+    )
     validation_segments = []
     if args.validation_data_dir:
         held_out = AudioSegmentDataset(args.validation_data_dir, 32, 2.0, config.sampling_rate, seed=0)

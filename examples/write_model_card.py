@@ -46,7 +46,13 @@ def training_section(title: str, folder: Path) -> str:
     names = sorted({name for row in validation for name in row if name != "step"})
     lines = [f"### {title}", "", "| argument | value |", "| --- | --- |"]
     lines += [f"| `{name}` | {arguments[name]} |" for name in SHOWN_ARGUMENTS if arguments.get(name) is not None]
-    lines += ["", "On the validation recordings:", "", f"| step | {' | '.join(names)} |", "| --- " * (1 + len(names)) + "|"]
+    lines += [
+        "",
+        "On the validation recordings:",
+        "",
+        f"| step | {' | '.join(names)} |",
+        "| --- " * (1 + len(names)) + "|",
+    ]
     for row in validation:
         cells = (f"{row[name]:.4g}" if name in row else "" for name in names)
         lines.append(f"| {row['step']} | {' | '.join(cells)} |")
