@@ -25,6 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command line, and returns its exit code: 0, or 2 for bad input, explained in one line on stderr."""
     arguments = _parser().parse_args(argv)
     with warnings.catch_warnings():
+        # Warnings are part of what the command says, whatever filters Python was started with.
+        warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _show_warning
         try:
             arguments.run(arguments)
