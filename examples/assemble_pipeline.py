@@ -1,7 +1,7 @@
 """
 Put a trained codec and a trained token model together into a pipeline folder.
 
-    python examples/assemble_pipeline.py --codec outputs/wavtokenizer --transformer outputs/dit --output_dir outputs/pipeline
+    python examples/assemble_pipeline.py --codec outputs/wavtokenizer --transformer outputs/dit --output_dir pipeline
 
 The folder loads with `AIDDPipeline.from_pretrained`, and can be pushed to the Hub.
 """

@@ -50,7 +50,7 @@ def main() -> None:
     # Given a soundfont that does not exist, fluidsynth plays with another and reports success.
     if not args.soundfont.is_file():
         raise SystemExit(f"{args.soundfont}: no such soundfont")
-    midis = sorted(args.midi_dir.glob("*.mid"))
+    midis = sorted(args.midi_dir.glob("*.mid*"))
     if not midis:
         raise SystemExit(f"{args.midi_dir} holds no .mid file")
     args.output_dir.mkdir(parents=True, exist_ok=True)

@@ -69,6 +69,11 @@ def parse_args() -> argparse.Namespace:
         parser.error("give either --train_data_dir or --use_dummy_data")
     if args.codebook_start_step is None:
         args.codebook_start_step = int(0.6 * args.max_train_steps)
+    if not 0 <= args.codebook_start_step < args.max_train_steps:
+        parser.error(
+            "--codebook_start_step must lie below --max_train_steps, or the codec is left without a codebook; got "
+            f"{args.codebook_start_step} and {args.max_train_steps}"
+        )
     return args
 
 

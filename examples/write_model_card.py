@@ -41,7 +41,9 @@ def parse_args() -> argparse.Namespace:
 
 def training_section(title: str, folder: Path) -> str:
     arguments = json.loads((folder / "training_arguments.json").read_text())
-    metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    # A resumed run logs the steps behind its checkpoint again.
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    metrics = {(row["step"], *row): row for row in rows}.values()
     validation = [row for row in metrics if any(name.startswith("valid/") for name in row)]
     names = sorted({name for row in validation for name in row if name != "step"})
     lines = [f"### {title}", "", "| argument | value |", "| --- | --- |"]

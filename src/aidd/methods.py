@@ -44,7 +44,15 @@ class Methods(Mapping):
         return f"Methods({', '.join(self)})"
 
 
-METHODS = Methods({"aidd": "aidd.methods", "linear": "aidd.classical"})
+METHODS = Methods(
+    {
+        "aidd": "aidd.methods",
+        "autoregressive": "aidd.classical.autoregressive",
+        "envelope_noise": "aidd.classical.envelope_noise",
+        "janssen": "aidd.classical.janssen",
+        "linear": "aidd.classical.linear",
+    }
+)
 
 
 def aidd(

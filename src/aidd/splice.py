@@ -5,11 +5,7 @@ level matched to both edges, and blended with the autoregressive continuation of
 
 import numpy as np
 
-from .classical.autoregressive import burg, extrapolate
-
-
-# A model of order p is fitted to at least this many times p samples of an edge.
-SAMPLES_PER_COEFFICIENT = 3
+from .classical.autoregressive import continue_edge, intact_run
 
 
 def splice(
@@ -57,13 +53,13 @@ def splice(
         raise ValueError(f"expected a gap within [0, {len(signal)}] whose samples are all missing, got {gap}")
 
     length = end - start
-    before = _intact_run(mask[:start][::-1])
-    after = _intact_run(mask[end:])
+    before = intact_run(mask[:start][::-1])
+    after = intact_run(mask[end:])
     num_level = round(level_seconds * sampling_rate)
     left_level = slice(start - min(before, num_level), start)
     right_level = slice(end, end + min(after, num_level))
     gains = [_gain(signal[edge], generated[edge], max_gain) for edge in (left_level, right_level)]
-    # An edge of the file has no level of its own.
+    # Where there is nothing beside one edge (the file ends there), the other's level holds.
     left_gain, right_gain = (
         gain if gain is not None else other for gain, other in zip(gains, gains[::-1], strict=True)
     )
@@ -72,12 +68,13 @@ def splice(
         filling *= np.geomspace(left_gain, right_gain, length)
 
     num_context = round(context_seconds * sampling_rate)
-    left = _continuation(signal[start - min(before, num_context) : start], length, order)
-    right = _continuation(signal[end : end + min(after, num_context)][::-1], length, order)[::-1]
+    left = continue_edge(signal[start - min(before, num_context) : start], length, order)
+    right = continue_edge(signal[end : end + min(after, num_context)][::-1], length, order)
     num_blend = min(round(blend_seconds * sampling_rate), length)
     fade = np.cos(np.pi / 2 * np.minimum(np.arange(1, length + 1) / (num_blend + 1), 1))
-    left_weight = fade if left.any() else np.zeros(length)
-    right_weight = fade[::-1] if right.any() else np.zeros(length)
+    nothing = np.zeros(length)
+    left_weight, left = (nothing, nothing) if left is None else (fade, left)
+    right_weight, right = (nothing, nothing) if right is None else (fade[::-1], right[::-1])
     weight = np.sqrt(np.maximum(0, 1 - left_weight**2 - right_weight**2))
     total = np.sqrt(left_weight**2 + right_weight**2 + weight**2)
 
@@ -86,22 +83,9 @@ def splice(
     return restored
 
 
-def _intact_run(mask: np.ndarray) -> int:
-    """Number of intact samples before the first missing one."""
-    return int(mask.argmax()) if mask.any() else len(mask)
-
-
 def _gain(signal: np.ndarray, generated: np.ndarray, max_gain: float) -> float | None:
-    """Ratio of the levels, within `max_gain` up and down; None where one of them is silent or there is nothing."""
+    """Ratio of the levels, within `max_gain` up and down; None where there is nothing to compare with."""
     energy, generated_energy = signal @ signal, generated @ generated
-    if energy == 0 or generated_energy == 0:
+    if generated_energy == 0:
         return None
     return float(np.clip(np.sqrt(energy / generated_energy), 1 / max_gain, max_gain))
-
-
-def _continuation(context: np.ndarray, num_samples: int, order: int) -> np.ndarray:
-    """The context continued by its autoregressive model; zeros where it is too short to fit one."""
-    order = min(order, len(context) // SAMPLES_PER_COEFFICIENT)
-    if order < 1:
-        return np.zeros(num_samples)
-    return extrapolate(context, burg(context, order), num_samples)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from aidd.classical.autoregressive import burg, extrapolate
+from aidd.classical.autoregressive import autoregressive, burg, extrapolate
+from aidd.evaluation.metrics import snr_in_gap
 
 
 def test_burg_finds_the_model_of_a_long_autoregressive_process():
@@ -46,3 +47,26 @@ def test_a_silent_signal_stays_silent():
 def test_orders_that_do_not_fit_are_refused(order):
     with pytest.raises(ValueError, match=r"order must lie in \[1, samples - 1 = 99\]"):
         burg(np.ones(100), order)
+
+
+def test_method_continues_sinusoids_over_50_ms():
+    time = np.arange(48_000) / 24_000
+    signal = sum(np.sin(2 * np.pi * f * time + f) for f in (220.0, 441.3, 997.0))
+    missing = np.zeros(48_000, bool)
+    for start in (0, 20_000, 30_000, 46_800):
+        missing[start : start + 1200] = True
+    restored = autoregressive(np.where(missing, np.nan, signal), missing, sampling_rate=24_000)
+    assert np.array_equal(restored[~missing], signal[~missing])
+    assert snr_in_gap(signal, restored, missing) > 30
+
+
+def test_method_fills_gaps_without_context():
+    missing = np.ones(30, bool)
+    missing[10] = False
+    with pytest.warns(UserWarning, match="marked as missing"):
+        assert np.array_equal(autoregressive(np.ones(30), missing, sampling_rate=8000)[missing], np.zeros(29))
+
+
+def test_orders_below_one_are_refused():
+    with pytest.raises(ValueError, match="order must be at least 1, got 0"):
+        autoregressive(np.ones(10), np.arange(10) == 5, sampling_rate=8000, order=0)

@@ -1,6 +1,9 @@
 """Classical methods: what restored audio before there were models of it, and the yardsticks of those."""
 
+from .autoregressive import autoregressive
+from .envelope_noise import envelope_noise
+from .janssen import janssen
 from .linear import linear
 
 
-__all__ = ["linear"]
+__all__ = ["autoregressive", "envelope_noise", "janssen", "linear"]

@@ -1,7 +1,96 @@
-"""Autoregressive models of a signal's edges: Burg's method and extrapolation."""
+"""Autoregressive extrapolation of both edges of a gap."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.signal import lfilter, lfiltic
+
+from ..masks import find_gaps
+from .channelwise import fill_channelwise
+
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+# A model of order p is fitted to at least this many times p samples.
+SAMPLES_PER_COEFFICIENT = 3
+
+
+def autoregressive(
+    audio: np.ndarray | Tensor,
+    mask: np.ndarray | Tensor,
+    *,
+    sampling_rate: int,
+    generator: Generator | None = None,
+    order: int = 1000,
+    context_seconds: float = 0.1,
+) -> np.ndarray | Tensor:
+    """
+    Continues both edges of every gap by autoregressive models of their surroundings (Burg's method), and crossfades
+    the continuations over the gap with a raised cosine (Kauppinen & Roth 2002).
+
+    Args:
+        audio: numpy array or torch tensor, float32 or float64, `(samples,)`, `(channels, samples)` or
+            `(batch, channels, samples)`. Values under the mask are not read.
+        mask: bool, `(samples,)` or broadcastable to the audio, True = missing.
+        sampling_rate: Hz.
+        generator: part of every method's signature; nothing is drawn.
+        order: of the models, at most; a third of the samples that a model is fitted to where those are few.
+        context_seconds: audio on each side of a gap that its models are fitted to, at most: up to the next gap, on the
+            left with earlier gaps as they were filled.
+
+    Returns:
+        Audio of the same type, shape and dtype, equal to the bit outside the mask.
+
+    Raises:
+        ValueError: as [`~aidd.masks.prepare`], or an order below 1.
+    """
+    if order < 1:
+        raise ValueError(f"order must be at least 1, got {order}")
+    num_context = round(context_seconds * sampling_rate)
+    return fill_channelwise(audio, mask, sampling_rate, partial(_fill, order=order, num_context=num_context))
+
+
+def _fill(signal: np.ndarray, missing: np.ndarray, order: int, num_context: int) -> np.ndarray:
+    restored = signal.copy()
+    for start, end in find_gaps(missing).tolist():
+        before = restored[max(start - num_context, 0) : start]
+        after = signal[end : end + min(intact_run(missing[end:]), num_context)]
+        left = continue_edge(before, end - start, order)
+        right = continue_edge(after[::-1], end - start, order)
+        weight = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, end - start + 1) / (end - start + 1))
+        if left is None or right is None:
+            weight = np.full(end - start, float(right is None))
+        restored[start:end] = 0.0
+        if left is not None:
+            restored[start:end] += weight * left
+        if right is not None:
+            restored[start:end] += (1 - weight) * right[::-1]
+    return restored
+
+
+def intact_run(missing: np.ndarray) -> int:
+    """Number of intact samples before the first missing one of a bool `(samples,)` mask."""
+    return int(missing.argmax()) if missing.any() else len(missing)
+
+
+def continue_edge(context: np.ndarray, num_samples: int, order: int) -> np.ndarray | None:
+    """
+    A signal continued by an autoregressive model of itself.
+
+    Args:
+        context: float64, `(samples,)`.
+        num_samples: length of the continuation.
+        order: of the model; a third of the context where that is shorter.
+
+    Returns:
+        float64 `(num_samples,)`, or None where the context is too short for any model.
+    """
+    order = min(order, len(context) // SAMPLES_PER_COEFFICIENT)
+    return extrapolate(context, burg(context, order), num_samples) if order else None
 
 
 def burg(signal: np.ndarray, order: int) -> np.ndarray:

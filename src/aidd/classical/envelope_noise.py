@@ -1,0 +1,128 @@
+"""Noise of the surroundings' spectrum: the anchor that a generative method must beat."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..masks import find_gaps
+from ..splice import splice
+from .autoregressive import intact_run
+from .channelwise import fill_channelwise
+
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+# Added to powers before their logarithm is taken, relative to the larger of the two edges.
+FLOOR = 1e-10
+
+
+def envelope_noise(
+    audio: np.ndarray | Tensor,
+    mask: np.ndarray | Tensor,
+    *,
+    sampling_rate: int,
+    generator: Generator | None = None,
+    n_fft: int = 2048,
+    context_seconds: float = 0.1,
+) -> np.ndarray | Tensor:
+    """
+    Fills gaps with Gaussian noise whose power spectrum runs from that of one edge to that of the other, linearly in
+    dB, blended with the autoregressive continuation of both edges by [`~aidd.splice.splice`]. It knows nothing of
+    music, and yet scores well in spectral distances.
+
+    Args:
+        audio: numpy array or torch tensor, float32 or float64, `(samples,)`, `(channels, samples)` or
+            `(batch, channels, samples)`. Values under the mask are not read.
+        mask: bool, `(samples,)` or broadcastable to the audio, True = missing.
+        sampling_rate: Hz.
+        generator: of the noise. Same seed, same audio.
+        n_fft: window length of the spectra, in samples, a multiple of 4.
+        context_seconds: intact audio on each side of a gap whose spectrum is measured, at most.
+
+    Returns:
+        Audio of the same type, shape and dtype, equal to the bit outside the mask.
+
+    Raises:
+        ValueError: as [`~aidd.masks.prepare`], or a window length that is no positive multiple of 4.
+    """
+    if n_fft < 4 or n_fft % 4:
+        raise ValueError(f"n_fft must be a positive multiple of 4, got {n_fft}")
+    num_context = round(context_seconds * sampling_rate)
+    fill = partial(_fill, sampling_rate=sampling_rate, generator=generator, n_fft=n_fft, num_context=num_context)
+    return fill_channelwise(audio, mask, sampling_rate, fill)
+
+
+def _fill(
+    signal: np.ndarray,
+    missing: np.ndarray,
+    sampling_rate: int,
+    generator: Generator | None,
+    n_fft: int,
+    num_context: int,
+) -> np.ndarray:
+    restored = signal.copy()
+    for start, end in find_gaps(missing).tolist():
+        num_before = min(intact_run(missing[:start][::-1]), num_context)
+        num_after = min(intact_run(missing[end:]), num_context)
+        here = slice(start - num_before, end + num_after)
+        edges = [
+            power_spectrum(edge, n_fft)
+            for edge in (signal[start - num_before : start], signal[end : end + num_after])
+            if len(edge)
+        ]
+        noise = shaped_noise(edges[0], edges[-1], here.stop - here.start, generator)
+        gap = (num_before, num_before + end - start)
+        restored[here] = splice(signal[here], missing[here], noise, gap, sampling_rate=sampling_rate)
+    return restored
+
+
+def power_spectrum(signal: np.ndarray, n_fft: int) -> np.ndarray:
+    """
+    Welch's estimate with Hann windows a quarter apart: `(samples,)` to `(n_fft / 2 + 1,)`, the mean squared magnitude
+    of a windowed frame. Signals shorter than a window are filled up with zeros, at their own power.
+    """
+    frames = np.lib.stride_tricks.sliding_window_view(np.pad(signal, (0, max(n_fft - len(signal), 0))), n_fft)
+    window = _hann(n_fft)
+    power = (np.abs(np.fft.rfft(frames[:: n_fft // 4] * window)) ** 2).mean(0)
+    return power * max(n_fft / len(signal), 1)
+
+
+def shaped_noise(left: np.ndarray, right: np.ndarray, num_samples: int, generator: Generator | None) -> np.ndarray:
+    """
+    Gaussian noise whose power spectrum runs from one to the other, linearly in dB.
+
+    Args:
+        left, right: `(n_fft / 2 + 1,)`, as [`power_spectrum`] measures them.
+        num_samples: length of the noise.
+        generator: of the noise.
+
+    Returns:
+        float64 `(num_samples,)`.
+    """
+    import torch
+
+    n_fft = 2 * (len(left) - 1)
+    hop = n_fft // 4
+    window = _hann(n_fft)
+    num_frames = -(-num_samples // hop) + 3
+    white = torch.randn(num_frames, n_fft, generator=generator, dtype=torch.float64).numpy()
+    floor = FLOOR * max(left.max(), right.max())
+    if floor == 0:
+        return np.zeros(num_samples)
+    progress = np.clip((np.arange(num_frames)[:, None] - 1.5) * hop / num_samples, 0, 1)
+    power = np.exp((1 - progress) * np.log(left + floor) + progress * np.log(right + floor))
+    # White frames have power n_fft in every bin; Hann-windowed ones, as the spectra were measured, sum(window^2).
+    shaped = np.fft.irfft(np.fft.rfft(white) * np.sqrt(power / (window @ window)))
+    # Independent frames add in power: four squared windows at a quarter's distance add up to 3 / 2.
+    noise = np.zeros((num_frames + 3) * hop)
+    for frame, samples in enumerate(shaped * window / np.sqrt(1.5)):
+        noise[frame * hop : frame * hop + n_fft] += samples
+    return noise[3 * hop : 3 * hop + num_samples]
+
+
+def _hann(length: int) -> np.ndarray:
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)

@@ -1,0 +1,154 @@
+"""Janssen's method: autoregressive model and missing samples estimated in turn."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg import solve_toeplitz, solveh_banded
+from scipy.signal import oaconvolve
+
+from ..masks import find_gaps
+from .autoregressive import SAMPLES_PER_COEFFICIENT
+from .channelwise import fill_channelwise
+from .linear import interpolate
+
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+ROUNDING = 16 * np.finfo(np.float64).eps
+
+
+def janssen(
+    audio: np.ndarray | Tensor,
+    mask: np.ndarray | Tensor,
+    *,
+    sampling_rate: int,
+    generator: Generator | None = None,
+    order: int = 512,
+    num_iterations: int = 10,
+    context_seconds: float = 0.2,
+) -> np.ndarray | Tensor:
+    """
+    Fills gaps so that the energy of an autoregressive model's prediction error is least, and estimates the model from
+    the result, in turn (Janssen, Veldhuis & Vries 1986; Adler et al. 2011). Each group of neighbouring gaps is worked
+    on by itself, with the model of its surroundings (gap-wise, Mokrý & Rajmic 2024, arXiv:2403.04433).
+
+    Args:
+        audio: numpy array or torch tensor, float32 or float64, `(samples,)`, `(channels, samples)` or
+            `(batch, channels, samples)`. Values under the mask are not read.
+        mask: bool, `(samples,)` or broadcastable to the audio, True = missing. Scattered samples are welcome.
+        sampling_rate: Hz.
+        generator: part of every method's signature; nothing is drawn.
+        order: of the model, at most; a third of the samples it is estimated from where those are few.
+        num_iterations: times that model and samples are estimated. The first model is that of a straight line across
+            each gap.
+        context_seconds: audio on each side of a group that the model is estimated from, at most. Gaps closer to each
+            other than this are one group.
+
+    Returns:
+        Audio of the same type, shape and dtype, equal to the bit outside the mask.
+
+    Raises:
+        ValueError: as [`~aidd.masks.prepare`], or an order or number of iterations below 1.
+    """
+    if order < 1 or num_iterations < 1:
+        raise ValueError(f"order and num_iterations must be at least 1, got {order} and {num_iterations}")
+    num_context = max(round(context_seconds * sampling_rate), 1)
+    fill = partial(_fill, order=order, num_iterations=num_iterations, num_context=num_context)
+    return fill_channelwise(audio, mask, sampling_rate, fill)
+
+
+def _fill(signal: np.ndarray, missing: np.ndarray, order: int, num_iterations: int, num_context: int) -> np.ndarray:
+    restored = interpolate(signal, missing)
+    for start, end in _groups(missing, num_context):
+        segment = slice(max(start - num_context, 0), end + num_context)
+        here, lost = restored[segment], missing[segment]
+        if lost.all():
+            continue
+        segment_order = max(min(order, len(here) // SAMPLES_PER_COEFFICIENT), 1)
+        for _ in range(num_iterations if len(here) > segment_order else 0):
+            here = least_error(here, lost, linear_prediction(here, segment_order))
+        restored[segment] = here
+    return restored
+
+
+def _groups(missing: np.ndarray, distance: int) -> list[tuple[int, int]]:
+    """Start and exclusive end of groups of gaps that lie no further than `distance` from one another."""
+    groups: list[tuple[int, int]] = []
+    for start, end in find_gaps(missing).tolist():
+        if groups and start - groups[-1][1] <= distance:
+            start = groups.pop()[0]
+        groups.append((start, end))
+    return groups
+
+
+def linear_prediction(signal: np.ndarray, order: int) -> np.ndarray:
+    """
+    Prediction-error filter of an autoregressive model by the autocorrelation method (Levinson's recursion).
+
+    Its models are damped by the signal's ends, which keeps the normal equations of [`least_error`] well conditioned;
+    Burg's, of tonal music, do not.
+
+    Args:
+        signal: float64, `(samples,)`.
+        order: number of coefficients, below the number of samples.
+
+    Returns:
+        float64 `(order + 1,)`, 1, a_1, ..., a_order. Of silence, nothing is predicted.
+    """
+    correlation = oaconvolve(signal, signal[::-1])[len(signal) - 1 : len(signal) + order]
+    if correlation[0] <= 0:
+        return np.eye(1, order + 1)[0]
+    return np.concatenate([[1.0], -solve_toeplitz(correlation[:-1], correlation[1:])])
+
+
+def least_error(signal: np.ndarray, missing: np.ndarray, error_filter: np.ndarray) -> np.ndarray:
+    """
+    Missing samples that make the prediction error least, given the others and the model (Janssen et al. 1986,
+    equations 10 to 13):
+
+        minimise sum_n e[n]^2,    e[n] = sum_l a_l x[n - l],    n from the order to the end of the signal.
+
+    The normal equations are symmetric and banded, no wider than the order, and are solved by a banded Cholesky
+    decomposition.
+
+    Args:
+        signal: float64, `(samples,)`; what stands at missing samples is not used, but must be finite.
+        missing: bool, `(samples,)`.
+        error_filter: float64, `(order + 1,)`, 1, a_1, ..., a_order; the order is below the number of samples.
+
+    Returns:
+        float64 `(samples,)`, equal to `signal` where nothing is missing.
+    """
+    order, where = len(error_filter) - 1, np.flatnonzero(missing)
+    num_samples, num_missing = len(signal), len(where)
+    known = np.where(missing, 0.0, signal)
+    error = oaconvolve(known, error_filter)[order:num_samples]
+    right = -oaconvolve(error, error_filter[::-1])[where]
+
+    # Sums over l < m of a_l a_(l + k), at [k, m].
+    sums = np.zeros((order + 1, order + 2))
+    for k in range(order + 1):
+        np.cumsum(error_filter[: order + 1 - k] * error_filter[k:], out=sums[k, 1 : order + 2 - k])
+    # A missing sample is coupled with the d-th one behind it by the sum of a_l a_(l + lag) over the errors that both
+    # are part of. They run from the order to the end of the signal, which matters near its ends.
+    num_bands = int((np.searchsorted(where, where + order, "right") - np.arange(num_missing)).max())
+    bands = np.zeros((num_bands, num_missing))
+    for d in range(num_bands):
+        later, lag = where[d:], where[d:] - where[: num_missing - d]
+        coupled = lag <= order
+        lag = np.minimum(lag, order)
+        first = np.maximum(order - later, 0)
+        last = np.minimum(num_samples - 1 - later, order - lag)
+        shared = coupled & (first <= last)
+        bands[num_bands - 1 - d, d:] = np.where(
+            shared, sums[lag, last + 1] - sums[lag, np.minimum(first, last + 1)], 0
+        )
+    # The matrix's norm is at most this square: a perfectly predictable signal stays solvable in spite of rounding.
+    bands[-1] += ROUNDING * np.abs(error_filter).sum() ** 2
+    restored = signal.copy()
+    restored[where] = solveh_banded(bands, right, check_finite=False)
+    return restored
