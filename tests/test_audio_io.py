@@ -226,7 +226,8 @@ BAD_INPUTS = [
 
 
 @pytest.mark.parametrize(("call", "message"), [pytest.param(*case[1:], id=case[0]) for case in BAD_INPUTS])
-def test_bad_input_is_refused_in_words(tmp_path, call, message):
-    with pytest.raises(ValueError, match=message):
+def test_bad_input_is_refused_in_words(tmp_path, call, message, record_property):
+    with pytest.raises(ValueError, match=message) as refusal:
         call(tmp_path)
+    record_property("message", str(refusal.value))
     assert not list(tmp_path.glob(".*"))

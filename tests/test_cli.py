@@ -194,7 +194,7 @@ BAD_INPUTS = [
 
 
 @pytest.mark.parametrize(("command", "message"), BAD_INPUTS)
-def test_bad_input_is_one_line_and_exit_code_2(folder, capsys, command, message):
+def test_bad_input_is_one_line_and_exit_code_2(folder, capsys, command, message, record_property):
     before = sorted(folder.iterdir())
     try:
         code = run(command.format(folder=folder.name))
@@ -204,6 +204,7 @@ def test_bad_input_is_one_line_and_exit_code_2(folder, capsys, command, message)
     assert code == 2 and not output.out
     assert output.err.startswith("aidd: error: ") and output.err.count("\n") == 1
     assert message in output.err
+    record_property("message", output.err.strip())
     # Nothing was written.
     assert sorted(folder.iterdir()) == before
 

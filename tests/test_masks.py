@@ -195,6 +195,7 @@ def seconds(starts, ends):
 
 
 @pytest.mark.parametrize(("call", "message"), [pytest.param(*case[1:], id=case[0]) for case in BAD_INPUTS])
-def test_bad_input_is_refused_in_words(call, message):
-    with pytest.raises(ValueError, match=message):
+def test_bad_input_is_refused_in_words(call, message, record_property):
+    with pytest.raises(ValueError, match=message) as refusal:
         call()
+    record_property("message", str(refusal.value))

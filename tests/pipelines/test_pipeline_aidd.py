@@ -292,10 +292,11 @@ BAD_INPUTS = {
 
 
 @pytest.mark.parametrize("name", BAD_INPUTS)
-def test_bad_input_is_refused_with_what_was_expected(tiny_pipeline, name):
+def test_bad_input_is_refused_with_what_was_expected(tiny_pipeline, name, record_property):
     arguments, message = BAD_INPUTS[name]
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as refusal:
         tiny_pipeline(**arguments)
+    record_property("message", str(refusal.value))
 
 
 def test_codec_and_transformer_of_different_codebooks_are_refused(tiny_codec, tiny_transformer, tiny_pipeline):
