@@ -128,6 +128,22 @@ def tokens_touched(mask: np.ndarray, hop_length: int, guard: int = 0) -> np.ndar
     return touched
 
 
+def join_masks(mask: np.ndarray | Tensor, gaps: np.ndarray) -> np.ndarray:
+    """
+    What is missing by either: a mask `(..., samples)` and another `(samples,)`, both bool.
+
+    Raises:
+        ValueError: a mask that is not bool, or of another length.
+    """
+    mask = as_numpy(mask, "mask")
+    if mask.dtype != bool or mask.shape[-1:] != gaps.shape:
+        raise ValueError(
+            f"mask must be bool, True where samples are missing, with {len(gaps)} samples as its last axis; "
+            f"got {mask.dtype} of shape {mask.shape}"
+        )
+    return mask | gaps
+
+
 def check_sampling_rate(sampling_rate: int) -> None:
     """Raises `ValueError` unless the rate is a positive integer."""
     if not isinstance(sampling_rate, Integral) or isinstance(sampling_rate, bool) or sampling_rate <= 0:
@@ -163,7 +179,7 @@ def prepare(
         UserWarning: nothing is missing, or more than half of a channel is.
     """
     check_sampling_rate(sampling_rate)
-    values, missing = _as_numpy(audio, "audio"), _as_numpy(mask, "mask")
+    values, missing = as_numpy(audio, "audio"), as_numpy(mask, "mask")
     if values.dtype not in (np.float32, np.float64):
         raise ValueError(f"audio must be float32 or float64, about within [-1, 1], got {values.dtype}")
     if not 1 <= values.ndim <= 3 or values.size == 0:
@@ -220,7 +236,7 @@ def in_the_form_of(
     Returns:
         A new array or tensor (on the same device) of the shape of `audio`, behind the leading axes of `restored`.
     """
-    values = _as_numpy(audio, "audio")
+    values = as_numpy(audio, "audio")
     signals = np.broadcast_to(values.reshape(missing.shape), restored.shape)
     everywhere = np.broadcast_to(missing, restored.shape)
     merged = np.where(everywhere, restored.astype(values.dtype), signals)
@@ -235,7 +251,7 @@ def in_the_form_of(
     return torch.from_numpy(merged).to(audio.device)
 
 
-def _as_numpy(array: np.ndarray | Tensor, name: str) -> np.ndarray:
+def as_numpy(array: np.ndarray | Tensor, name: str) -> np.ndarray:
     """An array, or the values of a tensor, known by its methods: this module must not import torch."""
     if isinstance(array, np.ndarray):
         return array

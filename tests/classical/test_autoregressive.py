@@ -63,7 +63,7 @@ def test_method_continues_sinusoids_over_50_ms():
 def test_method_fills_gaps_without_context():
     missing = np.ones(30, bool)
     missing[10] = False
-    with pytest.warns(UserWarning, match="marked as missing"):
+    with pytest.warns(UserWarning, match="marked as missing"), pytest.warns(UserWarning, match="too few for"):
         assert np.array_equal(autoregressive(np.ones(30), missing, sampling_rate=8000)[missing], np.zeros(29))
 
 

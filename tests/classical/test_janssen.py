@@ -15,11 +15,12 @@ def process(num_samples: int, seed: int = 0) -> np.ndarray:
 
 
 def dense(signal: np.ndarray, missing: np.ndarray, error_filter: np.ndarray) -> np.ndarray:
-    """The same minimum by least squares with the whole matrix of the prediction error."""
+    """The same minimum by least squares with the whole matrices of the forward and backward prediction errors."""
     order = len(error_filter) - 1
     matrix = np.zeros((len(signal) - order, len(signal)))
     for row in range(len(matrix)):
         matrix[row, row : row + order + 1] = error_filter[::-1]
+    matrix = np.concatenate([matrix, matrix[::-1, ::-1]])
     restored = signal.copy()
     restored[missing] = np.linalg.lstsq(matrix[:, missing], -matrix[:, ~missing] @ signal[~missing], rcond=None)[0]
     return restored
@@ -75,7 +76,10 @@ def test_no_other_filling_has_a_smaller_error(seed):
     missing[np.random.default_rng(seed).integers(500, size=60)] = True
     best = least_error(signal, missing, MODEL)
     other = best + 1e-3 * np.where(missing, np.random.default_rng(seed).normal(size=500), 0)
-    energies = [np.sum(np.convolve(filling, MODEL, "valid") ** 2) for filling in (best, other, signal)]
+    energies = [
+        np.sum(np.convolve(filling, MODEL, "valid") ** 2) + np.sum(np.convolve(filling, MODEL[::-1], "valid") ** 2)
+        for filling in (best, other, signal)
+    ]
     assert energies[0] < min(energies[1:])
 
 
@@ -85,6 +89,15 @@ def test_sinusoids_are_interpolated():
     missing = np.zeros(24_000, bool)
     missing[12_000:12_120] = True
     assert snr_in_gap(signal, janssen(signal, missing, sampling_rate=24_000), missing) > 30
+
+
+@pytest.mark.parametrize("where", [slice(0, 300), slice(0, 800), slice(31_700, 32_000), slice(0, 2000, 2)])
+def test_gaps_at_the_ends_and_every_other_sample_stay_at_the_level_of_the_signal(where):
+    time = np.arange(32_000) / 16_000
+    signal = 0.3 * np.sin(2 * np.pi * 330 * time) + 0.01 * np.random.default_rng(0).normal(size=32_000)
+    missing = np.zeros(32_000, bool)
+    missing[where] = True
+    assert np.abs(janssen(signal, missing, sampling_rate=16_000)).max() < 0.6
 
 
 def test_silence_and_gaps_without_context_are_filled():

@@ -7,6 +7,7 @@ import pytest
 import torch
 from diffusers import AudioPipelineOutput
 
+from aidd.evaluation.metrics import snr_in_gap
 from aidd.pipelines import AIDDPipeline
 from aidd.schedulers import EulerTauLeapingScheduler, TauLeapingScheduler
 
@@ -284,6 +285,17 @@ BAD_INPUTS = {
     ),
     "unknown output type": ({"audio": sine(), "mask": gap(), "output_type": "pil"}, "output_type"),
     "steps for first hitting": ({"audio": sine(), "mask": gap(), "num_inference_steps": 10}, "one step for each"),
+    "generator that is none": ({"audio": sine(), "mask": gap(), "generator": 0}, "must be a torch.Generator"),
+    "one variation and a half": ({"audio": sine(), "mask": gap(), "num_variations": 1.5}, "integer of at least 1"),
+    "steps and a half": ({"audio": sine(), "mask": gap(), "num_inference_steps": 2.5}, "must be an integer"),
+    "a list and seconds": (
+        {"audio": [0.0] * 100, "mask_start_seconds": 0.1, "mask_end_seconds": 0.2},
+        "numpy array or a torch tensor",
+    ),
+    "seconds and a mask of numbers": (
+        {"audio": sine(), "mask": 1.0 * gap(), "mask_start_seconds": 0.1, "mask_end_seconds": 0.2},
+        "mask must be bool",
+    ),
     "unknown callback tensor": (
         {"audio": sine(), "mask": gap(), "callback_on_step_end_tensor_inputs": ["latents"]},
         "callback_on_step_end_tensor_inputs",
@@ -305,8 +317,109 @@ def test_codec_and_transformer_of_different_codebooks_are_refused(tiny_codec, ti
         AIDDPipeline(tiny_codec, tiny_transformer, tiny_pipeline.scheduler)
 
 
-def test_scattered_samples_are_refused(tiny_pipeline, tones):
+def test_frequent_short_gaps_need_no_tokens(tiny_pipeline, tones):
+    audio, mask = tones(48_000, 24_000, 2), np.zeros(48_000, bool)
+    for start in range(1000, 47_000, 2400):
+        mask[start : start + 24] = True
+    calls = []
+    handle = tiny_pipeline.transformer.register_forward_hook(lambda *_: calls.append(1))
+    restored = tiny_pipeline(np.where(mask, np.nan, audio), mask).audios
+    handle.remove()
+    assert not calls and np.array_equal(restored[:, ~mask], audio[:, ~mask])
+    assert snr_in_gap(audio, restored, mask) > 20
+
+
+def test_gaps_without_a_token_between_them_are_refused(tiny_pipeline, tones):
     mask = np.zeros(24_000, bool)
-    mask[::200] = True
+    mask[::2] = True
     with pytest.raises(ValueError, match="gaps of up to"):
         tiny_pipeline(tones(24_000, 24_000), mask)
+
+
+@pytest.mark.parametrize("rate", [8000, 11_025, 22_050, 37_800, 44_100, 48_000])
+def test_without_guard_tokens_gaps_at_the_edge_of_a_token_are_filled(tiny_pipeline, tones, rate):
+    tiny_pipeline.register_to_config(guard_tokens=0, blend_seconds=0.0)
+    audio = tones(3 * rate, rate)
+    for token in (90, 100, 180):
+        mask = np.zeros(3 * rate, bool)
+        start = token * 320 * rate // 24_000
+        mask[start : start + rate // 10] = True
+        restored = tiny_pipeline(audio, mask, sampling_rate=rate).audios
+        assert np.array_equal(restored[:, ~mask], audio[:, ~mask])
+
+
+def test_silence_is_filled_with_silence_and_quiet_channels_quietly(tiny_pipeline, tones):
+    mask = np.zeros(24_000, bool)
+    mask[10_000:14_000] = True
+    assert np.abs(tiny_pipeline(np.zeros((1, 24_000)), mask).audios).max() < 1e-7
+    audio = tones(24_000, 24_000, 2)
+    audio[1] = 0
+    restored = tiny_pipeline(audio, mask).audios
+    assert np.abs(restored[1]).max() < 1e-6 and np.abs(restored[0, mask]).max() > 1e-3
+    audio[1] = 1e-3 * audio[0]
+    restored = tiny_pipeline(audio, mask).audios
+    assert np.std(restored[1, mask]) < 0.01 * np.std(restored[0, mask])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_the_pipeline_runs_in_other_types(tiny_pipeline, tones, dtype):
+    audio, mask = tones(20_000, 24_000), np.zeros(20_000, bool)
+    mask[8000:10_000] = True
+    restored = tiny_pipeline.to(dtype)(audio, mask).audios
+    assert restored.dtype == np.float64 and np.array_equal(restored[:, ~mask], audio[:, ~mask])
+
+
+def test_pipelines_load_in_float32_unless_told_otherwise(tiny_pipeline, tmp_path):
+    tiny_pipeline.to(torch.bfloat16).save_pretrained(tmp_path)
+    assert AIDDPipeline.from_pretrained(tmp_path).transformer.dtype == torch.float32
+    assert AIDDPipeline.from_pretrained(tmp_path, dtype=torch.bfloat16).transformer.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("change", [("num_hidden_layers", 3), ("num_hidden_layers", 1)])
+@pytest.mark.parametrize("part", ["codec", "transformer"])
+def test_weights_that_do_not_fill_the_model_are_refused(tiny_pipeline, tmp_path, part, change):
+    tiny_pipeline.save_pretrained(tmp_path)
+    path = tmp_path / part / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | dict([change])))
+    with pytest.raises(ValueError, match="configuration and weights do not belong together"):
+        AIDDPipeline.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"guard_tokens": -1}, "integer of at least 0, got -1"),
+        ({"guard_tokens": "x"}, "integer of at least 0, got 'x'"),
+        ({"guard_tokens": 15}, "must leave room"),
+        ({"blend_seconds": -1.0}, "finite and at least 0, got -1.0"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(tiny_pipeline, options, message):
+    with pytest.raises(ValueError, match=message):
+        AIDDPipeline(tiny_pipeline.codec, tiny_pipeline.transformer, tiny_pipeline.scheduler, **options)
+
+
+def test_an_item_without_gaps_in_a_batch_comes_back_as_it_came(tiny_pipeline, tones):
+    audio, mask = np.stack([tones(24_000, 24_000)] * 2), np.zeros((2, 1, 24_000), bool)
+    mask[1, 0, 9000:12_000] = True
+    for restored in (
+        tiny_pipeline(audio, mask).audios,
+        tiny_pipeline.reconstruct(audio, mask, sampling_rate=24_000),
+    ):
+        assert np.array_equal(restored[0], audio[0]) and not np.array_equal(restored[1], audio[1])
+
+
+@pytest.mark.parametrize("returned", [None, [], {"latents": 1}])
+def test_a_callback_that_returns_something_else_is_refused(tiny_pipeline, returned):
+    with pytest.raises(ValueError, match="must return a dict of tensors"):
+        tiny_pipeline(sine(), gap(10_000, 13_000), callback_on_step_end=lambda *_: returned)
+
+
+def test_a_callback_that_hides_missing_tokens_is_refused(tiny_pipeline):
+    with pytest.raises(ValueError, match="still missing"):
+        tiny_pipeline(
+            sine(),
+            gap(10_000, 13_000),
+            callback_on_step_end=lambda pipe, step, time, tensors: {"missing": torch.ones_like(tensors["missing"])},
+            callback_on_step_end_tensor_inputs=["missing"],
+        )

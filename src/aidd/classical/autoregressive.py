@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,12 @@ def _fill(signal: np.ndarray, missing: np.ndarray, order: int, num_context: int)
         weight = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, end - start + 1) / (end - start + 1))
         if left is None or right is None:
             weight = np.full(end - start, float(right is None))
+        if left is None and right is None:
+            warnings.warn(
+                f"samples {start} to {end} were set to 0: fewer than {SAMPLES_PER_COEFFICIENT} intact samples stand "
+                "beside them, too few for an autoregressive model",
+                stacklevel=4,
+            )
         restored[start:end] = 0.0
         if left is not None:
             restored[start:end] += weight * left

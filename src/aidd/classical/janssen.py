@@ -108,9 +108,13 @@ def linear_prediction(signal: np.ndarray, order: int) -> np.ndarray:
 def least_error(signal: np.ndarray, missing: np.ndarray, error_filter: np.ndarray) -> np.ndarray:
     """
     Missing samples that make the prediction error least, given the others and the model (Janssen et al. 1986,
-    equations 10 to 13):
+    equations 10 to 13), predicted forwards and backwards:
 
-        minimise sum_n e[n]^2,    e[n] = sum_l a_l x[n - l],    n from the order to the end of the signal.
+        minimise sum_n e[n]^2 + f[n]^2,    e[n] = sum_l a_l x[n - l],    f[n] = sum_l a_l x[n - order + l],
+
+    n from the order to the end of the signal. Further from the signal's ends than the order, both directions give the
+    same equations; a gap at the start is left almost undetermined by the forward ones alone, which see its samples
+    through the model's last coefficients only.
 
     The normal equations are symmetric and banded, no wider than the order, and are solved by a banded Cholesky
     decomposition.
@@ -126,27 +130,27 @@ def least_error(signal: np.ndarray, missing: np.ndarray, error_filter: np.ndarra
     order, where = len(error_filter) - 1, np.flatnonzero(missing)
     num_samples, num_missing = len(signal), len(where)
     known = np.where(missing, 0.0, signal)
-    error = oaconvolve(known, error_filter)[order:num_samples]
-    right = -oaconvolve(error, error_filter[::-1])[where]
+    forward = oaconvolve(known, error_filter)[order:num_samples]
+    backward = oaconvolve(known, error_filter[::-1])[order:num_samples]
+    right = -(oaconvolve(forward, error_filter[::-1]) + oaconvolve(backward, error_filter))[where]
 
     # Sums over l < m of a_l a_(l + k), at [k, m].
-    sums = np.zeros((order + 1, order + 2))
+    sums = np.zeros((order + 2, order + 2))
     for k in range(order + 1):
         np.cumsum(error_filter[: order + 1 - k] * error_filter[k:], out=sums[k, 1 : order + 2 - k])
-    # A missing sample is coupled with the d-th one behind it by the sum of a_l a_(l + lag) over the errors that both
-    # are part of. They run from the order to the end of the signal, which matters near its ends.
+    # A missing sample is coupled with the d-th one behind it by the sums of a_l a_(l + lag) over the forward and over
+    # the backward errors that both are part of: all of them, but near the signal's ends.
     num_bands = int((np.searchsorted(where, where + order, "right") - np.arange(num_missing)).max())
     bands = np.zeros((num_bands, num_missing))
     for d in range(num_bands):
-        later, lag = where[d:], where[d:] - where[: num_missing - d]
-        coupled = lag <= order
-        lag = np.minimum(lag, order)
-        first = np.maximum(order - later, 0)
-        last = np.minimum(num_samples - 1 - later, order - lag)
-        shared = coupled & (first <= last)
-        bands[num_bands - 1 - d, d:] = np.where(
-            shared, sums[lag, last + 1] - sums[lag, np.minimum(first, last + 1)], 0
-        )
+        earlier, later = where[: num_missing - d], where[d:]
+        lag = np.minimum(later - earlier, order + 1)
+        for first, last in (
+            (order - later, num_samples - 1 - later),
+            (earlier - (num_samples - 1 - order), earlier),
+        ):
+            end = np.clip(last, -1, order - lag) + 1
+            bands[num_bands - 1 - d, d:] += sums[lag, end] - sums[lag, np.clip(first, 0, end)]
     # The matrix's norm is at most this square: a perfectly predictable signal stays solvable in spite of rounding.
     bands[-1] += ROUNDING * np.abs(error_filter).sum() ** 2
     restored = signal.copy()

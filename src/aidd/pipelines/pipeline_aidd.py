@@ -11,13 +11,22 @@ from torch import Tensor
 
 from ..audio_io import resample
 from ..classical.linear import interpolate
-from ..masks import find_gaps, in_the_form_of, mask_from_seconds, prepare, resample_mask, tokens_touched
+from ..masks import (
+    as_numpy,
+    find_gaps,
+    in_the_form_of,
+    join_masks,
+    mask_from_seconds,
+    prepare,
+    resample_mask,
+    tokens_touched,
+)
 from ..models.dit_token import DiTTokenModel
 from ..models.wavtokenizer import WavTokenizerModel
 from ..registration import register
 from ..schedulers import MaskedDiscreteScheduler
-from ..splice import splice
-from .windows import TokenWindow, plan_windows
+from ..splice import splice, splice_short_gaps
+from .windows import TokenWindow, at_rate, plan_windows
 
 
 register()
@@ -58,18 +67,27 @@ class AIDDPipeline(DiffusionPipeline):
                 "codec and transformer must have one codebook size, "
                 f"got {codec.config.codebook_size} and {transformer.config.codebook_size}"
             )
+        if isinstance(guard_tokens, bool) or not isinstance(guard_tokens, int) or guard_tokens < 0:
+            raise ValueError(f"guard_tokens must be an integer of at least 0, got {guard_tokens!r}")
+        if 2 * guard_tokens + 1 > transformer.config.max_position_embeddings // 2:
+            raise ValueError(
+                "guard_tokens on both sides of a gap must leave room in half of the transformer's window of "
+                f"{transformer.config.max_position_embeddings} tokens, got {guard_tokens}"
+            )
+        if not 0 <= blend_seconds < math.inf:
+            raise ValueError(f"blend_seconds must be finite and at least 0, got {blend_seconds}")
         self.register_modules(codec=codec, transformer=transformer, scheduler=scheduler)
         self.register_to_config(guard_tokens=guard_tokens, blend_seconds=blend_seconds)
 
     @classmethod
-    def from_pretrained(
-        cls, pretrained_model_name_or_path: str, dtype: torch.dtype | dict[str, torch.dtype] = torch.float32, **kwargs
-    ) -> "AIDDPipeline":
+    def from_pretrained(cls, pretrained_model_name_or_path: str, **kwargs) -> "AIDDPipeline":
         """
-        As [`~diffusers.DiffusionPipeline.from_pretrained`], in float32 unless told otherwise: weights may be stored in
-        bfloat16, but an encoder that computes in it chooses other codes here and there.
+        As [`~diffusers.DiffusionPipeline.from_pretrained`], in float32 unless told otherwise by `dtype`: weights may
+        be stored in bfloat16, but an encoder that computes in it chooses other codes here and there.
         """
-        return super().from_pretrained(pretrained_model_name_or_path, dtype=dtype, **kwargs)
+        if not {"dtype", "torch_dtype"} & kwargs.keys():
+            kwargs["dtype"] = torch.float32
+        return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
 
     @property
     def sampling_rate(self) -> int:
@@ -131,16 +149,19 @@ class AIDDPipeline(DiffusionPipeline):
             ValueError: on audio, mask, gaps or options that do not fit, with what was expected and what came.
         """
         sampling_rate = self.sampling_rate if sampling_rate is None else sampling_rate
-        self.check_inputs(num_variations, generator, output_type, callback_on_step_end_tensor_inputs)
+        self.check_inputs(
+            num_variations, num_inference_steps, generator, output_type, callback_on_step_end_tensor_inputs
+        )
         if (mask_start_seconds is None) != (mask_end_seconds is None):
             raise ValueError("mask_start_seconds and mask_end_seconds must be given together, got one of them")
-        if mask_start_seconds is not None:
-            gaps = mask_from_seconds(
-                mask_start_seconds, mask_end_seconds, num_samples=audio.shape[-1], sampling_rate=sampling_rate
-            )
-            mask = gaps if mask is None else np.asarray(mask) | gaps
-        if mask is None:
+        if mask is None and mask_start_seconds is None:
             raise ValueError("expected a mask, or mask_start_seconds and mask_end_seconds; got neither")
+        if mask_start_seconds is not None:
+            num_samples = as_numpy(audio, "audio").shape[-1:] or (0,)
+            gaps = mask_from_seconds(
+                mask_start_seconds, mask_end_seconds, num_samples=num_samples[0], sampling_rate=sampling_rate
+            )
+            mask = gaps if mask is None else join_masks(mask, gaps)
         signals, missing = prepare(audio, mask, sampling_rate)
 
         restored = np.repeat(signals[None], num_variations, axis=0)
@@ -180,6 +201,8 @@ class AIDDPipeline(DiffusionPipeline):
         signals, missing = prepare(audio, mask, sampling_rate, read_missing=True)
         restored = signals[None].copy()
         for item, (channels, channels_missing) in enumerate(zip(signals, missing, strict=True)):
+            if not channels_missing.any():
+                continue
             _, windows = self._plan(channels_missing.any(0), sampling_rate)
             tokens, gains = self._encode(channels.mean(0), windows, sampling_rate)
             for decoded, window in zip(self._decode(tokens, gains), windows, strict=True):
@@ -189,15 +212,27 @@ class AIDDPipeline(DiffusionPipeline):
     def check_inputs(
         self,
         num_variations: int,
+        num_inference_steps: int | None,
         generator: torch.Generator | list[torch.Generator] | None,
         output_type: str | None,
         callback_on_step_end_tensor_inputs: Sequence[str],
     ) -> None:
         """Raises `ValueError` on options that do not fit together."""
-        if num_variations < 1:
-            raise ValueError(f"num_variations must be at least 1, got {num_variations}")
+        if isinstance(num_variations, bool) or not isinstance(num_variations, int) or num_variations < 1:
+            raise ValueError(f"num_variations must be an integer of at least 1, got {num_variations!r}")
+        if num_inference_steps is not None and (
+            isinstance(num_inference_steps, bool) or not isinstance(num_inference_steps, int)
+        ):
+            raise ValueError(f"num_inference_steps must be an integer, got {num_inference_steps!r}")
+        generators = generator if isinstance(generator, list) else [generator]
+        if not all(one is None or isinstance(one, torch.Generator) for one in generators):
+            raise ValueError(
+                f"generator must be a torch.Generator, or a list of one for each variation, got {generator!r}"
+            )
         if isinstance(generator, list) and len(generator) != num_variations:
             raise ValueError(f"expected {num_variations} generators, one for each variation, got {len(generator)}")
+        # Before any work: the scheduler refuses a number of steps that it has no use for.
+        self.scheduler.set_timesteps(num_inference_steps, num_missing=torch.zeros(1, dtype=torch.long))
         if output_type not in (None, "np", "pt"):
             raise ValueError(f"output_type must be 'np', 'pt' or None (that of the audio), got {output_type!r}")
         unknown = set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs)
@@ -218,7 +253,12 @@ class AIDDPipeline(DiffusionPipeline):
         callback_tensor_inputs: Sequence[str],
     ) -> np.ndarray:
         """One item, float64 and bool `(channels, samples)`, to `(variations, channels, samples)`."""
+        channels, missing = splice_short_gaps(
+            channels, missing, sampling_rate=sampling_rate, blend_seconds=self.config.blend_seconds
+        )
         any_missing = missing.any(0)
+        if not any_missing.any():
+            return np.repeat(channels[None], num_variations, axis=0)
         # The model hears one signal, the mean of the channels, with a line drawn across each hole.
         mid = interpolate(np.where(any_missing, 0.0, channels.sum(0) / len(channels)), any_missing)
         token_missing, windows = self._plan(any_missing, sampling_rate)
@@ -246,7 +286,9 @@ class AIDDPipeline(DiffusionPipeline):
             )
         except ValueError as error:
             raise ValueError(
-                f"the AIDD model fills gaps of up to {self.max_gap_seconds:.2f} s in intact surroundings: {error}"
+                f"the AIDD model fills gaps of up to {self.max_gap_seconds:.2f} s in intact surroundings: {error}. "
+                f"(A token is {1000 / self.codec.config.frame_rate:.1f} ms; gaps grow by {self.config.guard_tokens} on "
+                "each side, and those that then touch are one.)"
             ) from error
         return token_missing, windows
 
@@ -256,9 +298,11 @@ class AIDDPipeline(DiffusionPipeline):
         mid = resample(mid, sampling_rate, self.sampling_rate)
         padded = np.pad(mid, (0, -len(mid) % hop))
         audio = np.stack([padded[w.start * hop : w.end * hop] for w in windows])
-        gains = WINDOW_PEAK / np.maximum(np.abs(audio).max(-1), 1e-4)
+        peaks = np.abs(audio).max(-1)
+        gains = WINDOW_PEAK / np.where(peaks > 0, peaks, 1.0)
         input_values = torch.from_numpy(audio * gains[:, None])[:, None]
-        return self.codec.encode(input_values.to(self._execution_device, self.codec.dtype)).audio_codes[:, 0], gains
+        input_values = input_values.to(self._execution_device, self.codec.dtype)
+        return self.codec.encode(input_values).audio_codes[:, 0], gains
 
     def _sample(
         self,
@@ -281,7 +325,13 @@ class AIDDPipeline(DiffusionPipeline):
             if callback is not None:
                 state = {"tokens": tokens, "missing": missing}
                 changed = callback(self, step, timestep, {name: state[name] for name in callback_tensor_inputs})
+                if not isinstance(changed, dict) or changed.keys() - state.keys():
+                    raise ValueError(
+                        f"callback_on_step_end must return a dict of tensors among {sorted(state)}, got {changed!r}"
+                    )
                 tokens, missing = changed.get("tokens", tokens), changed.get("missing", missing)
+        if missing.any():
+            raise ValueError(f"{int(missing.sum())} tokens are still missing behind the last step")
         return tokens
 
     def _decode(self, tokens: Tensor, gains: np.ndarray) -> np.ndarray:
@@ -293,30 +343,20 @@ class AIDDPipeline(DiffusionPipeline):
         self, channels: np.ndarray, missing: np.ndarray, decoded: np.ndarray, window: TokenWindow, sampling_rate: int
     ) -> None:
         """Splices a window's decoded audio into the gaps it is there for, in place."""
-        start, generated = self._at_rate(decoded, window, sampling_rate)
-        stop = min(start + len(generated), channels.shape[-1])
-        here = slice(start, stop)
-        generated = generated[: stop - start]
-        hop_seconds = self.codec.config.hop_length / self.sampling_rate
-        first, last = window.fill_start * hop_seconds * sampling_rate, window.fill_end * hop_seconds * sampling_rate
+        hop = self.codec.config.hop_length
+        start, generated = at_rate(decoded, window.start * hop, self.sampling_rate, sampling_rate)
+        here = slice(start, min(start + len(generated), channels.shape[-1]))
+        # The window's part to fill, in units that both rates divide.
+        first, last = window.fill_start * hop * sampling_rate, window.fill_end * hop * sampling_rate
         for channel, channel_missing in zip(channels, missing, strict=True):
             for gap_start, gap_end in find_gaps(channel_missing[here]).tolist():
-                if first <= start + gap_start and start + gap_end <= math.ceil(last):
+                began, ended = (start + gap_start) * self.sampling_rate, (start + gap_end) * self.sampling_rate
+                if first <= began and ended <= last:
                     channel[here] = splice(
                         channel[here],
                         channel_missing[here],
-                        generated,
+                        generated[: here.stop - start],
                         (gap_start, gap_end),
                         sampling_rate=sampling_rate,
                         blend_seconds=self.config.blend_seconds,
                     )
-
-    def _at_rate(self, decoded: np.ndarray, window: TokenWindow, sampling_rate: int) -> tuple[int, np.ndarray]:
-        """Decoded audio of a window at another rate, and the sample it starts at, exactly."""
-        start = window.start * self.codec.config.hop_length
-        # Both rates have a sample at multiples of this one; zeros go in front to start at such a place.
-        period = self.sampling_rate // math.gcd(self.sampling_rate, sampling_rate)
-        padded = np.pad(decoded, (start % period, 0))
-        return (start - start % period) * sampling_rate // self.sampling_rate, resample(
-            padded, self.sampling_rate, sampling_rate
-        )

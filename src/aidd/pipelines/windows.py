@@ -1,9 +1,11 @@
 """Windows of tokens around gaps, as long as the model was trained on."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..audio_io import resample
 from ..masks import find_gaps
 
 
@@ -52,3 +54,20 @@ def plan_windows(missing: np.ndarray, window_length: int, max_gap: int) -> list[
         first = int(np.clip((start + end - length) // 2, 0, num_tokens - length))
         windows.append(TokenWindow(first, first + length, start, end))
     return windows
+
+
+def at_rate(audio: np.ndarray, start: int, from_rate: int, to_rate: int) -> tuple[int, np.ndarray]:
+    """
+    Audio of a window at another rate, in its place to the sample.
+
+    Args:
+        audio: float64, `(samples,)`.
+        start: sample of the recording that the window starts at, at `from_rate`.
+        from_rate, to_rate: Hz.
+
+    Returns:
+        The sample at `to_rate` that the result starts at, and the result. Both rates have a sample at multiples of
+        `from_rate / gcd(from_rate, to_rate)`; zeros go in front of the audio to start at such a place.
+    """
+    offset = start % (from_rate // math.gcd(from_rate, to_rate))
+    return (start - offset) * to_rate // from_rate, resample(np.pad(audio, (offset, 0)), from_rate, to_rate)

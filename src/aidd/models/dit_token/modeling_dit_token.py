@@ -16,6 +16,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.utils import ModelOutput, logging
 
+from ..complete_loading import CompleteLoadingMixin
 from .configuration_dit_token import DiTTokenConfig
 
 
@@ -174,7 +175,7 @@ class DiTTokenBlock(GradientCheckpointingLayer):
         return hidden_states + gate_m * self.dropout(perceived)
 
 
-class DiTTokenModel(PreTrainedModel):
+class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
     """Predicts missing audio tokens from the visible ones."""
 
     config: DiTTokenConfig

@@ -57,6 +57,13 @@ class WavTokenizerCodebook(EncodecEuclideanCodebook):
         self.decay = decay
         self.dead_code_threshold = dead_code_threshold
 
+    def quantize(self, hidden_states: Tensor) -> Tensor:
+        """Nearest code of each vector, `(num_vectors, codebook_dim)` to `(num_vectors,)`, always in float32."""
+        hidden_states, embed = hidden_states.float(), self.embed.float()
+        # Encodec's expansion of the squared distance: near ties fall as they do there.
+        distances = hidden_states.pow(2).sum(1, keepdim=True) - 2 * hidden_states @ embed.T + embed.T.pow(2).sum(0)
+        return distances.argmin(-1)
+
     def start(self, latents: Tensor, generator: torch.Generator, num_iterations: int = 50) -> None:
         """Starts the codebook by k-means on `latents` `(num_latents, codebook_dim)`, at least one a code."""
         centroids, counts = kmeans(latents.float(), self.codebook_size, num_iterations, generator)

@@ -11,6 +11,7 @@ from transformers.models.encodec.modeling_encodec import EncodecEncoder, Encodec
 from transformers.models.xcodec2.modeling_xcodec2 import Xcodec2ISTFTHead, Xcodec2ResNetBlock
 from transformers.utils import ModelOutput
 
+from ..complete_loading import CompleteLoadingMixin
 from .codebook_wavtokenizer import WavTokenizerCodebook
 from .configuration_wavtokenizer import WavTokenizerConfig
 
@@ -133,7 +134,7 @@ class WavTokenizerDecoder(nn.Module):
         return self.final_norm(hidden_states)
 
 
-class WavTokenizerModel(EncodecPreTrainedModel):
+class WavTokenizerModel(CompleteLoadingMixin, EncodecPreTrainedModel):
     """
     Audio tokenizer with a single codebook: a SEANet encoder, a Euclidean codebook, and a decoder of attention and
     ConvNeXt blocks that ends in an inverse short-time Fourier transform.
@@ -213,7 +214,7 @@ class WavTokenizerModel(EncodecPreTrainedModel):
         for length in lengths.unique().tolist():
             rows = lengths == length
             latents = self.encoder(input_values[rows, :, :length])
-            codes[rows, 0, : latents.shape[-1]] = self.codebook.encode(latents.transpose(1, 2).float())
+            codes[rows, 0, : latents.shape[-1]] = self.codebook.encode(latents.transpose(1, 2))
         positions = torch.arange(codes.shape[-1], device=codes.device)
         return WavTokenizerEncoderOutput(codes, (positions < num_tokens[:, None])[:, None])
 
@@ -267,9 +268,9 @@ class WavTokenizerModel(EncodecPreTrainedModel):
         if not quantize:
             return WavTokenizerOutput(self.decode_features(latents)[..., : input_values.shape[-1]])
         self.codebook.check_started()
-        codes = self.codebook.encode(latents.transpose(1, 2).float())
+        codes = self.codebook.encode(latents.transpose(1, 2))
         vectors = self.codebook.decode(codes).transpose(1, 2)
-        commitment_loss = nn.functional.mse_loss(latents.float(), vectors)
+        commitment_loss = nn.functional.mse_loss(latents.float(), vectors.float())
         audio_values = self.decode_features(latents + (vectors - latents).detach())
         return WavTokenizerOutput(audio_values[..., : input_values.shape[-1]], codes[:, None], commitment_loss)
 

@@ -1,0 +1,32 @@
+"""Loading that refuses weights which do not fill the model."""
+
+from transformers import PreTrainedModel
+
+
+class CompleteLoadingMixin:
+    """
+    `from_pretrained` that raises where transformers would warn: a model some of whose layers are left at random
+    initial values, or whose folder holds weights it has no use for, is not the model that was saved.
+    """
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str, *model_args, output_loading_info: bool = False, **kwargs
+    ) -> PreTrainedModel | tuple[PreTrainedModel, dict]:
+        """
+        As [`~transformers.PreTrainedModel.from_pretrained`].
+
+        Raises:
+            ValueError: tensors that the configuration asks for and the weights lack, or the other way round.
+        """
+        model, info = super().from_pretrained(
+            pretrained_model_name_or_path, *model_args, output_loading_info=True, **kwargs
+        )
+        missing, unexpected = sorted(info["missing_keys"]), sorted(info["unexpected_keys"])
+        if missing or unexpected:
+            raise ValueError(
+                f"{pretrained_model_name_or_path}: configuration and weights do not belong together: the weights lack "
+                f"{len(missing)} tensors ({', '.join(missing[:3])}), and hold {len(unexpected)} others "
+                f"({', '.join(unexpected[:3])})"
+            )
+        return (model, info) if output_loading_info else model
