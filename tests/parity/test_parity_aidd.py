@@ -14,7 +14,11 @@ from aidd.schedulers.scheduling_tau_leaping import transition_probs
 from aidd.training.score_entropy import score_entropy_loss
 
 
-pytestmark = pytest.mark.parity
+# The warnings are the original code's.
+pytestmark = [
+    pytest.mark.parity,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+]
 
 SIGMAS = (1e-5, 0.7, 6.9)
 MASK_ID = 4095

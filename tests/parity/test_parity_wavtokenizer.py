@@ -10,7 +10,11 @@ from aidd.models.wavtokenizer import WavTokenizerModel
 from aidd.models.wavtokenizer.convert_wavtokenizer_checkpoint import convert_checkpoint
 
 
-pytestmark = pytest.mark.parity
+# The warnings are the original code's.
+pytestmark = [
+    pytest.mark.parity,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+]
 
 CONFIGS = {
     75: "wavtokenizer_smalldata_frame75_3s_nq1_code4096_dim512_kmeans200_attn.yaml",

@@ -286,9 +286,9 @@ class AIDDPipeline(DiffusionPipeline):
             )
         except ValueError as error:
             raise ValueError(
-                f"the AIDD model fills gaps of up to {self.max_gap_seconds:.2f} s in intact surroundings: {error}. "
-                f"(A token is {1000 / self.codec.config.frame_rate:.1f} ms; gaps grow by {self.config.guard_tokens} on "
-                "each side, and those that then touch are one.)"
+                f"the AIDD model fills gaps of up to {self.max_gap_seconds:.2f} s in intact surroundings: {error}. A "
+                f"token is {1000 / self.codec.config.frame_rate:.1f} ms; gaps grow by {self.config.guard_tokens} on "
+                "each side, and those that then touch are one"
             ) from error
         return token_missing, windows
 
