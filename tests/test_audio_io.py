@@ -1,8 +1,13 @@
+import os
+import time
+import tracemalloc
+
 import numpy as np
 import pytest
 import soundfile as sf
 import torch
 
+from aidd import audio_io
 from aidd.audio_io import read_audio, resample, write_audio, write_audio_files
 from aidd.mask_io import read_mask
 from aidd.masks import find_gaps
@@ -110,8 +115,57 @@ def test_a_failed_write_leaves_everything_as_it_was(tmp_path):
         assert path.read_bytes() == b"precious" and list(tmp_path.iterdir()) == [path]
 
 
+def test_a_link_stays_a_link_and_its_target_is_written(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "old.wav").write_bytes(b"old")
+    for name, target in [("a.wav", "elsewhere/old.wav"), ("b.wav", "elsewhere/new.wav"), ("c.wav", "a.wav")]:
+        (tmp_path / name).symlink_to(target)
+        samples = np.full((1, 5), len(target) / 100)
+        write_audio(tmp_path / name, samples, sampling_rate=8_000, subtype="DOUBLE")
+        assert (tmp_path / name).is_symlink()
+        assert np.array_equal(read_audio(tmp_path / target).samples, samples)
+    assert not (tmp_path / "elsewhere" / "old.wav").is_symlink()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(
+        ["elsewhere", "old.wav", "new.wav", "a.wav", "b.wav", "c.wav"]
+    )
+
+
+@pytest.mark.parametrize("length", [244, 255])
+def test_names_may_be_as_long_as_the_file_system_allows(tmp_path, length):
+    path = tmp_path / ("a" * (length - 4) + ".wav")
+    write_audio(path, np.zeros(5), sampling_rate=8_000, subtype="PCM_16")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def plain_user(monkeypatch):
+    """Root may write everywhere; under root, what the permissions say to everyone else."""
+    if os.geteuid() == 0:
+        monkeypatch.setattr(os, "access", lambda path, mode: bool(os.stat(path).st_mode & 0o222))
+
+
+def test_write_protection_is_respected(tmp_path, plain_user):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"precious")
+    path.chmod(0o444)
+    with pytest.raises(ValueError, match=r"a\.wav: no permission to write to .*a\.wav"):
+        write(path)
+    assert path.read_bytes() == b"precious"
+    path.chmod(0o644)
+    tmp_path.chmod(0o555)
+    with pytest.raises(ValueError, match=rf"a\.wav: no permission to write to {tmp_path}$"):
+        write(path)
+    tmp_path.chmod(0o755)
+    write(path)
+    assert read_audio(path).samples.shape == (1, 2)
+
+
+# The last two ratios are those of a kernel table of gigabytes.
+RATIOS = [(44_100, 24_000), (24_000, 44_100), (48_000, 24_000), (37_800, 24_000), (44_101, 24_000), (24_000, 23_999)]
+
+
 @pytest.mark.parametrize("framework", ["numpy", "torch"])
-@pytest.mark.parametrize(("from_rate", "to_rate"), [(44_100, 24_000), (24_000, 44_100), (48_000, 24_000)])
+@pytest.mark.parametrize(("from_rate", "to_rate"), RATIOS)
 def test_resampling_keeps_time_length_and_type(from_rate, to_rate, framework):
     def tone(rate, num_samples):
         return np.sin(2 * np.pi * 1000 * np.arange(num_samples) / rate)
@@ -127,7 +181,36 @@ def test_resampling_keeps_time_length_and_type(from_rate, to_rate, framework):
     assert np.allclose(resampled[1], -resampled[0], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("shape", [(100,), (2, 100)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("from_rate", "to_rate"), [(44_100, 24_000), (24_000, 44_100)])
+def test_both_ways_to_resample_agree(monkeypatch, from_rate, to_rate, dtype):
+    spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal((2, from_rate)))
+    # Noise below 6 kHz, half of the band that both rates hold.
+    spectrum[:, 6_000:] = 0
+    audio = np.fft.irfft(spectrum, from_rate).astype(dtype)
+    by_table = resample(audio, from_rate, to_rate)
+    monkeypatch.setattr(audio_io, "MAX_KERNEL_TABLE", 0)
+    by_filter = resample(audio, from_rate, to_rate)
+    assert not np.array_equal(by_table, by_filter)
+    assert by_table.shape == by_filter.shape and by_table.dtype == by_filter.dtype == dtype
+    middle = slice(to_rate // 10, -to_rate // 10)
+    signal, difference = by_table[:, middle], (by_table - by_filter)[:, middle]
+    assert 10 * np.log10(np.sum(signal**2) / np.sum(difference**2)) > 40
+
+
+@pytest.mark.parametrize(("from_rate", "to_rate"), [(44_101, 24_000), (24_000, 44_101), (23_999, 24_000)])
+def test_no_rate_takes_long_or_much_memory(from_rate, to_rate):
+    audio = np.zeros(10 * from_rate)
+    tracemalloc.start()
+    began = time.process_time()
+    assert resample(audio, from_rate, to_rate).shape == (10 * to_rate,)
+    assert time.process_time() - began < 5
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100e6
+
+
+@pytest.mark.parametrize("shape", [(100,), (1, 100), (2, 100)])
 def test_mask_arrays(tmp_path, shape):
     mask = np.random.default_rng(0).random(shape) < 0.3
     np.save(tmp_path / "mask.npy", mask)
@@ -151,11 +234,29 @@ def test_a_label_to_the_end_may_be_rounded_up(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("name", ["a\u2028b", "a\x0bb", "a\x0cb", "a\x1cb", "a\x85b"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_names_of_labels_may_hold_anything_but_newlines(tmp_path, name, newline):
+    path = tmp_path / "labels.txt"
+    path.write_bytes(f"0.1\t0.2\t{name}{newline}0.5\t0.6\t{name}{newline}".encode())
+    assert find_gaps(read_mask(path, num_samples=1000, sampling_rate=1000)).tolist() == [[100, 200], [500, 600]]
+
+
 def written(path, content):
     if isinstance(content, np.ndarray):
         np.save(path, content)
     else:
         path.write_bytes(content)
+    return path
+
+
+def pipe(path):
+    os.mkfifo(path)
+    return path
+
+
+def link(path, target):
+    path.symlink_to(target)
     return path
 
 
@@ -170,7 +271,9 @@ def write(path, audio=(0.0, 0.5), subtype="PCM_16", sampling_rate=8_000, **optio
 # What is wrong, the call in a folder, and what the message must say.
 BAD_INPUTS = [
     ("missing audio file", lambda d: read_audio(d / "none.wav"), "none.wav: no such file"),
-    ("folder for a file", lambda d: read_audio(d), "no such file"),
+    ("folder for a file", lambda d: read_audio(d), "is a folder, expected a file"),
+    ("pipe for a file", lambda d: read_audio(pipe(d / "a.wav")), "a.wav: is not a regular file"),
+    ("link to nowhere", lambda d: read_audio(link(d / "a.wav", "none")), "a.wav: no such file"),
     ("text for audio", lambda d: read_audio(written(d / "a.wav", b"hello")), "a.wav: cannot be read as audio"),
     ("empty file", lambda d: read_audio(written(d / "a.wav", b"")), "a.wav: cannot be read as audio"),
     ("headerless audio", lambda d: read_audio(written(d / "a.raw", b"1234")), "a.raw: cannot be read as audio"),
@@ -179,6 +282,9 @@ BAD_INPUTS = [
     ("no suffix", lambda d: write(d / "a"), "got no suffix"),
     ("no such folder", lambda d: write(d / "none" / "a.wav"), "there is no folder"),
     ("output is a folder", lambda d: [(d / "a.wav").mkdir(), write(d / "a.wav")], "is a folder"),
+    ("output is a pipe", lambda d: write(pipe(d / "a.wav")), "a.wav: is not a regular file"),
+    ("output is a device", lambda d: write(link(d / "a.wav", os.devnull)), "a.wav: is not a regular file"),
+    ("link to no folder", lambda d: write(link(d / "a.wav", d / "none" / "a.wav")), "there is no folder .*none$"),
     (
         "unknown subtype",
         lambda d: write(d / "a.wav", subtype="PCM_17"),
@@ -200,6 +306,7 @@ BAD_INPUTS = [
     ("rate to write is a fraction", lambda d: write(d / "a.wav", sampling_rate=0.5), "positive integer"),
     ("rate to resample to is zero", lambda d: resample(np.zeros(5), 8_000, 0), "positive integer"),
     ("missing mask file", lambda d: read_mask(d / "m.npy", num_samples=1, sampling_rate=1), "m.npy: no such file"),
+    ("folder for a mask", lambda d: read_mask(d, num_samples=1, sampling_rate=1), "is a folder, expected a file"),
     ("mask of another kind", lambda d: mask_of(d / "m.csv", b"1,0"), r"\(.npy\) or an Audacity label file"),
     ("mask of text", lambda d: mask_of(d / "m.npy", b"hello"), "m.npy: cannot be read as a .npy array"),
     ("mask file is empty", lambda d: mask_of(d / "m.npy", b""), "m.npy: cannot be read as a .npy array"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .audio_io import check_is_file
 from .masks import mask_from_seconds
 
 
@@ -16,8 +17,8 @@ def read_mask(path: str | Path, *, num_samples: int, sampling_rate: int) -> np.n
     Reads which samples are missing.
 
     Args:
-        path: a boolean `.npy` array, `(samples,)` or `(channels, samples)`, True = missing; or an Audacity label file
-            (`.txt`): a line a gap with its start and end in seconds, and a name that is not read.
+        path: a boolean `.npy` array, `(samples,)`, `(1, samples)` or `(channels, samples)`, True = missing; or an
+            Audacity label file (`.txt`): a line a gap with its start and end in seconds, and a name that is not read.
         num_samples: length of the audio.
         sampling_rate: Hz of the audio.
 
@@ -25,12 +26,11 @@ def read_mask(path: str | Path, *, num_samples: int, sampling_rate: int) -> np.n
         bool, `(num_samples,)` or `(channels, num_samples)`.
 
     Raises:
-        ValueError: a missing file, another kind of file, an array of another length or type, or labels that are no
-            gaps of this audio.
+        ValueError: a missing file, a folder, pipe or device, another kind of file, an array of another length or type,
+            or labels that are no gaps of this audio.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file")
+    check_is_file(path)
     if path.suffix.lower() == ".npy":
         return _read_mask_array(path, num_samples)
     if path.suffix.lower() == ".txt":
@@ -54,7 +54,8 @@ def _read_mask_array(path: Path, num_samples: int) -> np.ndarray:
 
 def _read_labels(path: Path, num_samples: int, sampling_rate: int) -> np.ndarray:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        # Not `splitlines`: it splits at characters that names may hold, too.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: cannot be read as text ({error})") from error
     mask = np.zeros(num_samples, bool)
