@@ -1,10 +1,18 @@
+import json
+import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
 import soundfile as sf
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
 
 from aidd import METHODS, __version__
 from aidd.audio_io import read_audio
@@ -34,6 +42,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "labels.txt").write_text("0.5\t0.4\twrong\n")
     (tmp_path / "notes.wav").write_text("no audio")
     (tmp_path / "folder.wav").mkdir()
+    os.mkfifo("pipe.wav")
     return tmp_path
 
 
@@ -68,7 +77,17 @@ def test_masks_and_gaps_unite(folder):
     assert run("in.wav a.wav --method linear --mask mask.npy --gap 0.5 0.6") == 0
     assert_restored("a.wav", mask | mask_from_seconds(0.5, 0.6, num_samples=NUM_SAMPLES, sampling_rate=RATE))
     assert run("in.wav b.wav --method linear --mask labels.txt") == 0
-    assert_restored("b.wav", mask_from_seconds(0.25, 0.3, num_samples=NUM_SAMPLES, sampling_rate=RATE))
+    labels = mask_from_seconds(0.25, 0.3, num_samples=NUM_SAMPLES, sampling_rate=RATE)
+    assert_restored("b.wav", labels)
+    assert run("in.wav c.wav --method linear --mask mask.npy --mask labels.txt") == 0
+    assert_restored("c.wav", mask | labels)
+
+
+def test_a_mask_of_one_channel_is_for_all(folder):
+    mask = np.arange(NUM_SAMPLES)[None] // 100 == 5
+    np.save("mask.npy", mask)
+    assert run("in.wav out.wav --method linear --mask mask.npy") == 0
+    assert_restored("out.wav", mask)
 
 
 def test_formats(folder, capsys):
@@ -124,6 +143,84 @@ def test_variations_never_replace_the_input(folder, tiny_model, capsys):
     assert "in-2.wav: OUT is IN" in capsys.readouterr().err
 
 
+def damage(path, **settings):
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+
+
+# What is done to a folder, and what the line on stderr must say.
+DAMAGES = [
+    ("truncated weights", lambda m: os.truncate(m / "codec/model.safetensors", 1000), "SafetensorError: "),
+    ("empty weights", lambda m: os.truncate(m / "transformer/model.safetensors", 0), "SafetensorError: "),
+    ("no weights", lambda m: (m / "codec/model.safetensors").unlink(), "model.safetensors"),
+    ("wrong sizes", lambda m: damage(m / "transformer/config.json", hidden_size=32), "mismatched|do not belong"),
+    ("no configuration", lambda m: (m / "codec/config.json").unlink(), "mismatched|do not belong"),
+    ("no part", lambda m: shutil.rmtree(m / "codec"), "codec|model.safetensors"),
+    ("a word for a number", lambda m: damage(m / "codec/config.json", codebook_size="x"), "expected int, got str"),
+    ("a word for an option", lambda m: damage(m / "model_index.json", guard_tokens="x"), "guard_tokens must be"),
+    ("an unknown library", lambda m: damage(m / "model_index.json", codec=["none", "Codec"]), "none is not one"),
+    ("an index of half a line", lambda m: (m / "model_index.json").write_text("{"), "not a valid JSON file"),
+    ("an index of nothing", lambda m: (m / "model_index.json").write_text("{}"), "KeyError: "),
+    ("an index that is a list", lambda m: (m / "model_index.json").write_text("[]"), "TypeError: "),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), [pytest.param(*case[1:], id=case[0]) for case in DAMAGES])
+def test_a_damaged_model_is_one_line_too(folder, tiny_model, capsys, change, message):
+    change(folder / "model")
+    libraries = (diffusers_logging, transformers_logging)
+    before = [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
+    assert run("in.wav out.wav --gap 0.5 0.6 --model model") == 2
+    output = capsys.readouterr()
+    assert not output.out and not (folder / "out.wav").exists()
+    assert re.fullmatch(rf"aidd: error: model: cannot be loaded as an AIDD pipeline: .*({message}).*\n", output.err)
+    assert len(output.err) < 400
+    assert before == [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
+
+
+def test_libraries_do_not_speak_for_the_command(folder, tiny_model):
+    # Left alone, transformers draws its progress, and tables the parts that do not fit. A process of its own, as
+    # logs go to the stderr that was there when the library was imported.
+    damage(folder / "model/transformer/config.json", hidden_size=32)
+    command = [sys.executable, "-m", "aidd.cli", "inpaint", "in.wav", "out.wav", "--gap", "0.5", "0.6"]
+    done = subprocess.run([*command, "--model", "model"], capture_output=True, text=True)
+    assert done.returncode == 2 and not done.stdout
+    assert done.stderr.startswith("aidd: error: model: cannot be loaded") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "stderr"), [(signal.SIGTERM, 143, ""), (signal.SIGINT, 130, "aidd: error: interrupted\n")]
+)
+def test_signals_leave_everything_as_it_was(folder, number, code, stderr):
+    # Minutes of noise, which take seconds to encode.
+    sf.write("long.wav", 0.1 * np.random.default_rng(0).standard_normal(15 * 60 * RATE), RATE)
+    (folder / "out.ogg").write_bytes(b"precious")
+    before = sorted(folder.iterdir())
+    # Processes of a shell's background ignore interrupts, and so do those that they start.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    program += "import sys; from aidd.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, "inpaint", "long.wav", "out.ogg", "--subtype", "VORBIS"]
+    command += ["--method", "linear", "--gap", "0.5", "0.6"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not list(folder.glob(".aidd-*.part")) and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(number)
+    output = process.communicate()
+    assert process.returncode == code and output == ("", stderr)
+    assert sorted(folder.iterdir()) == before and (folder / "out.ogg").read_bytes() == b"precious"
+
+
+def test_handlers_of_signals_are_given_back(folder):
+    handler = signal.getsignal(signal.SIGTERM)
+    assert run("in.wav a.wav --method linear --gap 0.5 0.6") == 0
+    assert signal.getsignal(signal.SIGTERM) is handler
+    # Other threads can set none, and need not.
+    codes = []
+    thread = threading.Thread(target=lambda: codes.append(run("in.wav b.wav --method linear --gap 0.5 0.6")))
+    thread.start()
+    thread.join()
+    assert codes == [0]
+
+
 def test_info(folder, capsys):
     assert main(["info", "in.wav", "float.wav"]) == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -132,7 +229,11 @@ def test_info(folder, capsys):
     ]
     assert main(["info"]) == 0
     output = capsys.readouterr().out
-    assert output.startswith(f"aidd {__version__}\n") and "torch 2" in output and "methods: aidd, linear" in output
+    assert (
+        output.startswith(f"aidd {__version__}\n")
+        and "torch 2" in output
+        and f"methods: {', '.join(METHODS)}\n" in output
+    )
 
 
 def test_the_console_entry(folder):
@@ -150,7 +251,9 @@ BAD_INPUTS = [
     ("in.wav out.wav --method linear", "no gap given: say what is missing with --gap START END or --mask FILE"),
     ("none.wav out.wav --method linear --gap 0.1 0.2", "none.wav: no such file"),
     ("notes.wav out.wav --method linear --gap 0.1 0.2", "notes.wav: cannot be read as audio"),
-    ("folder.wav out.wav --method linear --gap 0.1 0.2", "folder.wav: no such file"),
+    ("folder.wav out.wav --method linear --gap 0.1 0.2", "folder.wav: is a folder, expected a file"),
+    ("pipe.wav out.wav --method linear --gap 0.1 0.2", "pipe.wav: is not a regular file"),
+    ("in.wav pipe.wav --method linear --gap 0.1 0.2", "pipe.wav: is not a regular file"),
     ("broken.wav out.wav --method linear --gap 0.001 0.002", "1 samples that are not finite"),
     ("in.wav in.wav --method linear --gap 0.1 0.2", "in.wav: OUT is IN"),
     ("in.wav ../{folder}/in.wav --method linear --gap 0.1 0.2", "OUT is IN"),
@@ -175,8 +278,9 @@ BAD_INPUTS = [
     ("in.wav out.wav --method linear --mask in.wav", "in.wav: expected a boolean array (.npy) or an Audacity label"),
     ("in.wav out.wav --method linear --mask short.npy", "short.npy: expected a bool array of shape (8013,)"),
     ("in.wav out.wav --method linear --mask numbers.npy", "numbers.npy: expected a bool array"),
-    ("in.wav out.wav --method linear --mask three.npy", "three.npy: expected a mask of 2 channels, got 3"),
-    ("in.wav out.wav --method linear --mask none.npy", "none.npy: the mask marks nothing as missing"),
+    ("in.wav out.wav --method linear --mask three.npy", "three.npy: expected a mask of 2 channels, or of 1 for all"),
+    ("in.wav out.wav --method linear --mask none.npy", "none.npy: nothing is marked as missing"),
+    ("in.wav out.wav --method linear --mask none.npy --mask short.npy", "short.npy: expected a bool array"),
     ("in.wav out.wav --method linear --mask all.npy", "everything is missing"),
     ("in.wav out.wav --method linear --mask labels.txt", "labels.txt, line 1: gap from 0.5 s to 0.4 s"),
     ("in.wav out.wav --method magic --gap 0.1 0.2", "argument --method: invalid choice: 'magic'"),

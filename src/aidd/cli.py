@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
 from . import __version__
@@ -22,9 +27,15 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command line, and returns its exit code: 0, or 2 for bad input, explained in one line on stderr."""
+    """
+    Runs the command line, and returns its exit code: 0; 2 for bad input, explained in one line on stderr; 130 when
+    interrupted.
+
+    Raises:
+        SystemExit: of code 143 on SIGTERM, of code 2 on arguments that cannot be parsed.
+    """
     arguments = _parser().parse_args(argv)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _unwinding_on_sigterm():
         # Warnings are part of what the command says, whatever filters Python was started with.
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _show_warning
@@ -33,6 +44,9 @@ def main(argv: list[str] | None = None) -> int:
         except (ValueError, OSError) as error:
             sys.stderr.write(_error_line(str(error)))
             return 2
+        except KeyboardInterrupt:
+            sys.stderr.write(_error_line("interrupted"))
+            return 128 + signal.SIGINT
     return 0
 
 
@@ -45,6 +59,24 @@ def _parser() -> argparse.ArgumentParser:
     inpaint.add_parser(commands)
     info.add_parser(commands)
     return parser
+
+
+@contextmanager
+def _unwinding_on_sigterm() -> Iterator[None]:
+    """Inside, SIGTERM unwinds the stack as an exception does, so that no temporary file stays behind."""
+    # Python lets no other thread set handlers.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, _exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _error_line(message: str) -> str:

@@ -6,7 +6,10 @@ import argparse
 import re
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from ..methods import DEFAULT_MODEL, METHODS
@@ -16,9 +19,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ..audio_io import Audio
+    from ..pipelines import AIDDPipeline
 
 DESCRIPTION = """\
-Fills gaps in an audio file. Gaps come from --gap, in seconds, or from a file with --mask, or from both together.
+Fills gaps in an audio file. Gaps come from --gap, in seconds, or from files with --mask, or from both together.
 What the file holds inside a gap is not listened to."""
 
 EPILOG = """\
@@ -28,8 +32,9 @@ examples:
   aidd inpaint damaged.flac restored.flac --mask missing.npy --method linear
 
 masks:
-  A .npy mask is bool, (samples,) or (channels, samples). True means MISSING: to be filled. (Some other programs
-  mean the opposite.) A .txt mask is a label track as Audacity exports it: every label is a gap.
+  A .npy mask is bool, (samples,) or (1, samples) for all channels alike, or (channels, samples). True means MISSING:
+  to be filled. (Some other programs mean the opposite.) A .txt mask is a label track as Audacity exports it: every
+  label is a gap.
 
 output:
   Rate and channels are those of IN. Format and subtype are too, where the suffix of OUT allows. A suffix of another
@@ -37,7 +42,8 @@ output:
   say which to take. A subtype with fewer bits than IN's rounds all samples, those outside the gaps too. Tags are not
   copied. An existing OUT is replaced, once all variations are ready; IN itself is never written to.
 
-exit code: 0 on success, 2 on bad input, with one line on stderr that says what was wrong."""
+exit code: 0 on success, 2 on bad input, with one line on stderr that says what was wrong; 130 when interrupted, 143
+when terminated, with OUT as it was."""
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -63,7 +69,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="a gap, from START to END in seconds; may be given many times",
     )
     parser.add_argument(
-        "--mask", type=Path, metavar="FILE", help="gaps: a bool .npy array or Audacity's labels (.txt)"
+        "--mask",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="gaps: a bool .npy array or Audacity's labels (.txt); may be given many times",
     )
     parser.add_argument("--method", default="aidd", choices=list(METHODS), help="how to fill the gaps (default: aidd)")
     parser.add_argument(
@@ -116,7 +127,7 @@ def inpaint(arguments: argparse.Namespace) -> None:
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
-    if not arguments.gap and arguments.mask is None:
+    if not arguments.gap and not arguments.mask:
         raise ValueError("no gap given: say what is missing with --gap START END or --mask FILE")
     if arguments.variations < 1:
         raise ValueError(f"--variations must be at least 1, got {arguments.variations}")
@@ -183,13 +194,13 @@ def _mask(arguments: argparse.Namespace, source: Audio) -> np.ndarray:
     if arguments.gap:
         starts, ends = zip(*arguments.gap, strict=True)
         mask = mask_from_seconds(starts, ends, num_samples=num_samples, sampling_rate=source.sampling_rate)
-    if arguments.mask is not None:
-        from_file = read_mask(arguments.mask, num_samples=num_samples, sampling_rate=source.sampling_rate)
-        if from_file.ndim == 2 and len(from_file) != channels:
-            raise ValueError(f"{arguments.mask}: expected a mask of {channels} channels, got {len(from_file)}")
+    for path in arguments.mask:
+        from_file = read_mask(path, num_samples=num_samples, sampling_rate=source.sampling_rate)
+        if from_file.ndim == 2 and len(from_file) not in (1, channels):
+            raise ValueError(f"{path}: expected a mask of {channels} channels, or of 1 for all, got {len(from_file)}")
         mask = mask | from_file
     if not mask.any():
-        raise ValueError(f"{arguments.mask}: the mask marks nothing as missing (True = missing)")
+        raise ValueError(f"{', '.join(map(str, arguments.mask))}: nothing is marked as missing (True = missing)")
     return mask
 
 
@@ -204,14 +215,7 @@ def _restore(arguments: argparse.Namespace, source: Audio, mask: np.ndarray) -> 
         method = METHODS[arguments.method]
         return [method(source.samples, mask, sampling_rate=source.sampling_rate, generator=generator)]
 
-    from .. import AIDDPipeline
-
-    model = arguments.model or DEFAULT_MODEL
-    try:
-        pipeline = AIDDPipeline.from_pretrained(model)
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{model}: the model cannot be loaded: {error}") from error
-    audios = pipeline(
+    audios = _load(arguments.model or DEFAULT_MODEL)(
         source.samples,
         mask,
         sampling_rate=source.sampling_rate,
@@ -219,3 +223,37 @@ def _restore(arguments: argparse.Namespace, source: Audio, mask: np.ndarray) -> 
         num_variations=arguments.variations,
     ).audios
     return list(audios) if arguments.variations > 1 else [audios]
+
+
+def _load(model: str) -> AIDDPipeline:
+    with _quiet_libraries():
+        from .. import AIDDPipeline
+
+        try:
+            return AIDDPipeline.from_pretrained(model)
+        # All exceptions: a damaged folder fails in whatever way the libraries that read its parts choose.
+        except Exception as error:
+            reason = str(error) if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {error}"
+            raise ValueError(
+                f"{model}: cannot be loaded as an AIDD pipeline: {shorten(reason, 300, placeholder=' ...')}"
+            ) from error
+
+
+@contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Inside, diffusers and transformers log nothing and draw no progress bars: errors are this command's to tell."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    libraries = (diffusers_logging, transformers_logging)
+    settings = [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
+    for library in libraries:
+        library.set_verbosity(library.CRITICAL)
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library, (verbosity, progress) in zip(libraries, settings, strict=True):
+            library.set_verbosity(verbosity)
+            if progress:
+                library.enable_progress_bar()
