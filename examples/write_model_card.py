@@ -45,7 +45,7 @@ def training_section(title: str, folder: Path) -> str:
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     metrics = {(row["step"], *row): row for row in rows}.values()
     validation = [row for row in metrics if any(name.startswith("valid/") for name in row)]
-    names = sorted({name for row in validation for name in row if name != "step"})
+    names = list(dict.fromkeys(name for row in validation for name in row if name != "step"))
     lines = [f"### {title}", "", "| argument | value |", "| --- | --- |"]
     lines += [f"| `{name}` | {arguments[name]} |" for name in SHOWN_ARGUMENTS if arguments.get(name) is not None]
     lines += [

@@ -338,3 +338,12 @@ def test_bad_input_is_refused_in_words(tmp_path, call, message, record_property)
         call(tmp_path)
     record_property("message", str(refusal.value))
     assert not list(tmp_path.glob(".*"))
+
+
+def test_arrays_that_are_not_contiguous_are_resampled():
+    audio = np.random.default_rng(0).normal(size=(1000, 2, 3))
+    for view in (audio.T, audio[::-1].T, audio.T[..., ::2]):
+        expected = resample(view.copy(), 24_000, 16_000)
+        np.testing.assert_array_equal(resample(view, 24_000, 16_000), expected)
+    tensor = torch.from_numpy(audio).permute(2, 1, 0)
+    np.testing.assert_array_equal(resample(tensor, 24_000, 16_000), resample(audio.T.copy(), 24_000, 16_000))

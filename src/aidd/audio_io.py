@@ -240,7 +240,7 @@ def resample(audio: np.ndarray | Tensor, from_rate: int, to_rate: int) -> np.nda
 
     divisor = math.gcd(from_rate, to_rate)
     up, down = int(to_rate) // divisor, int(from_rate) // divisor
-    tensor = audio if isinstance(audio, torch.Tensor) else torch.from_numpy(audio)
+    tensor = (audio if isinstance(audio, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(audio))).contiguous()
     if up * down <= MAX_KERNEL_TABLE:
         resampled = torchaudio.functional.resample(tensor, down, up)
     else:
