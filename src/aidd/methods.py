@@ -51,6 +51,7 @@ METHODS = Methods(
         "envelope_noise": "aidd.classical.envelope_noise",
         "janssen": "aidd.classical.janssen",
         "linear": "aidd.classical.linear",
+        "sparse": "aidd.classical.sparse",
     }
 )
 

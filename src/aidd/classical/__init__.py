@@ -4,6 +4,7 @@ from .autoregressive import autoregressive
 from .envelope_noise import envelope_noise
 from .janssen import janssen
 from .linear import linear
+from .sparse import sparse
 
 
-__all__ = ["autoregressive", "envelope_noise", "janssen", "linear"]
+__all__ = ["autoregressive", "envelope_noise", "janssen", "linear", "sparse"]
