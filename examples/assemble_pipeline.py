@@ -19,7 +19,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--transformer", required=True, help="A DiTTokenModel folder or Hub id, trained on its codes.")
     parser.add_argument("--output_dir", required=True, help="Where the pipeline is written.")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="Type of saved weights.")
-    parser.add_argument("--guard_tokens", type=int, default=4, help="Tokens beside a gap that are sampled too.")
+    parser.add_argument("--guard_tokens", type=int, default=2, help="Tokens beside a gap that are sampled too.")
     parser.add_argument("--blend_seconds", type=float, default=0.05, help="Fade of the edges' continuation.")
     return parser.parse_args()
 

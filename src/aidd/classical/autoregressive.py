@@ -56,6 +56,29 @@ def autoregressive(
 
 
 def _fill(signal: np.ndarray, missing: np.ndarray, order: int, num_context: int) -> np.ndarray:
+    for start, end in find_gaps(missing).tolist():
+        if max(start, intact_run(missing[end:])) < SAMPLES_PER_COEFFICIENT:
+            warnings.warn(
+                f"samples {start} to {end} are set to 0: fewer than {SAMPLES_PER_COEFFICIENT} samples stand beside "
+                "them, too few for an autoregressive model",
+                stacklevel=4,
+            )
+    return continue_edges(signal, missing, order, num_context)
+
+
+def continue_edges(signal: np.ndarray, missing: np.ndarray, order: int, num_context: int) -> np.ndarray:
+    """
+    [`autoregressive`] on one channel.
+
+    Args:
+        signal: float64, `(samples,)`. Missing samples are not read.
+        missing: bool, `(samples,)`.
+        order: of the models, at most.
+        num_context: samples on each side of a gap that its models are fitted to, at most.
+
+    Returns:
+        float64 `(samples,)`; zero in gaps beside which too few samples stand for any model.
+    """
     restored = signal.copy()
     for start, end in find_gaps(missing).tolist():
         before = restored[max(start - num_context, 0) : start]
@@ -65,12 +88,6 @@ def _fill(signal: np.ndarray, missing: np.ndarray, order: int, num_context: int)
         weight = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, end - start + 1) / (end - start + 1))
         if left is None or right is None:
             weight = np.full(end - start, float(right is None))
-        if left is None and right is None:
-            warnings.warn(
-                f"samples {start} to {end} were set to 0: fewer than {SAMPLES_PER_COEFFICIENT} intact samples stand "
-                "beside them, too few for an autoregressive model",
-                stacklevel=4,
-            )
         restored[start:end] = 0.0
         if left is not None:
             restored[start:end] += weight * left

@@ -10,7 +10,7 @@ from diffusers import AudioPipelineOutput, DiffusionPipeline
 from torch import Tensor
 
 from ..audio_io import resample
-from ..classical.linear import interpolate
+from ..classical.autoregressive import continue_edges
 from ..masks import (
     as_numpy,
     find_gaps,
@@ -33,6 +33,9 @@ register()
 
 # Peak level that windows are brought to before they are encoded, as in `examples/tokenize_dataset.py`.
 WINDOW_PEAK = 10 ** (-3 / 20)
+# Models that continue the edges for the encoder.
+PREFILL_ORDER = 1000
+PREFILL_CONTEXT_SECONDS = 0.1
 
 
 class AIDDPipeline(DiffusionPipeline):
@@ -44,7 +47,7 @@ class AIDDPipeline(DiffusionPipeline):
         codec ([`WavTokenizerModel`]): Audio to tokens and back.
         transformer ([`DiTTokenModel`]): Predicts missing tokens.
         scheduler ([`MaskedDiscreteScheduler`]): Samples them. Its siblings are exchanged with `from_config`.
-        guard_tokens (`int`, defaults to 4):
+        guard_tokens (`int`, defaults to 2):
             Tokens on each side of a gap that are sampled too: the codec's encoder sees the hole beyond its edges.
         blend_seconds (`float`, defaults to 0.05):
             How far the continuation of a gap's edges fades into the generated audio, see [`~aidd.splice.splice`].
@@ -58,7 +61,7 @@ class AIDDPipeline(DiffusionPipeline):
         codec: WavTokenizerModel,
         transformer: DiTTokenModel,
         scheduler: MaskedDiscreteScheduler,
-        guard_tokens: int = 4,
+        guard_tokens: int = 2,
         blend_seconds: float = 0.05,
     ):
         super().__init__()
@@ -259,8 +262,10 @@ class AIDDPipeline(DiffusionPipeline):
         any_missing = missing.any(0)
         if not any_missing.any():
             return np.repeat(channels[None], num_variations, axis=0)
-        # The model hears one signal, the mean of the channels, with a line drawn across each hole.
-        mid = interpolate(np.where(any_missing, 0.0, channels.sum(0) / len(channels)), any_missing)
+        # The model hears one signal, the mean of the channels. Its edges are continued into the holes, so that the
+        # encoder gives the tokens beside them nearly the codes that they would have without a hole.
+        num_context = round(PREFILL_CONTEXT_SECONDS * sampling_rate)
+        mid = continue_edges(channels.sum(0) / len(channels), any_missing, PREFILL_ORDER, num_context)
         token_missing, windows = self._plan(any_missing, sampling_rate)
         tokens, gains = self._encode(mid, windows, sampling_rate)
         window_missing = torch.stack([torch.from_numpy(token_missing[w.start : w.end]) for w in windows])
