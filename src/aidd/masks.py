@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from importlib import import_module
 from numbers import Integral
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
+# Masks of damage, found by parts that build on this module: imported when first used.
+_DETECTION = ("find_clicks", "find_clipping", "find_dropouts", "project_to_bounds")
 # Seconds computed in floating point miss the sample they mean by less than this many samples.
 SAMPLE_TOLERANCE = Fraction(1, 1_000_000)
 
@@ -260,6 +263,12 @@ def as_numpy(array: np.ndarray | Tensor, name: str) -> np.ndarray:
     if str(array.dtype) == "torch.bfloat16":
         raise ValueError(f"{name} must be of a type that numpy knows, got {array.dtype}")
     return array.detach().cpu().numpy()
+
+
+def __getattr__(name: str):
+    if name in _DETECTION:
+        return getattr(import_module("aidd.detection"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _sample_position(seconds: np.number, sampling_rate: int, rounding: Callable[[Fraction], int]) -> int:

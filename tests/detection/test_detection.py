@@ -1,0 +1,212 @@
+"""Laws of all detectors: synthetic damage of tones and of the shipped excerpt is found, and nothing in intact ones."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aidd.audio_io import read_audio
+from aidd.detection import find_clicks, find_clipping, find_dropouts, project_to_bounds
+from aidd.masks import find_gaps
+
+
+EXCERPT = Path(__file__).parents[2] / "examples" / "audio" / "prelude_bwv848.flac"
+RATE = 24_000
+DETECTORS = {
+    "dropouts": find_dropouts,
+    "clicks": find_clicks,
+    "clipping": lambda signal, sampling_rate: find_clipping(signal)[0],
+}
+
+
+@pytest.fixture(scope="module")
+def excerpt():
+    """Three seconds, 48 kHz, stereo."""
+    audio = read_audio(EXCERPT)
+    return audio.samples[:, : 3 * audio.sampling_rate], audio.sampling_rate
+
+
+def tones(num_samples=2 * RATE, noise=1e-3):
+    time = np.arange(num_samples) / RATE
+    clean = sum(np.sin(2 * np.pi * 220 * k * time + k) / k for k in range(1, 6)) * (1 + 0.5 * np.sin(4 * time)) / 4
+    return clean + noise * np.random.default_rng(0).standard_normal(num_samples)
+
+
+def recall_and_precision(found, truth):
+    return (found & truth).sum() / truth.sum(), (found & truth).sum() / found.sum()
+
+
+@pytest.mark.parametrize("kind", DETECTORS)
+def test_nothing_is_found_in_intact_music(excerpt, kind):
+    audio, rate = excerpt
+    assert not DETECTORS[kind](audio, sampling_rate=rate).any()
+    assert not DETECTORS[kind](tones(), sampling_rate=RATE).any()
+    assert not DETECTORS[kind](tones(noise=0), sampling_rate=RATE).any()
+
+
+@pytest.mark.parametrize("kind", DETECTORS)
+@pytest.mark.parametrize("value", [0.0, 0.25])
+def test_silence_and_single_samples_are_intact(kind, value):
+    for num_samples in (1, 2, 100, RATE):
+        assert not DETECTORS[kind](np.full((2, num_samples), value), sampling_rate=RATE).any()
+
+
+@pytest.mark.parametrize("kind", DETECTORS)
+def test_bad_signals_are_refused(kind):
+    find = DETECTORS[kind]
+    signal = tones(1000)
+    signal[[5, 7]] = np.nan, np.inf
+    with pytest.raises(ValueError, match=r"2 samples that are not, the first at index \(5,\)"):
+        find(signal, sampling_rate=RATE)
+    for bad in (np.zeros(100, np.int16), np.zeros((1, 1, 100)), np.zeros((2, 0)), [0.0, 1.0]):
+        with pytest.raises(ValueError, match="signal must"):
+            find(bad, sampling_rate=RATE)
+
+
+@pytest.mark.parametrize("find", [find_dropouts, find_clicks])
+def test_bad_rates_are_refused(find):
+    with pytest.raises(ValueError, match="positive integer"):
+        find(tones(1000), sampling_rate=0)
+
+
+@pytest.mark.parametrize("kind", DETECTORS)
+def test_found_alike_at_any_gain_and_channel_by_channel(excerpt, kind):
+    audio, rate = excerpt
+    damaged = clip(drop_out(click(audio, rate)[0], rate)[0], 0.5)[0]
+    found = DETECTORS[kind](damaged, sampling_rate=rate)
+    assert found.any() and found.shape == damaged.shape and found.dtype == bool
+    assert np.array_equal(found, DETECTORS[kind](damaged, sampling_rate=rate))
+    assert np.array_equal(found[1], DETECTORS[kind](damaged[1], sampling_rate=rate))
+    for gain in (2.0**-10, -4.0):
+        assert np.array_equal(found, DETECTORS[kind](gain * damaged, sampling_rate=rate))
+
+
+def drop_out(audio, rate):
+    """A dropout of 1 to 10 ms every 0.2 s, of silence and of held values in turn."""
+    damaged, missing = audio.copy(), np.zeros(audio.shape, bool)
+    generator = np.random.default_rng(1)
+    for number, start in enumerate(range(rate // 10, audio.shape[-1] - rate // 10, rate // 5)):
+        end = start + round(generator.uniform(0.001, 0.01) * rate)
+        damaged[..., start:end] = audio[..., start - 1, None] * (number % 2)
+        missing[..., start:end] = True
+    return damaged, missing
+
+
+def click(audio, rate, power=0.3):
+    """A burst of noise of 1 to 20 samples every 0.1 s."""
+    damaged, missing = audio.copy(), np.zeros(audio.shape, bool)
+    generator = np.random.default_rng(2)
+    for start in range(rate // 20, audio.shape[-1] - rate // 20, rate // 10):
+        num_samples = int(generator.integers(1, 21))
+        noise = generator.choice([-1, 1], num_samples) * generator.uniform(0.5, 1, num_samples)
+        damaged[..., start : start + num_samples] += power * noise
+        missing[..., start : start + num_samples] = True
+    return damaged, missing
+
+
+def clip(audio, share=0.8):
+    ceiling = share * np.abs(audio).max(-1, keepdims=True)
+    return audio.clip(-ceiling, ceiling), np.abs(audio) >= ceiling
+
+
+def test_dropouts_are_found(excerpt):
+    for audio, rate in (excerpt, (tones(), RATE)):
+        damaged, missing = drop_out(audio, rate)
+        found = find_dropouts(damaged, sampling_rate=rate)
+        assert min(recall_and_precision(found, missing)) > 0.99
+
+
+def test_pauses_and_ends_of_music_are_no_dropouts():
+    silence = np.zeros(RATE // 2)
+    fade = np.linspace(1, 0, RATE) ** 2
+    music = np.round(np.concatenate([silence, tones(RATE) * fade, silence, tones(RATE), silence]) * 2**15) / 2**15
+    assert not find_dropouts(music, sampling_rate=RATE).any()
+    music[2 * RATE + RATE // 2 : 3 * RATE - RATE // 4] = 0
+    assert find_gaps(find_dropouts(music, sampling_rate=RATE)).tolist() == [[5 * RATE // 2, 11 * RATE // 4]]
+
+
+def test_slow_turns_of_a_quiet_signal_are_no_dropouts():
+    """A rumble of some steps of 16 bits stands still for many samples at every turn."""
+    time = np.arange(4 * RATE) / RATE
+    rumble = np.round(20 * np.sin(2 * np.pi * 15 * time)) / 2**15
+    assert (np.diff(find_gaps(np.diff(rumble) == 0)) > 40).any()
+    assert not find_dropouts(rumble, sampling_rate=RATE).any()
+
+
+def test_short_runs_are_left():
+    damaged, missing = tones(), np.zeros(2 * RATE, bool)
+    missing[RATE : RATE + 48] = True
+    damaged[missing] = 0
+    assert np.array_equal(find_dropouts(damaged, sampling_rate=RATE, min_seconds=0.002), missing)
+    assert not find_dropouts(damaged, sampling_rate=RATE, min_seconds=0.0021).any()
+    with pytest.raises(ValueError, match="min_seconds"):
+        find_dropouts(damaged, sampling_rate=RATE, min_seconds=0)
+
+
+def test_clicks_are_found(excerpt):
+    for audio, rate in (excerpt, (tones(), RATE)):
+        damaged, missing = click(audio, rate)
+        assert min(recall_and_precision(find_clicks(damaged, sampling_rate=rate), missing)) > 0.9
+
+
+def test_the_ends_of_a_click_are_its_own():
+    damaged = tones()
+    damaged[RATE : RATE + 5] += [0.5, -0.4, 0.4, 0.5, -0.5]
+    found = find_clicks(damaged, sampling_rate=RATE)
+    assert find_gaps(found).tolist() == [[RATE, RATE + 5]]
+    assert find_gaps(find_clicks(damaged, sampling_rate=RATE, widen=3)).tolist() == [[RATE - 3, RATE + 8]]
+
+
+def test_an_attack_is_no_click():
+    """Noise that sets in at once and dies away in 50 ms, far above the tones before it."""
+    time = np.arange(RATE) / RATE
+    attack = np.random.default_rng(3).standard_normal(RATE) * np.exp(-time / 0.05)
+    assert not find_clicks(np.concatenate([tones(RATE), tones(RATE) + 0.3 * attack]), sampling_rate=RATE).any()
+
+
+@pytest.mark.parametrize("arguments", [{"order": 0}, {"widen": -1}, {"threshold": 0.0}])
+def test_bad_arguments_of_clicks(arguments):
+    with pytest.raises(ValueError, match="|".join(arguments)):
+        find_clicks(tones(1000), sampling_rate=RATE, **arguments)
+
+
+@pytest.mark.parametrize("share", [0.8, 0.9, 0.95])
+def test_clipping_is_found_with_its_bounds(excerpt, share):
+    for audio in (excerpt[0], tones()):
+        damaged, clipped = clip(audio, share)
+        found, lower, upper = find_clipping(damaged)
+        above, below = clipped & (audio > 0), clipped & (audio < 0)
+        # A channel's other side may stay below the ceiling, and a single peak may touch it too shortly to tell.
+        assert recall_and_precision(found, clipped)[0] > 0.99 and not (found & ~clipped).any()
+        assert np.array_equal(lower, np.where(above & found, damaged, -np.inf))
+        assert np.array_equal(upper, np.where(below & found, damaged, np.inf))
+        # The intact signal is one of those that the bounds allow.
+        assert np.array_equal(project_to_bounds(audio, found, lower, upper), audio)
+
+
+def test_projection_is_the_nearest_allowed_signal():
+    damaged, _ = clip(tones())
+    found, lower, upper = find_clipping(damaged)
+    restored = np.random.default_rng(0).standard_normal((2, len(damaged))).astype(np.float32)
+    projected = project_to_bounds(restored, found, lower, upper)
+    assert projected.dtype == np.float32 and projected.shape == restored.shape
+    assert np.array_equal(projected[:, ~found], restored[:, ~found])
+    assert np.array_equal(project_to_bounds(projected, found, lower, upper), projected)
+    inside = (restored >= lower) & (restored <= upper)
+    assert np.array_equal(projected[inside], restored[inside])
+    assert np.array_equal(projected[~inside], np.broadcast_to(damaged, restored.shape)[~inside].astype(np.float32))
+    with pytest.raises(ValueError, match="mask must be bool"):
+        project_to_bounds(restored, found.astype(float), lower, upper)
+    with pytest.raises(ValueError, match="upper must have the shape"):
+        project_to_bounds(restored, found, lower, upper[1:])
+    with pytest.raises(ValueError, match="must not exceed"):
+        project_to_bounds(restored, found, upper, lower)
+
+
+def test_the_masks_module_has_them_too():
+    from aidd import masks
+
+    assert masks.find_dropouts is find_dropouts and masks.find_clicks is find_clicks
+    assert masks.find_clipping is find_clipping and masks.project_to_bounds is project_to_bounds
+    with pytest.raises(AttributeError, match="no attribute 'find_nothing'"):
+        _ = masks.find_nothing
