@@ -106,6 +106,76 @@ def test_formats(folder, capsys):
     assert "aidd: warning: VORBIS is lossy" in capsys.readouterr().err
 
 
+@pytest.fixture
+def damaged_tones(folder):
+    """
+    `damaged.wav`, PCM_16: the left channel with a dropout and a click, the right one clipped, each at its own place;
+    returns the masks of dropouts, clicks and clipping. And `clean.wav` without damage.
+    """
+    time = np.arange(4 * RATE) / RATE
+    tones = sum(np.sin(2 * np.pi * 330 * k * time + k) / k for k in range(1, 5)) * (1 + 0.2 * np.sin(5 * time)) / 4
+    noise = np.random.default_rng(0).standard_normal((2, len(time)))
+    clean = np.round((tones + 1e-3 * noise) * 2**15) / 2**15
+    damaged, masks = clean.copy(), np.zeros((3, *clean.shape), bool)
+    damaged[0, 8_000:8_100], masks[0, 0, 8_000:8_100] = 0, True
+    damaged[0, 16_000:16_003] += [0.25, -0.25, 0.25]
+    masks[1, 0, 16_000:16_003] = True
+    damaged[1], masks[2, 1] = clean[1].clip(-0.375, 0.375), np.abs(clean[1]) >= 0.375
+    for name, audio in (("damaged.wav", damaged), ("clean.wav", clean)):
+        sf.write(name, (audio.T * 2**15).astype(np.int16), RATE, subtype="PCM_16")
+    return masks
+
+
+def test_damage_is_found_and_filled(folder, damaged_tones, capsys):
+    assert run("damaged.wav out.wav --method janssen --detect clipping,dropouts,clicks --gap 3.9 3.95") == 0
+    assert re.fullmatch(
+        r"damaged\.wav: dropouts: 1 gap found, 0\.013 s in all\n"
+        r"damaged\.wav: clicks: 1 gap found, 0\.000 s in all\n"
+        r"damaged\.wav: clipping: \d+ gaps found, \d\.\d{3} s in all\n"
+        r"out\.wav: \d+ gaps filled, \d\.\d{3} s in all, in \d+\.\d s\n",
+        capsys.readouterr().out,
+    )
+    mask = damaged_tones.any(0) | mask_from_seconds(3.9, 3.95, num_samples=4 * RATE, sampling_rate=RATE)
+    clean, before, after = (read_audio(name).samples for name in ("clean.wav", "damaged.wav", "out.wav"))
+    assert np.array_equal(before[~mask], after[~mask])
+    for kind in damaged_tones:
+        assert np.abs(after - clean)[kind].mean() < 0.2 * np.abs(before - clean)[kind].mean()
+    # Interpolated without its bounds, a peak may come out below the value it was clipped at.
+    assert (np.abs(after[1, damaged_tones[2, 1]]) >= 0.375).all()
+    assert run("damaged.wav linear.wav --method linear --detect clipping") == 0
+    assert np.array_equal(read_audio("linear.wav").samples, before)
+
+
+def test_a_kind_that_is_not_asked_for_is_left(folder, damaged_tones, capsys):
+    assert run("damaged.wav out.wav --method linear --detect dropouts") == 0
+    assert capsys.readouterr().out.startswith("damaged.wav: dropouts: 1 gap found")
+    before, after = (read_audio(name).samples for name in ("damaged.wav", "out.wav"))
+    assert np.array_equal(before[~damaged_tones[0]], after[~damaged_tones[0]])
+    # Given gaps are filled where nothing is found beside them.
+    assert run("clean.wav out.wav --method linear --detect dropouts --gap 0.5 0.6") == 0
+    assert capsys.readouterr().out.startswith(
+        "clean.wav: dropouts: 0 gaps found, 0.000 s in all\nout.wav: 1 gap filled"
+    )
+
+
+def test_nothing_found_is_bad_input(folder, damaged_tones, capsys):
+    assert run("clean.wav out.wav --method linear --detect dropouts,clicks,clipping") == 2
+    output = capsys.readouterr()
+    expected = "clean.wav: found no dropouts and no clicks and no clipping, and no other gap is given"
+    assert output.err == f"aidd: error: {expected}\n" and not output.out
+    assert not (folder / "out.wav").exists()
+
+
+def test_peaks_beyond_the_subtype_name_another(folder, capsys):
+    time = np.arange(RATE) / RATE
+    audio = (1.5 * np.sin(2 * np.pi * 220 * time)).clip(-1, 1 - 2**-15)
+    sf.write("clipped.wav", (audio * 2**15).astype(np.int16), RATE, subtype="PCM_16")
+    assert run("clipped.wav out.wav --method janssen --detect clipping") == 2
+    assert "beyond the range of PCM_16, which is [-1, 1); choose --subtype FLOAT" in capsys.readouterr().err
+    assert run("clipped.wav out.wav --method janssen --detect clipping --subtype FLOAT") == 0
+    assert read_audio("out.wav").samples.max() > 1
+
+
 def test_a_mask_that_looks_inverted_is_warned_of(folder, capsys):
     assert run("in.wav out.wav --method linear --gap 0.1 0.9") == 0
     assert re.fullmatch(r"aidd: warning: 80% of a channel is marked .*\n", capsys.readouterr().err)
@@ -293,6 +363,11 @@ BAD_INPUTS = [
     ("in.wav out.wav --gap 0.1 0.2 --variations 0", "--variations must be at least 1, got 0"),
     ("in.wav out.wav --gap 0.1 0.2 --variations two", "argument --variations: invalid int value"),
     ("in.wav out.wav --method linear --gap 0.1 0.2 --seed -1", "--seed must lie in [0, 2^63), got -1"),
+    (
+        "in.wav out.wav --method linear --detect dropouts,wow",
+        "argument --detect: expected kinds out of dropouts, clicks",
+    ),
+    ("in.wav out.wav --method linear --detect clipping,", "parted by commas, got ''"),
     ("in.wav out.wav --method linear --gap 0.1 0.2 --unknown", "unrecognized arguments: --unknown"),
 ]
 

@@ -22,19 +22,26 @@ if TYPE_CHECKING:
     from ..pipelines import AIDDPipeline
 
 DESCRIPTION = """\
-Fills gaps in an audio file. Gaps come from --gap, in seconds, or from files with --mask, or from both together.
-What the file holds inside a gap is not listened to."""
+Fills gaps in an audio file. Gaps come from --gap, in seconds, from files with --mask, or are found with --detect, or
+from all of these together. What the file holds inside a gap is not listened to."""
 
 EPILOG = """\
 examples:
   aidd inpaint damaged.wav restored.wav --gap 3.2 3.95 --gap 8 8.1
   aidd inpaint damaged.wav restored.wav --mask labels.txt --variations 4 --seed 1
   aidd inpaint damaged.flac restored.flac --mask missing.npy --method linear
+  aidd inpaint damaged.wav restored.wav --detect dropouts,clicks,clipping --subtype FLOAT
 
 masks:
   A .npy mask is bool, (samples,) or (1, samples) for all channels alike, or (channels, samples). True means MISSING:
   to be filled. (Some other programs mean the opposite.) A .txt mask is a label track as Audacity exports it: every
   label is a gap.
+
+detection:
+  dropouts are runs of silence, or of one value, with an abrupt edge on both sides; clicks, samples that the music
+  around them does not predict, for up to 3 ms; clipping, the samples of a channel's highest or lowest value, where it
+  stays at that. Each channel has its own. Restored peaks lie beyond the value they were clipped at, and may need
+  --subtype FLOAT.
 
 output:
   Rate and channels are those of IN. Format and subtype are too, where the suffix of OUT allows. A suffix of another
@@ -44,6 +51,9 @@ output:
 
 exit code: 0 on success, 2 on bad input, with one line on stderr that says what was wrong; 130 when interrupted, 143
 when terminated, with OUT as it was."""
+
+
+DETECTED_KINDS = ("dropouts", "clicks", "clipping")
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -76,6 +86,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar="FILE",
         help="gaps: a bool .npy array or Audacity's labels (.txt); may be given many times",
     )
+    parser.add_argument(
+        "--detect",
+        type=_kinds,
+        default=[],
+        metavar="KINDS",
+        help=f"find damage, and fill it: {','.join(DETECTED_KINDS)}, or some of them",
+    )
     parser.add_argument("--method", default="aidd", choices=list(METHODS), help="how to fill the gaps (default: aidd)")
     parser.add_argument(
         "--model",
@@ -100,7 +117,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def inpaint(arguments: argparse.Namespace) -> None:
     from ..audio_io import LOSSLESS_SUBTYPES, check_writable, read_audio, write_audio_files
-    from ..masks import find_gaps
+    from ..masks import project_to_bounds
 
     began = time.perf_counter()
     _check_options(arguments)
@@ -111,24 +128,62 @@ def inpaint(arguments: argparse.Namespace) -> None:
         check_writable(
             output, sampling_rate=source.sampling_rate, subtype=subtype, format=format, channels=len(source.samples)
         )
-    mask = _mask(arguments, source)
+    found, bounds = _detect(arguments.detect, source)
+    mask = _mask(arguments, source, list(found.values()))
     restored = _restore(arguments, source, mask)
+    if bounds is not None:
+        restored = [project_to_bounds(audio, found["clipping"], *bounds) for audio in restored]
     write_audio_files(outputs, restored, sampling_rate=source.sampling_rate, subtype=subtype, format=format)
     if subtype not in LOSSLESS_SUBTYPES:
         warnings.warn(f"{subtype} is lossy: encoding has changed samples outside the gaps too", stacklevel=1)
 
+    for kind, of_kind in found.items():
+        print(f"{arguments.input}: {kind}: {_extent(of_kind, source.sampling_rate, 'found')}")
+    filled = _extent(mask, source.sampling_rate, "filled")
+    for output in outputs:
+        print(f"{output}: {filled}, in {time.perf_counter() - began:.1f} s")
+
+
+def _extent(mask: np.ndarray, sampling_rate: int, verb: str) -> str:
+    """How many gaps a mask has, and how long they are together, any channel's."""
+    from ..masks import find_gaps
+
     any_missing = mask if mask.ndim == 1 else mask.any(axis=0)
     num_gaps = len(find_gaps(any_missing))
-    for output in outputs:
-        print(
-            f"{output}: {num_gaps} {'gap' if num_gaps == 1 else 'gaps'} filled, "
-            f"{any_missing.sum() / source.sampling_rate:.3f} s in all, in {time.perf_counter() - began:.1f} s"
-        )
+    return f"{num_gaps} {'gap' if num_gaps == 1 else 'gaps'} {verb}, {any_missing.sum() / sampling_rate:.3f} s in all"
+
+
+def _kinds(text: str) -> list[str]:
+    """The value of --detect: kinds in the order in which they are known, each once."""
+    kinds = text.split(",")
+    for kind in kinds:
+        if kind not in DETECTED_KINDS:
+            raise argparse.ArgumentTypeError(
+                f"expected kinds out of {', '.join(DETECTED_KINDS)}, parted by commas, got {kind!r}"
+            )
+    return [kind for kind in DETECTED_KINDS if kind in kinds]
+
+
+def _detect(kinds: list[str], source: Audio) -> tuple[dict[str, np.ndarray], list[np.ndarray] | None]:
+    """Of every kind, bool `(channels, samples)`; and lower and upper bounds of clipped samples, where asked for."""
+    from ..masks import find_clicks, find_clipping, find_dropouts
+
+    found: dict[str, np.ndarray] = {}
+    bounds = None
+    if "dropouts" in kinds:
+        found["dropouts"] = find_dropouts(source.samples, sampling_rate=source.sampling_rate)
+    if "clicks" in kinds:
+        found["clicks"] = find_clicks(source.samples, sampling_rate=source.sampling_rate)
+    if "clipping" in kinds:
+        found["clipping"], *bounds = find_clipping(source.samples)
+    return found, bounds
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
-    if not arguments.gap and not arguments.mask:
-        raise ValueError("no gap given: say what is missing with --gap START END or --mask FILE")
+    if not arguments.gap and not arguments.mask and not arguments.detect:
+        raise ValueError(
+            "no gap given: say what is missing with --gap START END or --mask FILE, or find it with --detect KINDS"
+        )
     if arguments.variations < 1:
         raise ValueError(f"--variations must be at least 1, got {arguments.variations}")
     if arguments.seed is not None and not 0 <= arguments.seed < 2**63:
@@ -182,8 +237,11 @@ def _encoding(output: Path, source: Audio, subtype: str | None) -> tuple[str, st
     return subtype, format
 
 
-def _mask(arguments: argparse.Namespace, source: Audio) -> np.ndarray:
-    """bool `(samples,)`, or `(channels, samples)` where the file says so: the gaps of all options together."""
+def _mask(arguments: argparse.Namespace, source: Audio, found: list[np.ndarray]) -> np.ndarray:
+    """
+    bool `(samples,)`, or `(channels, samples)` where a file says so or damage was looked for: the gaps of all options
+    together, and what was found.
+    """
     import numpy as np
 
     from ..mask_io import read_mask
@@ -199,6 +257,11 @@ def _mask(arguments: argparse.Namespace, source: Audio) -> np.ndarray:
         if from_file.ndim == 2 and len(from_file) not in (1, channels):
             raise ValueError(f"{path}: expected a mask of {channels} channels, or of 1 for all, got {len(from_file)}")
         mask = mask | from_file
+    for of_kind in found:
+        mask = mask | of_kind
+    if not mask.any() and arguments.detect:
+        nothing = f"{arguments.input}: found no {' and no '.join(arguments.detect)}"
+        raise ValueError(f"{nothing}, and no other gap is given")
     if not mask.any():
         raise ValueError(f"{', '.join(map(str, arguments.mask))}: nothing is marked as missing (True = missing)")
     return mask
