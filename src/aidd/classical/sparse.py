@@ -52,7 +52,7 @@ def sparse(
         mask: bool, `(samples,)` or broadcastable to the audio, True = missing.
         sampling_rate: Hz.
         generator: part of every method's signature; nothing is drawn.
-        window_seconds: length of the windows; the authors' 64 ms are worse on piano music.
+        window_seconds: length of the windows.
         sparsity_step: coefficients of every frame that each iteration allows more than the one before.
         tolerance: distance of the coefficients to sparse ones, relative to their norm, at which to stop.
         num_learning_steps: of the dictionary, at most; 0 keeps the Gabor dictionary as it is.
