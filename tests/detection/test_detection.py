@@ -184,6 +184,17 @@ def test_clipping_is_found_with_its_bounds(excerpt, share):
         assert np.array_equal(project_to_bounds(audio, found, lower, upper), audio)
 
 
+def test_the_other_side_counts_where_it_ends_at_the_same_magnitude():
+    signal = tones(1000, noise=0.05)
+    signal *= 0.4 / np.abs(signal).max()
+    signal[100:104], signal[500] = 0.5, -0.5
+    found, lower, upper = find_clipping(signal)
+    assert find_gaps(found).tolist() == [[100, 104], [500, 501]]
+    assert (lower[500], upper[500], lower[100], upper[100]) == (-np.inf, -0.5, 0.5, np.inf)
+    signal[500] = -0.49
+    assert find_gaps(find_clipping(signal)[0]).tolist() == [[100, 104]]
+
+
 def test_projection_is_the_nearest_allowed_signal():
     damaged, _ = clip(tones())
     found, lower, upper = find_clipping(damaged)

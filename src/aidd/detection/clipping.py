@@ -17,7 +17,8 @@ def find_clipping(signal: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
     It is, where the channel stays at it for three samples or more and then leaves it faster than a quantised peak
     would: by 8 quantisation steps, root mean square over as many samples as it stayed, on both sides. The step is the
-    channel's smallest change. Then every sample at that value counts as clipped, single ones too.
+    channel's smallest change. Then every sample at that value counts as clipped, single ones too, and at the opposite
+    value, where that is the channel's other extreme to within a step: clipping is mostly symmetric.
 
     Args:
         signal: float, `(samples,)` or `(channels, samples)`, of any scale.
@@ -31,8 +32,7 @@ def find_clipping(signal: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
         ValueError: no such signal, or samples that are not finite.
     """
     channels = as_channels(signal)
-    above = np.stack([_at_ceiling(channel) for channel in channels]).reshape(signal.shape)
-    below = np.stack([_at_ceiling(-channel) for channel in channels]).reshape(signal.shape)
+    above, below = np.stack([_clipped(channel) for channel in channels], axis=1).reshape(2, *signal.shape)
     return above | below, np.where(above, signal, -np.inf), np.where(below, signal, np.inf)
 
 
@@ -62,16 +62,21 @@ def project_to_bounds(restored: np.ndarray, mask: np.ndarray, lower: np.ndarray,
     return np.where(mask, np.clip(restored, lower, upper), restored).astype(restored.dtype)
 
 
-def _at_ceiling(channel: np.ndarray) -> np.ndarray:
-    """bool `(samples,)`: clipped at the highest value."""
-    ceiling = channel.max()
-    if ceiling == channel.min():
-        return np.zeros(len(channel), bool)
-    threshold = STEPS * quantisation_step(channel)
+def _clipped(channel: np.ndarray) -> np.ndarray:
+    """bool `(2, samples)`: clipped at the highest, and at the lowest value."""
+    sides = np.stack([channel, -channel])
+    ceilings = sides.max(-1)
+    step = quantisation_step(channel)
+    flat = np.array([_is_flat(side, ceiling, step) for side, ceiling in zip(sides, ceilings, strict=True)])
+    if abs(ceilings[0] - ceilings[1]) <= step:
+        flat[:] = flat.any()
+    return flat[:, None] & (sides == ceilings[:, None])
+
+
+def _is_flat(channel: np.ndarray, ceiling: float, step: float) -> bool:
     starts, ends = find_runs(channel)
     long = (channel[starts] == ceiling) & (ends - starts >= MIN_RUN)
-    flat = any(
-        level_beside(channel, start, end, end - start) > threshold
+    return any(
+        level_beside(channel, start, end, end - start) > STEPS * step
         for start, end in zip(starts[long].tolist(), ends[long].tolist(), strict=True)
     )
-    return channel == ceiling if flat else np.zeros(len(channel), bool)
