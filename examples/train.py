@@ -3,8 +3,8 @@ Train a DiTTokenModel on tokenised recordings (`examples/tokenize_dataset.py`).
 
     accelerate launch examples/train.py --train_data_dir outputs/tokens --output_dir outputs/dit
 
-The objective is DWDSE. `--corruption` draws the missing tokens of a window: `independent` (SEDD), `span` (AIDD), or
-`gap`, the pattern of inference, with `--gap_probability` beside one of the others.
+The objective is DWDSE. `--corruption` draws the missing tokens of a window: `independent` (SEDD) or `span` (AIDD, the
+default); `--gap_probability` is the share of windows (half, by default) that get the pattern of inference instead.
 
 The result, `--output_dir`, holds the moving average of the weights and loads with `DiTTokenModel.from_pretrained`.
 `--use_dummy_data` tries the script out on a made-up token sequence.

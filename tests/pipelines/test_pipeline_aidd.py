@@ -423,3 +423,14 @@ def test_a_callback_that_hides_missing_tokens_is_refused(tiny_pipeline):
             callback_on_step_end=lambda pipe, step, time, tensors: {"missing": torch.ones_like(tensors["missing"])},
             callback_on_step_end_tensor_inputs=["missing"],
         )
+
+
+def test_a_channel_of_inverted_polarity_is_the_mirror_image_of_the_other(tiny_pipeline, tones):
+    audio, mask = tones(30_000, 24_000), np.zeros(30_000, bool)
+    mask[12_000:16_000] = True
+    mono = tiny_pipeline(audio, mask, generator=generator()).audios
+    stereo = tiny_pipeline(np.concatenate([audio, -audio]), mask, generator=generator()).audios
+    np.testing.assert_allclose(stereo[0], mono[0], atol=1e-9)
+    np.testing.assert_allclose(stereo[1], -stereo[0], atol=1e-9)
+    ceiling = tiny_pipeline.reconstruct(np.concatenate([audio, -audio]), mask, sampling_rate=24_000)
+    np.testing.assert_allclose(ceiling[1], -ceiling[0], atol=1e-9)

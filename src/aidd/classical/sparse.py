@@ -41,7 +41,7 @@ def sparse(
     Fills gaps so that the analysis coefficients of the result are sparse: A-SPAIN-L, the analysis sparse audio
     inpainter (Mokrý, Záviška, Rajmic & Veselý 2019, arXiv:1810.13137) on whole gaps, in a Gabor dictionary whose
     frequencies are turned into one another by a unitary matrix, learned from intact frames near the gap (Taubock,
-    Rajbamshi & Balazs 2021, IEEE JSTSP 15(1)).
+    Rajbamshi & Balazs 2021, IEEE JSTSP).
 
     The windows are Hann windows a quarter apart. In the middle of a gap longer than a window nothing is known to any
     frame that sees it, and the filling fades towards silence.
@@ -123,7 +123,7 @@ def a_spain(
 
         minimise the number of coefficients over x and z,    z = A x,    x as known where nothing is missing,
 
-    whose sparsity is relaxed from one iteration to the next (Mokrý et al. 2019, algorithm 2).
+    whose sparsity is relaxed from one iteration to the next (Mokrý et al. 2019).
 
     Args:
         signal: float64, `((frames + 3) * hop_length,)`, as many frames as overlap a gap; 0 where missing.
@@ -202,7 +202,7 @@ def _overlap_add(frames: np.ndarray) -> np.ndarray:
 def learn_basis(training: np.ndarray, num_steps: int) -> csr_array:
     """
     Unitary matrix U near the identity that makes the sum of magnitudes of U times the training frames small (Taubock
-    et al. 2021, section III): in steps U <- exp(iB) U, B Hermitian and tridiagonal, of entries no larger than an
+    et al. 2021): in steps U <- exp(iB) U, B Hermitian and tridiagonal, of entries no larger than an
     angle that is halved whenever the sum has not become smaller.
 
     Each step minimises the sum of magnitudes of (1 + iB) Y, Y = U times the frames, by one iteration of reweighted

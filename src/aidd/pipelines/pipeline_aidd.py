@@ -38,6 +38,15 @@ PREFILL_ORDER = 1000
 PREFILL_CONTEXT_SECONDS = 0.1
 
 
+def polarities(channels: np.ndarray) -> np.ndarray:
+    """
+    Signs that turn the channels, float64 `(channels, samples)`, towards the loudest of them: 1 or -1, `(channels, 1)`.
+    Without them, a channel of inverted polarity would cancel in the mean that the model hears.
+    """
+    loudest = channels[np.square(channels).sum(-1).argmax()]
+    return np.where(channels @ loudest < 0, -1.0, 1.0)[:, None]
+
+
 class AIDDPipeline(DiffusionPipeline):
     """
     Fills holes in music: windows around the gaps become tokens, the missing tokens are sampled, and the decoded audio
@@ -207,9 +216,12 @@ class AIDDPipeline(DiffusionPipeline):
             if not channels_missing.any():
                 continue
             _, windows = self._plan(channels_missing.any(0), sampling_rate)
-            tokens, gains = self._encode(channels.mean(0), windows, sampling_rate)
+            polarity = polarities(channels)
+            filled = polarity * channels
+            tokens, gains = self._encode(filled.mean(0), windows, sampling_rate)
             for decoded, window in zip(self._decode(tokens, gains), windows, strict=True):
-                self._fill(restored[0, item], channels_missing, decoded, window, sampling_rate)
+                self._fill(filled, channels_missing, decoded, window, sampling_rate)
+            restored[0, item] = polarity * filled
         return in_the_form_of(audio, restored[0], missing)
 
     def check_inputs(
@@ -262,6 +274,8 @@ class AIDDPipeline(DiffusionPipeline):
         any_missing = missing.any(0)
         if not any_missing.any():
             return np.repeat(channels[None], num_variations, axis=0)
+        polarity = polarities(channels[:, ~any_missing])
+        channels = polarity * channels
         # The model hears one signal, the mean of the channels. Its edges are continued into the holes, so that the
         # encoder gives the tokens beside them nearly the codes that they would have without a hole.
         num_context = round(PREFILL_CONTEXT_SECONDS * sampling_rate)
@@ -279,7 +293,7 @@ class AIDDPipeline(DiffusionPipeline):
         for row, audio in enumerate(decoded):
             variation, window = divmod(row, len(windows))
             self._fill(restored[variation], missing, audio, windows[window], sampling_rate)
-        return restored
+        return polarity * restored
 
     def _plan(self, missing: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, list[TokenWindow]]:
         """Missing tokens `(tokens,)` of missing samples `(samples,)`, and the windows to fill them in."""
