@@ -276,11 +276,11 @@ class AIDDPipeline(DiffusionPipeline):
             return np.repeat(channels[None], num_variations, axis=0)
         polarity = polarities(channels[:, ~any_missing])
         channels = polarity * channels
+        token_missing, windows = self._plan(any_missing, sampling_rate)
         # The model hears one signal, the mean of the channels. Its edges are continued into the holes, so that the
         # encoder gives the tokens beside them nearly the codes that they would have without a hole.
         num_context = round(PREFILL_CONTEXT_SECONDS * sampling_rate)
         mid = continue_edges(channels.sum(0) / len(channels), any_missing, PREFILL_ORDER, num_context)
-        token_missing, windows = self._plan(any_missing, sampling_rate)
         tokens, gains = self._encode(mid, windows, sampling_rate)
         window_missing = torch.stack([torch.from_numpy(token_missing[w.start : w.end]) for w in windows])
         # A batch of variations, each of all windows.
