@@ -22,9 +22,9 @@ import aidd
 from aidd.audio_io import find_audio_files
 from aidd.evaluation.bootstrap import bootstrap_interval
 from aidd.evaluation.metrics import log_spectral_distance, snr_in_gap
+from aidd.evaluation.segments import SEGMENT_SECONDS, read_segments
 
 
-SEGMENT_SECONDS = 4.17
 METRICS = {"lsd": "LSD", "lsd_gap": "LSD in gap", "snr": "SNR in gap (dB)"}
 
 
@@ -45,19 +45,6 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def segments(path: Path, number: int):
-    """Mono segments of a recording with the sample each starts at, evenly spread, quiet ones (-60 dBFS) left out."""
-    audio, rate = sf.read(path, dtype="float64", always_2d=True)
-    audio, length = audio.mean(1), round(SEGMENT_SECONDS * rate)
-    if len(audio) < length:
-        tqdm.write(f"{path} is left out: shorter than {SEGMENT_SECONDS} s")
-        return
-    for start in np.linspace(0, len(audio) - length, number + 2).astype(int)[1:-1]:
-        segment = audio[start : start + length]
-        if np.sqrt(np.mean(segment**2)) > 1e-3:
-            yield int(start), segment, rate
-
-
 def main() -> None:
     args = parse_args()
     pipe = aidd.AIDDPipeline.from_pretrained(args.model)
@@ -76,7 +63,10 @@ def main() -> None:
 
     rows = []
     for path in tqdm(find_audio_files(args.data_dir), unit="recording"):
-        for start, segment, rate in segments(path, args.segments_per_recording):
+        if sf.info(path).duration < SEGMENT_SECONDS:
+            tqdm.write(f"{path} is left out: shorter than {SEGMENT_SECONDS} s")
+            continue
+        for start, segment, rate in read_segments(path, args.segments_per_recording):
             for gap_ms in args.gap_ms:
                 gap = round(gap_ms / 1000 * rate)
                 first = (len(segment) - gap) // 2

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from evaluate import segments
 from tqdm.auto import tqdm
 
 import aidd
 from aidd.audio_io import find_audio_files
 from aidd.evaluation.metrics import log_spectral_distance, snr_in_gap
+from aidd.evaluation.segments import read_segments
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,7 +40,7 @@ def main() -> None:
     pipe.set_progress_bar_config(disable=True)
     scores: dict[tuple, list] = {}
     for path in tqdm(find_audio_files(args.data_dir), unit="recording"):
-        for _, segment, rate in segments(path, args.segments_per_recording):
+        for _, segment, rate in read_segments(path, args.segments_per_recording):
             for gap_ms in args.gap_ms:
                 gap = round(gap_ms / 1000 * rate)
                 first = (len(segment) - gap) // 2

@@ -123,6 +123,8 @@ def test_example_scripts_accept(command, monkeypatch):
     module.parse_args()
 
 
+# runpy's own warning, where another test has imported the converter before.
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
 @pytest.mark.parametrize("command", MODULE_COMMANDS, ids=" ".join)
 def test_converters_accept(command, tmp_path, monkeypatch, capsys):
     """They get as far as to miss the checkpoint."""
