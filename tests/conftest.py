@@ -1,5 +1,7 @@
 """Tiny real components, with random weights: for laws, not for quality."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,10 @@ from aidd.pipelines import AIDDPipeline
 from aidd.schedulers import MaskedDiscreteScheduler
 
 
-# Models this small gain nothing from threads, and how work is shared out among them changes the rounding.
+# Models this small gain nothing from threads, and how work is shared out among them changes the rounding: one thread
+# here, and one in the processes that tests start.
 torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture
