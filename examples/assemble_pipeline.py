@@ -20,7 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--output_dir", required=True, help="Where the pipeline is written.")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="Type of saved weights.")
     parser.add_argument("--guard_tokens", type=int, default=2, help="Tokens beside a gap that are sampled too.")
-    parser.add_argument("--blend_seconds", type=float, default=0.05, help="Fade of the edges' continuation.")
+    parser.add_argument("--reach_seconds", type=float, default=0.08, help="Fade of the edges' continuation.")
     return parser.parse_args()
 
 
@@ -32,7 +32,7 @@ def main() -> None:
         aidd.DiTTokenModel.from_pretrained(args.transformer, dtype=torch.float32).to(dtype),
         aidd.MaskedDiscreteScheduler(),
         guard_tokens=args.guard_tokens,
-        blend_seconds=args.blend_seconds,
+        reach_seconds=args.reach_seconds,
     )
     pipe.save_pretrained(args.output_dir)
 

@@ -1,10 +1,15 @@
 """
-Study the splice and the guard tokens of a pipeline: log-spectral distance and SNR against gap and blend length.
+Study how the continuation of a gap's edges gives way to generated audio: log-spectral distance, SNR and level error of
+several fade laws, against gap length and guard tokens.
 
     python examples/study_splice.py --data_dir recordings --output_file outputs/splice_study.md
 
 One centred gap in segments of 4.17 s, evenly spread over each recording. Choose on recordings that the model was
 trained on, or on others, but never on those that results are reported on.
+
+The laws give the continuation's amplitude w; the generated audio's is sqrt(1 - w^2). `fade` falls as a cosine over its
+reach, whatever is predictable; `P` and `P^2` also multiply w^2 by one less the continuation's expected error, or its
+square. `continuation` has w = 1.
 """
 
 import argparse
@@ -19,16 +24,17 @@ import aidd
 from aidd.audio_io import find_audio_files
 from aidd.evaluation.metrics import log_spectral_distance, snr_in_gap
 from aidd.evaluation.segments import read_segments
+from aidd.splice import CONTEXT_SECONDS, ORDER, continuation_weight, continue_both_edges
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data_dir", type=Path, required=True, help="Folder of intact recordings.")
+    parser.add_argument("--data_dir", type=Path, required=True, nargs="+", help="Folders of intact recordings.")
     parser.add_argument("--output_file", type=Path, required=True, help="Markdown table to write.")
     parser.add_argument("--model", default=aidd.DEFAULT_MODEL, help="Folder or Hub id of the AIDD model.")
-    parser.add_argument("--gap_ms", type=float, nargs="+", default=[100.0, 200.0, 300.0])
-    parser.add_argument("--blend_ms", type=float, nargs="+", default=[10.0, 20.0, 50.0, 100.0, 200.0])
-    parser.add_argument("--guard_tokens", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--gap_ms", type=float, nargs="+", default=[20.0, 50.0, 100.0, 200.0, 300.0, 750.0])
+    parser.add_argument("--reach_ms", type=float, nargs="+", default=[40.0, 80.0, 120.0, 200.0])
+    parser.add_argument("--guard_tokens", type=int, nargs="+", default=[2])
     parser.add_argument("--segments_per_recording", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
@@ -38,31 +44,53 @@ def main() -> None:
     args = parse_args()
     pipe = aidd.AIDDPipeline.from_pretrained(args.model)
     pipe.set_progress_bar_config(disable=True)
+    laws = {
+        f"{law}, reach {reach:g} ms": (power, reach / 1000)
+        for law, power in (("fade", None), ("P", 1), ("P^2", 2))
+        for reach in args.reach_ms
+    }
     scores: dict[tuple, list] = {}
-    for path in tqdm(find_audio_files(args.data_dir), unit="recording"):
+    for path in tqdm([path for folder in args.data_dir for path in find_audio_files(folder)], unit="recording"):
         for _, segment, rate in read_segments(path, args.segments_per_recording):
             for gap_ms in args.gap_ms:
-                gap = round(gap_ms / 1000 * rate)
-                first = (len(segment) - gap) // 2
+                length = round(gap_ms / 1000 * rate)
+                start = (len(segment) - length) // 2
+                gap = slice(start, start + length)
                 mask = np.zeros(len(segment), bool)
-                mask[first : first + gap] = True
+                mask[gap] = True
+                estimate, error, (left, right) = continue_both_edges(
+                    segment, mask, (gap.start, gap.stop), round(CONTEXT_SECONDS * rate), ORDER
+                )
                 for guard in args.guard_tokens:
-                    for blend_ms in args.blend_ms:
-                        pipe.register_to_config(guard_tokens=guard, blend_seconds=blend_ms / 1000)
-                        generator = torch.Generator().manual_seed(args.seed)
-                        restored = pipe(segment, mask, sampling_rate=rate, generator=generator).audios
-                        scores.setdefault((gap_ms, guard, blend_ms), []).append(
-                            (log_spectral_distance(segment, restored), snr_in_gap(segment, restored, mask))
+                    # With no reach, the pipeline puts nothing but generated audio into the gap.
+                    pipe.register_to_config(guard_tokens=guard, reach_seconds=0.0, short_gap_seconds=0.0)
+                    generator = torch.Generator().manual_seed(args.seed)
+                    generated = pipe(segment, mask, sampling_rate=rate, generator=generator).audios[gap]
+                    weights = {
+                        name: continuation_weight(
+                            np.zeros(length) if power is None else error ** (power / 2),
+                            round(reach * rate),
+                            from_left=left,
+                            from_right=right,
+                        )
+                        for name, (power, reach) in laws.items()
+                    }
+                    for name, weight in {**weights, "continuation": np.ones(length)}.items():
+                        restored = segment.copy()
+                        restored[gap] = weight * estimate + np.sqrt(1 - weight**2) * generated
+                        level = 10 * np.log10(np.sum(restored[gap] ** 2) / np.sum(segment[gap] ** 2))
+                        scores.setdefault((gap_ms, guard, name), []).append(
+                            (log_spectral_distance(segment, restored), snr_in_gap(segment, restored, mask), abs(level))
                         )
     lines = [
         f"`{json.dumps(vars(args), default=str)}`",
         "",
-        "| gap (ms) | guard tokens | blend (ms) | n | LSD | SNR in gap (dB) |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| gap (ms) | guard tokens | law | n | LSD | SNR in gap (dB) | level error (dB) |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for (gap_ms, guard, blend_ms), values in scores.items():
-        lsd, snr = np.mean(values, axis=0)
-        lines.append(f"| {gap_ms:g} | {guard} | {blend_ms:g} | {len(values)} | {lsd:.4f} | {snr:.2f} |")
+    for (gap_ms, guard, name), values in scores.items():
+        lsd, snr, level = np.mean(values, axis=0)
+        lines.append(f"| {gap_ms:g} | {guard} | {name} | {len(values)} | {lsd:.4f} | {snr:.2f} | {level:.2f} |")
     args.output_file.parent.mkdir(parents=True, exist_ok=True)
     args.output_file.write_text("\n".join(lines) + "\n")
 

@@ -1,16 +1,17 @@
 """
 Putting generated audio into a gap. This is the only place that writes into a signal, and it writes into gaps alone:
-level matched to both edges, and blended with the autoregressive continuation of each.
+each edge's autoregressive continuation as far as its own prediction error lets it be trusted, generated audio beyond.
 """
 
 import numpy as np
 
-from .classical.autoregressive import SAMPLES_PER_COEFFICIENT, continue_edge, intact_run
+from .classical.autoregressive import SAMPLES_PER_COEFFICIENT, burg, extrapolate, intact_run, prediction_error
 from .masks import find_gaps
 
 
-# Silence, as far as a gain that is linear in dB can reach it: -160 dB.
-MIN_GAIN = 1e-8
+# Of the autoregressive models: intact audio on each side that they are fitted to, and their order, at most.
+CONTEXT_SECONDS = 0.1
+ORDER = 1000
 
 
 def splice(
@@ -20,28 +21,28 @@ def splice(
     gap: tuple[int, int],
     *,
     sampling_rate: int,
-    blend_seconds: float = 0.05,
-    level_seconds: float = 0.05,
-    context_seconds: float = 0.1,
-    order: int = 512,
-    max_gain: float = 4.0,
+    reach_seconds: float = 0.08,
+    context_seconds: float = CONTEXT_SECONDS,
+    order: int = ORDER,
 ) -> np.ndarray:
     """
-    A copy of `signal` with one gap filled.
+    A copy of `signal` with one gap filled by
+
+        w c + sqrt(1 - w^2) g,
+
+    where c is the continuation of both edges, g the generated audio, which is another signal and mixed at equal power,
+    and w the [`continuation_weight`].
 
     Args:
         signal: float64, `(samples,)`. Samples under the mask are not read.
         mask: bool, `(samples,)`, True = missing.
-        generated: float64, `(samples,)`, aligned with `signal`. Read in the gap, and beside it to compare levels.
+        generated: float64, `(samples,)`, aligned with `signal`, at its level ([`~aidd.matching.match_edges`]). Read
+            in the gap alone.
         gap: start and end (exclusive) of the gap, in samples.
         sampling_rate: Hz.
-        blend_seconds: how far, at most, the continuation of an edge fades into the generated audio. It fades at equal
-            power; gaps no longer than this are filled by the two continuations alone.
-        level_seconds: intact audio beside the gap over which levels are compared. The gain runs from the left edge's
-            to the right edge's, linearly in dB.
+        reach_seconds: how far from an edge its continuation is heard, at most.
         context_seconds: intact audio beside the gap that the autoregressive models are fitted to, at most.
         order: of the models, at most.
-        max_gain: generated audio is amplified by this factor at most. Beside silence it falls silent.
 
     Returns:
         float64 `(samples,)`: equal to `signal` outside the gap.
@@ -57,81 +58,138 @@ def splice(
     if not 0 <= start < end <= len(signal) or not mask[start:end].all():
         raise ValueError(f"expected a gap within [0, {len(signal)}] whose samples are all missing, got {gap}")
 
-    length = end - start
-    before = intact_run(mask[:start][::-1])
-    after = intact_run(mask[end:])
-    num_level = round(level_seconds * sampling_rate)
-    left_level = slice(start - min(before, num_level), start)
-    right_level = slice(end, end + min(after, num_level))
-    gains = [_gain(signal[edge], generated[edge], max_gain) for edge in (left_level, right_level)]
-    # Where there is nothing beside one edge (the file ends there), the other's level holds.
-    left_gain, right_gain = (
-        gain if gain is not None else other for gain, other in zip(gains, gains[::-1], strict=True)
+    estimate, error, (from_left, from_right) = continue_both_edges(
+        signal, mask, gap, round(context_seconds * sampling_rate), order
     )
-    filling = generated[start:end].copy()
-    if left_gain is not None:
-        filling *= np.geomspace(max(left_gain, MIN_GAIN), max(right_gain, MIN_GAIN), length)
-
-    num_context = round(context_seconds * sampling_rate)
-    left = continue_edge(signal[start - min(before, num_context) : start], length, order)
-    right = continue_edge(signal[end : end + min(after, num_context)][::-1], length, order)
-    num_blend = min(round(blend_seconds * sampling_rate), length)
-    fade = np.cos(np.pi / 2 * np.minimum(np.arange(1, length + 1) / (num_blend + 1), 1))
-    left_weight = fade if left is not None else np.zeros(length)
-    right_weight = fade[::-1] if right is not None else np.zeros(length)
-    # The two continuations go on with one sound, and are mixed by shares that add up to one; the generated audio is
-    # another, and is mixed at equal power.
-    weight = np.sqrt(left_weight**2 + right_weight**2)
-    share = left_weight**2 / np.maximum(weight**2, np.finfo(np.float64).tiny)
-    continuation = np.zeros(length)
-    if left is not None:
-        continuation += share * left
-    if right is not None:
-        continuation += (1 - share) * right[::-1]
-    weight = np.minimum(weight, 1)
-
+    reach = round(reach_seconds * sampling_rate)
+    weight = continuation_weight(error, reach, from_left=from_left, from_right=from_right)
     restored = signal.copy()
-    restored[start:end] = weight * continuation + np.sqrt(1 - weight**2) * filling
+    restored[start:end] = weight * estimate + np.sqrt(1 - weight**2) * generated[start:end]
     return restored
 
 
-def splice_short_gaps(
-    channels: np.ndarray, missing: np.ndarray, *, sampling_rate: int, blend_seconds: float
+def continue_both_edges(
+    signal: np.ndarray, mask: np.ndarray, gap: tuple[int, int], num_context: int, order: int
+) -> tuple[np.ndarray, np.ndarray, tuple[bool, bool]]:
+    """
+    What the edges of a gap tell of it.
+
+    Args:
+        signal, mask, gap: as of [`splice`].
+        num_context: samples on each side that the models are fitted to, at most: up to the next gap.
+        order: of the models, at most.
+
+    Returns:
+        The estimate and its error as of [`combine`], and whether there is enough beside the gap for a model on the
+        left, and on the right.
+    """
+    start, end = gap
+    before = signal[start - min(intact_run(mask[:start][::-1]), num_context) : start]
+    after = signal[end : end + min(intact_run(mask[end:]), num_context)]
+    left, left_error = continue_with_error(before, end - start, order)
+    right, right_error = (values[::-1] for values in continue_with_error(after[::-1], end - start, order))
+    estimate, error = combine(left, left_error, right, right_error)
+    return estimate, error, (bool(np.isfinite(left_error[0])), bool(np.isfinite(right_error[0])))
+
+
+def continue_with_error(context: np.ndarray, num_samples: int, order: int) -> tuple[np.ndarray, np.ndarray]:
+    """
+    A signal continued by an autoregressive model of itself, and how wrong the model expects to be.
+
+    Args:
+        context: float64, `(samples,)`.
+        num_samples: length of the continuation.
+        order: of the model; a third of the context where that is shorter.
+
+    Returns:
+        Two float64 `(num_samples,)`: the continuation, and the variance of its error over the power of the context. It
+        is zero behind silence, and infinite where the context is too short for any model.
+    """
+    order = min(order, len(context) // SAMPLES_PER_COEFFICIENT)
+    if not order:
+        return np.zeros(num_samples), np.full(num_samples, np.inf)
+    error_filter = burg(context, order)
+    return extrapolate(context, error_filter, num_samples), prediction_error(context, error_filter, num_samples)
+
+
+def combine(
+    left: np.ndarray, left_error: np.ndarray, right: np.ndarray, right_error: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """
-    Fills the gaps in which [`splice`] would leave nothing of any generated audio, from left to right: those no longer
-    than the blend, with intact audio on both sides. Nothing needs to be generated for them.
+    The least-squares estimate of a gap from the predictions of both its sides, which are independent given the gap:
+
+        (l / P_l + r / P_r) P,   1 / P = 1 / P_l + 1 / P_r - 1,
+
+    with P the variances of the errors over the signal's power. The shares of the two are also weighted by ramps: what
+    the models do not know of, such as a note's end, makes the nearer edge the better witness, and at an edge nothing
+    but its own continuation may be heard.
+
+    Args:
+        left, right: float64, `(samples,)`, the continuations, both in the order of time.
+        left_error, right_error: P_l and P_r, `(samples,)`, as of [`continue_with_error`].
+
+    Returns:
+        Two float64 `(samples,)`: the estimate and its P.
+    """
+    if np.isinf(left_error[0]) or np.isinf(right_error[0]):
+        return (right, right_error) if np.isinf(left_error[0]) else (left, left_error)
+    tiny = np.finfo(np.float64).tiny
+    left_error, right_error = np.minimum(left_error, 1), np.minimum(right_error, 1)
+    ramp = np.arange(1, len(left) + 1) / (len(left) + 1)
+    left_share, right_share = (1 - ramp) * (right_error + tiny), ramp * (left_error + tiny)
+    mean = (left_share * left + right_share * right) / (left_share + right_share)
+    either = left_error + right_error - left_error * right_error + tiny
+    return mean * (left_error + right_error + tiny) / either, left_error * right_error / either
+
+
+def continuation_weight(error: np.ndarray, reach: int, *, from_left: bool, from_right: bool) -> np.ndarray:
+    """
+    Amplitude of the continuation in the mix: sqrt(1 - error^2) within reach of an edge, fading as a cosine. Generated
+    audio then has the error's variance as its amplitude. The law was chosen by measurement (docs/splice_study.md).
+
+    Args:
+        error: variance of the continuation's error over the signal's power, `(samples,)`.
+        reach: samples from an edge to where its continuation has faded. Two edges within reach of one another keep the
+            weight up between them.
+        from_left, from_right: whether there is a continuation from that edge.
+
+    Returns:
+        float64 `(samples,)`, in [0, 1].
+    """
+    length = len(error)
+    reach = min(reach, length)
+    fade = np.cos(np.pi / 2 * np.minimum(np.arange(1, length + 1) / (reach + 1), 1))
+    power = from_left * fade**2 + from_right * fade[::-1] ** 2
+    return np.sqrt(np.minimum(power, 1) * (1 - np.minimum(error, 1) ** 2))
+
+
+def splice_short_gaps(
+    channels: np.ndarray, missing: np.ndarray, *, sampling_rate: int, longest_seconds: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Fills gaps with the continuation of their edges alone, from left to right: those so short that little of any
+    generated audio would be heard, with intact audio on both sides. Nothing needs to be generated for them.
 
     Args:
         channels: float64, `(channels, samples)`.
         missing: bool, `(channels, samples)`.
         sampling_rate: Hz.
-        blend_seconds: as of [`splice`].
+        longest_seconds: longest gap to fill.
 
     Returns:
         Copies of both, as they are then.
     """
     channels, missing = channels.copy(), missing.copy()
-    longest = round(blend_seconds * sampling_rate)
-    for row, (channel, channel_missing) in enumerate(zip(channels, missing, strict=True)):
+    longest = round(longest_seconds * sampling_rate)
+    for channel, channel_missing in zip(channels, missing, strict=True):
         for start, end in find_gaps(channel_missing).tolist():
-            # A second on each side is more than a splice reads.
-            around = slice(max(start - sampling_rate, 0), end + sampling_rate)
-            signal, lost = channel[around], channel_missing[around]
-            gap = (start - around.start, end - around.start)
-            intact = min(intact_run(lost[: gap[0]][::-1]), intact_run(lost[gap[1] :]))
+            intact = min(intact_run(channel_missing[:start][::-1]), intact_run(channel_missing[end:]))
             if end - start <= longest and intact >= SAMPLES_PER_COEFFICIENT:
-                nothing = np.zeros(len(signal))
-                channels[row, around] = splice(
-                    signal, lost, nothing, gap, sampling_rate=sampling_rate, blend_seconds=blend_seconds
+                # A second on each side is more than the models see.
+                around = slice(max(start - sampling_rate, 0), end + sampling_rate)
+                gap = (start - around.start, end - around.start)
+                channel[start:end], *_ = continue_both_edges(
+                    channel[around], channel_missing[around], gap, round(CONTEXT_SECONDS * sampling_rate), ORDER
                 )
-                missing[row, start:end] = False
+                channel_missing[start:end] = False
     return channels, missing
-
-
-def _gain(signal: np.ndarray, generated: np.ndarray, max_gain: float) -> float | None:
-    """Ratio of the levels, at most `max_gain`; None where there is nothing to compare with."""
-    energy, generated_energy = signal @ signal, generated @ generated
-    if generated_energy == 0:
-        return None
-    return min(float(np.sqrt(energy / generated_energy)), max_gain)

@@ -338,7 +338,7 @@ def test_gaps_without_a_token_between_them_are_refused(tiny_pipeline, tones):
 
 @pytest.mark.parametrize("rate", [8000, 11_025, 22_050, 37_800, 44_100, 48_000])
 def test_without_guard_tokens_gaps_at_the_edge_of_a_token_are_filled(tiny_pipeline, tones, rate):
-    tiny_pipeline.register_to_config(guard_tokens=0, blend_seconds=0.0)
+    tiny_pipeline.register_to_config(guard_tokens=0, short_gap_seconds=0.0)
     audio = tones(3 * rate, rate)
     for token in (90, 100, 180):
         mask = np.zeros(3 * rate, bool)
@@ -391,7 +391,8 @@ def test_weights_that_do_not_fill_the_model_are_refused(tiny_pipeline, tmp_path,
         ({"guard_tokens": -1}, "integer of at least 0, got -1"),
         ({"guard_tokens": "x"}, "integer of at least 0, got 'x'"),
         ({"guard_tokens": 15}, "must leave room"),
-        ({"blend_seconds": -1.0}, "finite and at least 0, got -1.0"),
+        ({"reach_seconds": -1.0}, "reach_seconds must be a finite number of at least 0, got -1.0"),
+        ({"short_gap_seconds": "2 ms"}, "short_gap_seconds must be a finite number of at least 0, got '2 ms'"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(tiny_pipeline, options, message):

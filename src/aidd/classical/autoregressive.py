@@ -166,3 +166,28 @@ def extrapolate(signal: np.ndarray, error_filter: np.ndarray, num_samples: int) 
     state = lfiltic([1.0], error_filter, signal[: -len(error_filter) : -1])
     continuation, _ = lfilter([1.0], error_filter, np.zeros(num_samples), zi=state)
     return continuation
+
+
+def prediction_error(signal: np.ndarray, error_filter: np.ndarray, num_samples: int) -> np.ndarray:
+    """
+    How wrong a continuation is, as its model sees it: the variance of the error k samples on,
+
+        sigma^2 (psi_0^2 + ... + psi_{k - 1}^2),
+
+    with psi the impulse response of the model (Box & Jenkins, Time Series Analysis, section 5.1.1) and sigma^2 the
+    power of its prediction error on the signal it was fitted to. It starts at the inverse of the prediction gain.
+
+    Args:
+        signal: float64, `(samples,)`, more than the order.
+        error_filter: `(order + 1,)`, as [`burg`] returns it.
+        num_samples: length of the continuation.
+
+    Returns:
+        float64 `(num_samples,)`, over the power of the signal; zero for silence.
+    """
+    power = np.mean(signal**2)
+    if power == 0:
+        return np.zeros(num_samples)
+    innovation = lfilter(error_filter, [1.0], signal)[len(error_filter) - 1 :]
+    response = lfilter([1.0], error_filter, np.eye(1, num_samples)[0])
+    return np.cumsum(response**2) * np.mean(innovation**2) / power

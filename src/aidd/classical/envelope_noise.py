@@ -109,7 +109,8 @@ def shaped_noise(left: np.ndarray, right: np.ndarray, num_samples: int, generato
     hop = n_fft // 4
     window = _hann(n_fft)
     num_frames = -(-num_samples // hop) + 3
-    white = torch.randn(num_frames, n_fft, generator=generator, dtype=torch.float64).numpy()
+    device = "cpu" if generator is None else generator.device
+    white = torch.randn(num_frames, n_fft, generator=generator, dtype=torch.float64, device=device).cpu().numpy()
     floor = FLOOR * max(left.max(), right.max())
     if floor == 0:
         return np.zeros(num_samples)

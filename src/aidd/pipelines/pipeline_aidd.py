@@ -25,7 +25,8 @@ from ..models.dit_token import DiTTokenModel
 from ..models.wavtokenizer import WavTokenizerModel
 from ..registration import register
 from ..schedulers import MaskedDiscreteScheduler
-from ..splice import splice, splice_short_gaps
+from ..splice import splice_short_gaps
+from .filling import fill_gaps
 from .windows import TokenWindow, at_rate, plan_windows
 
 
@@ -36,6 +37,8 @@ WINDOW_PEAK = 10 ** (-3 / 20)
 # Models that continue the edges for the encoder.
 PREFILL_ORDER = 1000
 PREFILL_CONTEXT_SECONDS = 0.1
+# Of the codec's band. What lies above, filters of two resamplings have dampened.
+USED_BAND = 0.97
 
 
 def polarities(channels: np.ndarray) -> np.ndarray:
@@ -58,8 +61,11 @@ class AIDDPipeline(DiffusionPipeline):
         scheduler ([`MaskedDiscreteScheduler`]): Samples them. Its siblings are exchanged with `from_config`.
         guard_tokens (`int`, defaults to 2):
             Tokens on each side of a gap that are sampled too: the codec's encoder sees the hole beyond its edges.
-        blend_seconds (`float`, defaults to 0.05):
-            How far the continuation of a gap's edges fades into the generated audio, see [`~aidd.splice.splice`].
+        reach_seconds (`float`, defaults to 0.08):
+            How far from a gap's edges their autoregressive continuation is heard, at most, see
+            [`~aidd.splice.splice`].
+        short_gap_seconds (`float`, defaults to 0.02):
+            Gaps no longer than this are filled by the continuation of their edges alone.
     """
 
     model_cpu_offload_seq = "codec->transformer"
@@ -71,7 +77,8 @@ class AIDDPipeline(DiffusionPipeline):
         transformer: DiTTokenModel,
         scheduler: MaskedDiscreteScheduler,
         guard_tokens: int = 2,
-        blend_seconds: float = 0.05,
+        reach_seconds: float = 0.08,
+        short_gap_seconds: float = 0.02,
     ):
         super().__init__()
         if codec.config.codebook_size != transformer.config.codebook_size:
@@ -86,10 +93,13 @@ class AIDDPipeline(DiffusionPipeline):
                 "guard_tokens on both sides of a gap must leave room in half of the transformer's window of "
                 f"{transformer.config.max_position_embeddings} tokens, got {guard_tokens}"
             )
-        if not 0 <= blend_seconds < math.inf:
-            raise ValueError(f"blend_seconds must be finite and at least 0, got {blend_seconds}")
+        for name, seconds in (("reach_seconds", reach_seconds), ("short_gap_seconds", short_gap_seconds)):
+            if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
+                raise ValueError(f"{name} must be a finite number of at least 0, got {seconds!r}")
         self.register_modules(codec=codec, transformer=transformer, scheduler=scheduler)
-        self.register_to_config(guard_tokens=guard_tokens, blend_seconds=blend_seconds)
+        self.register_to_config(
+            guard_tokens=guard_tokens, reach_seconds=reach_seconds, short_gap_seconds=short_gap_seconds
+        )
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str, **kwargs) -> "AIDDPipeline":
@@ -198,7 +208,12 @@ class AIDDPipeline(DiffusionPipeline):
 
     @torch.no_grad()
     def reconstruct(
-        self, audio: np.ndarray | Tensor, mask: np.ndarray | Tensor, *, sampling_rate: int
+        self,
+        audio: np.ndarray | Tensor,
+        mask: np.ndarray | Tensor,
+        *,
+        sampling_rate: int,
+        generator: torch.Generator | None = None,
     ) -> np.ndarray | Tensor:
         """
         Fills the gaps of *intact* audio with the codec's round trip of itself: what the pipeline would give if its
@@ -206,6 +221,7 @@ class AIDDPipeline(DiffusionPipeline):
 
         Args:
             audio, mask, sampling_rate: as of `__call__`; samples under the mask are read.
+            generator: of the noise above the codec's band.
 
         Returns:
             Audio of the same type, shape and dtype.
@@ -220,7 +236,7 @@ class AIDDPipeline(DiffusionPipeline):
             filled = polarity * channels
             tokens, gains = self._encode(filled.mean(0), windows, sampling_rate)
             for decoded, window in zip(self._decode(tokens, gains), windows, strict=True):
-                self._fill(filled, channels_missing, decoded, window, sampling_rate)
+                self._fill(filled, channels_missing, decoded, window, sampling_rate, generator)
             restored[0, item] = polarity * filled
         return in_the_form_of(audio, restored[0], missing)
 
@@ -269,7 +285,7 @@ class AIDDPipeline(DiffusionPipeline):
     ) -> np.ndarray:
         """One item, float64 and bool `(channels, samples)`, to `(variations, channels, samples)`."""
         channels, missing = splice_short_gaps(
-            channels, missing, sampling_rate=sampling_rate, blend_seconds=self.config.blend_seconds
+            channels, missing, sampling_rate=sampling_rate, longest_seconds=self.config.short_gap_seconds
         )
         any_missing = missing.any(0)
         if not any_missing.any():
@@ -292,7 +308,8 @@ class AIDDPipeline(DiffusionPipeline):
         restored = np.repeat(channels[None], num_variations, axis=0)
         for row, audio in enumerate(decoded):
             variation, window = divmod(row, len(windows))
-            self._fill(restored[variation], missing, audio, windows[window], sampling_rate)
+            noise = generator[variation] if isinstance(generator, list) else generator
+            self._fill(restored[variation], missing, audio, windows[window], sampling_rate, noise)
         return polarity * restored
 
     def _plan(self, missing: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, list[TokenWindow]]:
@@ -359,23 +376,33 @@ class AIDDPipeline(DiffusionPipeline):
         return audio.double().cpu().numpy() / gains[:, None]
 
     def _fill(
-        self, channels: np.ndarray, missing: np.ndarray, decoded: np.ndarray, window: TokenWindow, sampling_rate: int
+        self,
+        channels: np.ndarray,
+        missing: np.ndarray,
+        decoded: np.ndarray,
+        window: TokenWindow,
+        sampling_rate: int,
+        generator: torch.Generator | None,
     ) -> None:
-        """Splices a window's decoded audio into the gaps it is there for, in place."""
+        """Puts a window's decoded audio into the gaps it is there for, in place."""
         hop = self.codec.config.hop_length
         start, generated = at_rate(decoded, window.start * hop, self.sampling_rate, sampling_rate)
         here = slice(start, min(start + len(generated), channels.shape[-1]))
         # The window's part to fill, in units that both rates divide.
         first, last = window.fill_start * hop * sampling_rate, window.fill_end * hop * sampling_rate
-        for channel, channel_missing in zip(channels, missing, strict=True):
-            for gap_start, gap_end in find_gaps(channel_missing[here]).tolist():
-                began, ended = (start + gap_start) * self.sampling_rate, (start + gap_end) * self.sampling_rate
-                if first <= began and ended <= last:
-                    channel[here] = splice(
-                        channel[here],
-                        channel_missing[here],
-                        generated[: here.stop - start],
-                        (gap_start, gap_end),
-                        sampling_rate=sampling_rate,
-                        blend_seconds=self.config.blend_seconds,
-                    )
+        gaps = [
+            (gap_start, gap_end)
+            for gap_start, gap_end in find_gaps(missing[:, here].any(0)).tolist()
+            if first <= (start + gap_start) * self.sampling_rate and (start + gap_end) * self.sampling_rate <= last
+        ]
+        codec_band = self.sampling_rate / 2
+        fill_gaps(
+            channels[:, here],
+            missing[:, here],
+            generated[: here.stop - start],
+            gaps,
+            sampling_rate=sampling_rate,
+            cutoff=USED_BAND * codec_band if sampling_rate > self.sampling_rate else codec_band,
+            reach_seconds=self.config.reach_seconds,
+            generator=generator,
+        )
