@@ -1,16 +1,23 @@
 """
-Measure inpainting methods on a folder of intact recordings: one centred gap in segments of 4.17 s.
+Measure inpainting methods on folders of intact recordings: one centred gap in segments of 4.17 s.
 
-    python examples/evaluate.py --data_dir recordings --gap_ms 100 300 --output_dir outputs/evaluation
+    python examples/evaluate.py --data_dir recordings --output_dir outputs/evaluation
 
-Methods: `masked` (silence), those of `aidd.METHODS`, and `codec`, the round trip of the intact audio through the
-pipeline's codec: the ceiling of `aidd`. Segments lie evenly spread over each recording, at its own rate. Writes
-`items.jsonl`, a row a segment and method, and `results.md`, means with 95 % bootstrap intervals by recording.
+Methods: `masked` (silence), those of `aidd.METHODS`, `aidd_paper` (the same model with the published stitching, which
+overwrites 10 ms of intact audio on both sides of a gap), and `codec`, the round trip of the intact audio through the
+pipeline's codec: the ceiling of `aidd`. Segments lie evenly spread over each recording, at its own rate.
+
+Writes a row a segment, gap length and method to `items.jsonl`, each as soon as it is measured, so that a run that was
+stopped goes on where it stood when it is started again; and `results.md`, the means of all rows that are there, with
+95 % bootstrap intervals by recording. A level error in `items.jsonl` has a sign, and its mean is that of the absolute
+value. Values that are not finite are written as "inf" and "-inf", and counted beside the mean of the others.
 """
 
 import argparse
+import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,23 +28,39 @@ from tqdm.auto import tqdm
 import aidd
 from aidd.audio_io import find_audio_files
 from aidd.evaluation.bootstrap import bootstrap_interval
-from aidd.evaluation.metrics import log_spectral_distance, snr_in_gap
+from aidd.evaluation.evaluated_methods import EVALUATED_METHODS, evaluated_methods
+from aidd.evaluation.metrics import level_error, log_spectral_distance, seam_discontinuity, snr_in_gap
 from aidd.evaluation.segments import SEGMENT_SECONDS, read_segments
 
 
-METRICS = {"lsd": "LSD", "lsd_gap": "LSD in gap", "snr": "SNR in gap (dB)"}
+METRICS = {
+    "snr": "SNR in gap (dB)",
+    "lsd": "LSD",
+    "lsd_gap": "LSD in gap",
+    "level_error": "absolute level error (dB)",
+    "seam_discontinuity": "seam discontinuity (dB)",
+}
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data_dir", type=Path, required=True, help="Folder of intact recordings.")
+    parser.add_argument("--data_dir", type=Path, nargs="+", required=True, help="Folders of intact recordings.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Where the rows and the table are written.")
-    parser.add_argument("--gap_ms", type=float, nargs="+", default=[100.0, 300.0], help="Gap lengths, in ms.")
+    parser.add_argument(
+        "--gap_ms",
+        type=float,
+        nargs="+",
+        default=[20.0, 50.0, 100.0, 150.0, 200.0, 300.0, 375.0, 750.0],
+        help="Gap lengths, in ms.",
+    )
     parser.add_argument(
         "--methods",
         nargs="+",
-        default=["masked", "linear", "aidd", "codec"],
-        choices=["masked", *aidd.METHODS, "codec"],
+        default=[
+            *("masked", "linear", "autoregressive", "janssen", "sparse", "envelope_noise"),
+            *("aidd_paper", "aidd", "codec"),
+        ],
+        choices=EVALUATED_METHODS,
     )
     parser.add_argument("--model", default=aidd.DEFAULT_MODEL, help="Folder or Hub id of the AIDD model.")
     parser.add_argument("--segments_per_recording", type=int, default=8)
@@ -47,62 +70,121 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    recordings = find_recordings(args.data_dir)
+    # Without the folder that a model of this machine lies in.
+    model = Path(args.model).name
+    items_file = args.output_dir / "items.jsonl"
+    rows = read_rows(items_file)
+    if any(row["seed"] != args.seed or row["model"] != model for row in rows):
+        raise SystemExit(f"{items_file} holds rows of another --seed or --model: choose another --output_dir")
+    done = {tuple(row[name] for name in ("recording", "start", "gap_ms", "method")) for row in rows}
+
     pipe = aidd.AIDDPipeline.from_pretrained(args.model)
     pipe.set_progress_bar_config(disable=True)
-
-    def restore(method: str, segment: np.ndarray, mask: np.ndarray, rate: int) -> np.ndarray:
-        damaged = np.where(mask, 0.0, segment)
-        if method == "masked":
-            return damaged
-        if method == "codec":
-            return pipe.reconstruct(segment, mask, sampling_rate=rate)
-        generator = torch.Generator().manual_seed(args.seed)
-        if method == "aidd":
-            return pipe(damaged, mask, sampling_rate=rate, generator=generator).audios
-        return aidd.METHODS[method](damaged, mask, sampling_rate=rate, generator=generator)
-
-    rows = []
-    for path in tqdm(find_audio_files(args.data_dir), unit="recording"):
+    methods = evaluated_methods(pipe)
+    for name, path in tqdm(recordings.items(), unit="recording"):
         if sf.info(path).duration < SEGMENT_SECONDS:
             tqdm.write(f"{path} is left out: shorter than {SEGMENT_SECONDS} s")
             continue
         for start, segment, rate in read_segments(path, args.segments_per_recording):
-            for gap_ms in args.gap_ms:
-                gap = round(gap_ms / 1000 * rate)
-                first = (len(segment) - gap) // 2
-                mask = np.zeros(len(segment), bool)
-                mask[first : first + gap] = True
+            for gap_ms, mask in centred_gaps(args.gap_ms, len(segment), rate):
+                if not segment[mask].any():
+                    tqdm.write(f"{path}, {gap_ms:g} ms in the segment at {start} is left out: silent in the gap")
+                    continue
                 for method in args.methods:
-                    restored = restore(method, segment, mask, rate)
-                    metrics = {
-                        "lsd": log_spectral_distance(segment, restored),
-                        "lsd_gap": log_spectral_distance(segment, restored, mask=mask),
-                        "snr": snr_in_gap(segment, restored, mask),
-                    }
-                    item = {"recording": path.name, "start": start, "rate": rate, "gap_ms": gap_ms, "method": method}
-                    rows.append({**item, "seed": args.seed, **metrics})
+                    if (name, start, gap_ms, method) in done:
+                        continue
+                    # Keyed by the item: a run that goes on draws as one that was never stopped.
+                    key = f"{args.seed} {name} {start} {gap_ms:g}".encode()
+                    generator = torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(key).digest()[:6], "big"))
+                    audio = segment if method == "codec" else np.where(mask, np.nan, segment)
+                    restored = methods[method](audio, mask, sampling_rate=rate, generator=generator)
+                    item = {"recording": name, "start": start, "rate": rate, "gap_ms": gap_ms, "method": method}
+                    item |= {"seed": args.seed, "model": model, **measure(segment, restored, mask, rate)}
+                    rows.append(item)
+                    append_row(items_file, item)
 
     if not rows:
-        raise SystemExit(f"{args.data_dir} holds no recording of {SEGMENT_SECONDS} s that is not silent")
-    args.output_dir.mkdir(parents=True, exist_ok=True)
-    (args.output_dir / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        folders = ", ".join(map(str, args.data_dir))
+        raise SystemExit(f"{folders} holds no recording of {SEGMENT_SECONDS} s that is not silent")
     (args.output_dir / "results.md").write_text(table(rows))
+
+
+def find_recordings(folders: list[Path]) -> dict[str, Path]:
+    """Audio files by names that say which folder they are from, but not where that folder lies."""
+    if len({folder.resolve().name for folder in folders}) < len(folders):
+        raise SystemExit(f"folders must differ in name, got {', '.join(map(str, folders))}")
+    return {
+        f"{folder.resolve().name}/{path.relative_to(folder).as_posix()}": path
+        for folder in folders
+        for path in find_audio_files(folder)
+    }
+
+
+def centred_gaps(gaps_ms: list[float], num_samples: int, sampling_rate: int) -> Iterator[tuple[float, np.ndarray]]:
+    """Lengths, and masks of gaps as long in the middle."""
+    for gap_ms in gaps_ms:
+        gap = round(gap_ms / 1000 * sampling_rate)
+        first = (num_samples - gap) // 2
+        mask = np.zeros(num_samples, bool)
+        mask[first : first + gap] = True
+        yield gap_ms, mask
+
+
+def measure(segment: np.ndarray, restored: np.ndarray, mask: np.ndarray, sampling_rate: int) -> dict:
+    values = {
+        "snr": snr_in_gap(segment, restored, mask),
+        "lsd": log_spectral_distance(segment, restored),
+        "lsd_gap": log_spectral_distance(segment, restored, mask=mask),
+        "level_error": level_error(segment, restored, mask),
+        "seam_discontinuity": seam_discontinuity(segment, restored, mask, sampling_rate=sampling_rate),
+    }
+    # JSON has no infinity.
+    return {name: str(value) if np.isinf(value) else value for name, value in values.items()}
+
+
+def read_rows(path: Path) -> list[dict]:
+    """Rows of an earlier run. Half a line at the end, which a run that was killed left, is taken off the file."""
+    if not path.exists():
+        return []
+    text = path.read_text()
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole)
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+def append_row(path: Path, row: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps(row, allow_nan=False) + "\n")
 
 
 def table(rows: list[dict]) -> str:
     """Markdown: a line a gap length and method."""
     grouped = defaultdict(list)
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row["gap_ms"]):
         grouped[row["gap_ms"], row["method"]].append(row)
     lines = [f"| gap (ms) | method | n | {' | '.join(METRICS.values())} |", "| --- " * (3 + len(METRICS)) + "|"]
     for (gap_ms, method), items in grouped.items():
+        recordings = [item["recording"] for item in items]
         cells = []
         for metric in METRICS:
-            values = [item[metric] for item in items]
-            low, high = bootstrap_interval(values, [item["recording"] for item in items])
-            cells.append(f"{np.mean(values):.3f} [{low:.3f}, {high:.3f}]")
+            values = np.array([float(item[metric]) for item in items])
+            cells.append(mean_cell(np.abs(values) if metric == "level_error" else values, recordings))
         lines.append(f"| {gap_ms:g} | {method} | {len(items)} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def mean_cell(values: np.ndarray, recordings: list[str]) -> str:
+    """Mean and interval of the finite values, and how many others there are."""
+    others = [f"{np.count_nonzero(values == value)} of {value:g}" for value in (-np.inf, np.inf) if value in values]
+    finite = np.isfinite(values)
+    if not finite.any():
+        return ", ".join(others)
+    kept = [name for name, is_finite in zip(recordings, finite, strict=True) if is_finite]
+    low, high = bootstrap_interval(values[finite], kept)
+    return ", ".join([f"{values[finite].mean():.3f} [{low:.3f}, {high:.3f}]", *others])
 
 
 if __name__ == "__main__":

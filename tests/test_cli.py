@@ -166,13 +166,14 @@ def test_nothing_found_is_bad_input(folder, damaged_tones, capsys):
     assert not (folder / "out.wav").exists()
 
 
-def test_peaks_beyond_the_subtype_name_another(folder, capsys):
+@pytest.mark.parametrize("method", ["auto", "janssen"])
+def test_peaks_beyond_the_subtype_name_another(folder, capsys, method):
     time = np.arange(RATE) / RATE
     audio = (1.5 * np.sin(2 * np.pi * 220 * time)).clip(-1, 1 - 2**-15)
     sf.write("clipped.wav", (audio * 2**15).astype(np.int16), RATE, subtype="PCM_16")
-    assert run("clipped.wav out.wav --method janssen --detect clipping") == 2
+    assert run(f"clipped.wav out.wav --method {method} --detect clipping") == 2
     assert "beyond the range of PCM_16, which is [-1, 1); choose --subtype FLOAT" in capsys.readouterr().err
-    assert run("clipped.wav out.wav --method janssen --detect clipping --subtype FLOAT") == 0
+    assert run(f"clipped.wav out.wav --method {method} --detect clipping --subtype FLOAT") == 0
     assert read_audio("out.wav").samples.max() > 1
 
 
@@ -196,7 +197,7 @@ def test_variations_are_numbered_and_reproducible(folder, tiny_model, capsys):
     command = "in.wav {} --gap 0.5 0.6 --model model --subtype FLOAT --variations 2 --seed 1"
     assert run(command.format("a.wav")) == run(command.format("b.wav")) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["a-1.wav", "a-2.wav", "b-1.wav", "b-2.wav"]
+    assert [line.split(":")[0] for line in lines] == ["in.wav", "a-1.wav", "a-2.wav", "in.wav", "b-1.wav", "b-2.wav"]
     assert not (folder / "a.wav").exists()
     mask = mask_from_seconds(0.5, 0.6, num_samples=NUM_SAMPLES, sampling_rate=RATE)
     before, first, second = (read_audio(name).samples for name in ("in.wav", "a-1.wav", "a-2.wav"))
@@ -206,6 +207,40 @@ def test_variations_are_numbered_and_reproducible(folder, tiny_model, capsys):
     for number in (1, 2):
         # Not the files' bytes: libsndfile writes the time into float WAV files.
         assert np.array_equal(read_audio(f"a-{number}.wav").samples, read_audio(f"b-{number}.wav").samples)
+
+
+def test_the_choice_is_printed_and_kept_to(folder, tiny_model, capsys):
+    short = mask_from_seconds([0.1, 0.2], [0.103, 0.205], num_samples=NUM_SAMPLES, sampling_rate=RATE)
+    both = short | mask_from_seconds(0.5, 0.6, num_samples=NUM_SAMPLES, sampling_rate=RATE)
+    gaps = "--gap 0.1 0.103 --gap 0.2 0.205 --gap 0.5 0.6 --subtype FLOAT"
+    assert run(f"in.wav out.wav {gaps} --model model --seed 0") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "in.wav: 2 gaps up to 5 ms by janssen, 1 by aidd"
+    assert re.fullmatch(r"out\.wav: 3 gaps filled, 0\.108 s in all, in \d+\.\d s", lines[1])
+    before, after = (read_audio(name).samples for name in ("in.wav", "out.wav"))
+    assert np.array_equal(before[:, ~both], after[:, ~both])
+    stretch = mask_from_seconds(0, 0.5, num_samples=NUM_SAMPLES, sampling_rate=RATE)
+    expected = METHODS["janssen"](before[:, stretch], short[stretch], sampling_rate=RATE)
+    assert np.abs(after[:, stretch] - expected).max() < 1e-6
+    # Another method is not chosen for anyone.
+    assert run("in.wav linear.wav --gap 0.1 0.103 --method linear") == 0
+    assert capsys.readouterr().out.startswith("linear.wav: 1 gap filled")
+
+
+def test_long_gaps_are_the_models(folder, tiny_model):
+    for method in ("auto", "aidd"):
+        command = f"in.wav {method}.wav --gap 0.5 0.6 --model model --seed 0 --method {method} --subtype FLOAT"
+        assert run(command) == 0
+    assert np.array_equal(read_audio("auto.wav").samples, read_audio("aidd.wav").samples)
+
+
+def test_short_gaps_need_no_model(folder, tiny_model, capsys):
+    shutil.rmtree(folder / "model" / "codec")
+    assert run("in.wav out.wav --gap 0.5 0.505 --model model --subtype FLOAT") == 0
+    assert capsys.readouterr().out.startswith("in.wav: 1 gap up to 5 ms by janssen, 0 by aidd\n")
+    program = "import sys; from aidd.cli import main; code = main(); sys.exit(code or ('torch' in sys.modules))"
+    command = [sys.executable, "-c", program, "inpaint", "in.wav", "other.wav", "--gap", "0.5", "0.505"]
+    assert subprocess.run([*command, "--subtype", "FLOAT"], capture_output=True).returncode == 0
 
 
 def test_variations_never_replace_the_input(folder, tiny_model, capsys):
@@ -359,8 +394,9 @@ BAD_INPUTS = [
     ("in.wav out.wav --gap 0.1 0.2 --model ./a/b", "./a/b: no such model folder"),
     ("in.wav out.wav --gap 0.1 0.2 --model folder.wav", "folder.wav: the folder holds no pipeline"),
     ("in.wav out.wav --gap 0.1 0.2 --model in.wav", "in.wav: no such model folder"),
-    ("in.wav out.wav --method linear --gap 0.1 0.2 --model a/b", "--model goes with --method aidd"),
-    ("in.wav out.wav --method linear --gap 0.1 0.2 --variations 2", "--variations goes with --method aidd"),
+    ("in.wav out.wav --method linear --gap 0.1 0.2 --model a/b", "--model goes with --method aidd or auto"),
+    ("in.wav out.wav --method linear --gap 0.1 0.2 --variations 2", "--variations goes with --method aidd or auto"),
+    ("in.wav out.wav --gap 0.1 0.105 --variations 2", "--variations goes with gaps of more than 5 ms"),
     ("in.wav out.wav --gap 0.1 0.2 --variations 0", "--variations must be at least 1, got 0"),
     ("in.wav out.wav --gap 0.1 0.2 --variations two", "argument --variations: invalid int value"),
     ("in.wav out.wav --method linear --gap 0.1 0.2 --seed -1", "--seed must lie in [0, 2^63), got -1"),

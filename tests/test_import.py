@@ -25,6 +25,15 @@ def test_classical_methods_and_files_import_no_torch():
     assert {"aidd.classical.linear", "aidd.audio_io"} <= modules and "torch" not in modules
 
 
+def test_short_gaps_need_no_torch():
+    code = (
+        "import numpy as np, aidd; audio = np.sin(np.arange(8000) / 9); mask = np.arange(8000) % 1000 == 500\n"
+        "aidd.METHODS['auto'](audio, mask, sampling_rate=8000); aidd.auto.choose(mask, sampling_rate=8000)"
+    )
+    modules = modules_after(code)
+    assert "aidd.classical.janssen" in modules and not modules & {"torch", "transformers", "diffusers"}
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["inpaint", "--help"], ["info", "--help"], ["--version"]])
 def test_help_imports_no_torch(arguments):
     modules = modules_after(f"from aidd.cli import main\ntry: main({arguments})\nexcept SystemExit: pass")
@@ -72,7 +81,7 @@ def test_a_component_is_named_by_the_package():
 def test_methods_are_read_only_and_of_one_signature():
     import inspect
 
-    assert set(aidd.METHODS) >= {"aidd", "linear"} and len(aidd.METHODS) == len(list(aidd.METHODS))
+    assert set(aidd.METHODS) >= {"aidd", "auto", "linear"} and len(aidd.METHODS) == len(list(aidd.METHODS))
     with pytest.raises(TypeError):
         aidd.METHODS["linear"] = None
     with pytest.raises(KeyError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from diffusers import AudioPipelineOutput
 
-    from . import audio_io, classical, mask_io, masks
+    from . import audio_io, auto, classical, mask_io, masks
     from .methods import DEFAULT_MODEL, METHODS
     from .models.dit_token import DiTTokenConfig, DiTTokenModel
     from .models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
@@ -30,12 +30,13 @@ __all__ = [
     "WavTokenizerModel",
     "__version__",
     "audio_io",
+    "auto",
     "classical",
     "mask_io",
     "masks",
 ]
 
-_SUBMODULES = ("audio_io", "classical", "mask_io", "masks")
+_SUBMODULES = ("audio_io", "auto", "classical", "mask_io", "masks")
 _MODULES = {"DEFAULT_MODEL": "aidd.methods", "METHODS": "aidd.methods"}
 # Parts of pipelines and pipelines: diffusers is told of our classes before the first of them is handed out.
 _REGISTERED_MODULES = {

@@ -47,6 +47,7 @@ class Methods(Mapping):
 METHODS = Methods(
     {
         "aidd": "aidd.methods",
+        "auto": "aidd.auto",
         "autoregressive": "aidd.classical.autoregressive",
         "envelope_noise": "aidd.classical.envelope_noise",
         "janssen": "aidd.classical.janssen",
@@ -74,11 +75,12 @@ def aidd(
     Raises:
         ValueError: as the pipeline.
     """
-    return _default_pipeline()(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
+    return default_pipeline()(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
 
 
 @cache
-def _default_pipeline() -> AIDDPipeline:
+def default_pipeline() -> AIDDPipeline:
+    """[`AIDDPipeline`] with the default model, loaded when first asked for: always the same object."""
     from .pipelines.pipeline_aidd import AIDDPipeline
 
     pipeline = AIDDPipeline.from_pretrained(DEFAULT_MODEL)

@@ -196,7 +196,7 @@ def test_help_tells_of_every_required_argument(script, monkeypatch, capsys):
     help_text = capsys.readouterr().out
     assert f"examples/{script}.py" in help_text.split("options:")[0]
     for name in required:
-        assert re.search(rf"^  {name} \w+\s+[A-Z].*\.", help_text, re.MULTILINE), name
+        assert re.search(rf"^  {name} \w+( \[\w+ \.\.\.\])?\s+[A-Z].*\.", help_text, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("script", ["train", "train_wavtokenizer"])
@@ -299,17 +299,85 @@ def test_the_pipeline_of_both_restores(codec, transformer, pipeline):
 def test_evaluation_has_a_row_a_segment_gap_and_method(evaluation):
     rows = [json.loads(line) for line in (evaluation / "items.jsonl").read_text().splitlines()]
     # Recordings that are short or silent have no segment.
-    assert {row["recording"] for row in rows} == {"long.wav"}
-    methods = ["masked", "linear", "aidd", "codec"]
+    assert {row["recording"] for row in rows} == {"mixed/long.wav"} and {row["model"] for row in rows} == {"pipeline"}
+    methods = ["masked", "linear", "autoregressive", "janssen", "sparse", "envelope_noise"]
+    methods += ["aidd_paper", "aidd", "codec"]
     assert [(row["gap_ms"], row["method"]) for row in rows] == [(gap, name) for gap in (50, 100) for name in methods]
     # The one segment lies in the middle.
     assert {row["start"] for row in rows} == {(6 * 24_000 - round(4.17 * 24_000)) // 2}
-    assert all(row["snr"] == 0 for row in rows if row["method"] == "masked")
-    # Only the gap differs, so its share of the frames tells the distance over all of them.
+    masked = [row for row in rows if row["method"] == "masked"]
+    assert all(row["snr"] == 0 and row["level_error"] == "-inf" for row in masked)
+    # Only the gap differs (and little around it), so its share of the frames tells the distance over all of them.
     assert all(0 < row["lsd"] < 0.1 * row["lsd_gap"] for row in rows)
+    assert all(row["seam_discontinuity"] >= 0 for row in rows)
     lines = (evaluation / "results.md").read_text().splitlines()
     assert len(lines) == 2 + len(rows)
-    assert lines[2].startswith("| 50 | masked | 1 |") and lines[2].endswith("| 0.000 [0.000, 0.000] |")
+    assert lines[2].startswith("| 50 | masked | 1 | 0.000 [0.000, 0.000] |") and " | 1 of inf | " in lines[2]
+
+
+def test_a_killed_evaluation_goes_on_where_it_stood(work, pipeline, evaluation, tmp_path):
+    folder = tmp_path / "evaluation"
+    folder.mkdir()
+    lines = (evaluation / "items.jsonl").read_text().splitlines(keepends=True)
+    # Killed within the line of a method that draws; a row that was there is marked.
+    assert json.loads(lines[7])["method"] == "aidd"
+    first = lines[0].replace('"lsd": ', '"lsd": 1')
+    (folder / "items.jsonl").write_text(first + "".join(lines[1:7]) + lines[7][:40])
+    arguments = ["--data_dir", work / "mixed", "--output_dir", folder, "--model", pipeline]
+    arguments += ["--segments_per_recording", 1, "--gap_ms", 50, 100]
+    run("evaluate", *arguments)
+    # What was there is not measured again, and the rest is to the bit what it would have been.
+    assert (folder / "items.jsonl").read_text() == first + "".join(lines[1:])
+    with pytest.raises(SystemExit, match="rows of another --seed or --model"):
+        run("evaluate", *arguments, "--seed", 1)
+
+
+def test_evaluation_of_several_folders_tells_them_apart(pipeline, tmp_path):
+    for folder in ("one", "two"):
+        write_tones(tmp_path / folder / "a.wav", 5.0)
+    (tmp_path / "other").mkdir()
+    shutil.copytree(tmp_path / "two", tmp_path / "other" / "one")
+    arguments = ["--output_dir", tmp_path / "evaluation", "--model", pipeline, "--methods", "masked", "linear"]
+    arguments += ["--segments_per_recording", 1, "--gap_ms", 20]
+    with pytest.raises(SystemExit, match="folders must differ in name"):
+        run("evaluate", "--data_dir", tmp_path / "one", tmp_path / "other" / "one", *arguments)
+    run("evaluate", "--data_dir", tmp_path / "one", tmp_path / "two", *arguments)
+    rows = [json.loads(line) for line in (tmp_path / "evaluation" / "items.jsonl").read_text().splitlines()]
+    assert [row["recording"] for row in rows] == ["one/a.wav"] * 2 + ["two/a.wav"] * 2
+    assert "| 20 | linear | 2 |" in (tmp_path / "evaluation" / "results.md").read_text()
+
+
+def test_evaluation_leaves_out_gaps_that_were_silent(pipeline, tmp_path, capsys):
+    audio = 0.1 * np.random.default_rng(0).standard_normal(5 * 24_000)
+    audio[59_000:61_000] = 0
+    (tmp_path / "recordings").mkdir()
+    sf.write(tmp_path / "recordings" / "a.wav", audio, 24_000)
+    run(
+        *("evaluate", "--data_dir", tmp_path / "recordings", "--output_dir", tmp_path / "evaluation"),
+        *("--model", pipeline, "--methods", "masked", "--segments_per_recording", 1, "--gap_ms", 50, 100),
+    )
+    rows = [json.loads(line) for line in (tmp_path / "evaluation" / "items.jsonl").read_text().splitlines()]
+    assert [row["gap_ms"] for row in rows] == [100]
+    assert "a.wav, 50 ms in the segment at 9960 is left out: silent in the gap" in capsys.readouterr().out
+
+
+def test_means_count_what_is_not_finite():
+    cell = load("evaluate").mean_cell
+    assert cell(np.array([1.0, 3.0]), ["a", "a"]) == "2.000 [2.000, 2.000]"
+    assert cell(np.array([1.0, np.inf, 3.0, -np.inf, np.inf]), ["a"] * 5) == (
+        "2.000 [2.000, 2.000], 1 of -inf, 2 of inf"
+    )
+    assert cell(np.array([np.inf, np.inf]), ["a", "b"]) == "2 of inf"
+
+
+def test_the_study_of_short_gaps_has_a_line_a_gap_and_method(work, tmp_path):
+    run(
+        *("study_auto", "--data_dir", work / "recordings", "--output_file", tmp_path / "study.md"),
+        *("--gap_ms", 1, 5, "--segments_per_recording", 1),
+    )
+    lines = (tmp_path / "study.md").read_text().splitlines()[4:]
+    methods = ("janssen", "autoregressive", "aidd")
+    assert [line.split(" | ")[:3] for line in lines] == [[f"| {gap}", name, "1"] for gap in (1, 5) for name in methods]
 
 
 def test_evaluation_refuses_a_folder_without_segments(pipeline, tmp_path):

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from ..methods import DEFAULT_MODEL, METHODS
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Generator
 
     from ..audio_io import Audio
     from ..pipelines import AIDDPipeline
@@ -54,6 +56,8 @@ when terminated, with OUT as it was."""
 
 
 DETECTED_KINDS = ("dropouts", "clicks", "clipping")
+# Methods that --model and --variations go with.
+MODEL_METHODS = ("auto", "aidd")
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -93,7 +97,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar="KINDS",
         help=f"find damage, and fill it: {','.join(DETECTED_KINDS)}, or some of them",
     )
-    parser.add_argument("--method", default="aidd", choices=list(METHODS), help="how to fill the gaps (default: aidd)")
+    parser.add_argument(
+        "--method",
+        default="auto",
+        choices=list(METHODS),
+        help="how to fill the gaps (default: auto, which fills very short ones by janssen and the rest by aidd)",
+    )
     parser.add_argument(
         "--model",
         metavar="FOLDER_OR_HUB_ID",
@@ -130,6 +139,7 @@ def inpaint(arguments: argparse.Namespace) -> None:
         )
     found, bounds = _detect(arguments.detect, source)
     mask = _mask(arguments, source, list(found.values()))
+    choice = _choice(arguments, source, mask) if arguments.method == "auto" else None
     restored = _restore(arguments, source, mask)
     if bounds is not None:
         restored = [project_to_bounds(audio, found["clipping"], *bounds) for audio in restored]
@@ -139,18 +149,42 @@ def inpaint(arguments: argparse.Namespace) -> None:
 
     for kind, of_kind in found.items():
         print(f"{arguments.input}: {kind}: {_extent(of_kind, source.sampling_rate, 'found')}")
+    if choice is not None:
+        print(f"{arguments.input}: {choice}")
     filled = _extent(mask, source.sampling_rate, "filled")
     for output in outputs:
         print(f"{output}: {filled}, in {time.perf_counter() - began:.1f} s")
 
 
+def _choice(arguments: argparse.Namespace, source: Audio, mask: np.ndarray) -> str:
+    """What `auto` fills by which method."""
+    from ..auto import MAX_JANSSEN_SECONDS, choose
+
+    parts = choose(mask, sampling_rate=source.sampling_rate)
+    if arguments.variations > 1 and not parts["aidd"].any():
+        raise ValueError(
+            f"--variations goes with gaps of more than {1000 * MAX_JANSSEN_SECONDS:g} ms: shorter ones are filled by "
+            "janssen, which gives one result"
+        )
+    num_short, num_longer = _num_gaps(parts["janssen"]), _num_gaps(parts["aidd"])
+    gaps = "gap" if num_short == 1 else "gaps"
+    return f"{num_short} {gaps} up to {1000 * MAX_JANSSEN_SECONDS:g} ms by janssen, {num_longer} by aidd"
+
+
 def _extent(mask: np.ndarray, sampling_rate: int, verb: str) -> str:
     """How many gaps a mask has, and how long they are together, any channel's."""
+    num_gaps, num_samples = _num_gaps(mask), _any_channel(mask).sum()
+    return f"{num_gaps} {'gap' if num_gaps == 1 else 'gaps'} {verb}, {num_samples / sampling_rate:.3f} s in all"
+
+
+def _num_gaps(mask: np.ndarray) -> int:
     from ..masks import find_gaps
 
-    any_missing = mask if mask.ndim == 1 else mask.any(axis=0)
-    num_gaps = len(find_gaps(any_missing))
-    return f"{num_gaps} {'gap' if num_gaps == 1 else 'gaps'} {verb}, {any_missing.sum() / sampling_rate:.3f} s in all"
+    return len(find_gaps(_any_channel(mask)))
+
+
+def _any_channel(mask: np.ndarray) -> np.ndarray:
+    return mask if mask.ndim == 1 else mask.any(axis=0)
 
 
 def _kinds(text: str) -> list[str]:
@@ -188,12 +222,12 @@ def _check_options(arguments: argparse.Namespace) -> None:
         raise ValueError(f"--variations must be at least 1, got {arguments.variations}")
     if arguments.seed is not None and not 0 <= arguments.seed < 2**63:
         raise ValueError(f"--seed must lie in [0, 2^63), got {arguments.seed}")
-    if arguments.method == "aidd":
+    if arguments.method in MODEL_METHODS:
         _check_model(arguments.model or DEFAULT_MODEL)
     elif arguments.model is not None:
-        raise ValueError(f"--model goes with --method aidd; {arguments.method} has no model")
+        raise ValueError(f"--model goes with --method aidd or auto; {arguments.method} has no model")
     elif arguments.variations > 1:
-        raise ValueError(f"--variations goes with --method aidd; {arguments.method} gives one result")
+        raise ValueError(f"--variations goes with --method aidd or auto; {arguments.method} gives one result")
 
 
 def _check_model(model: str) -> None:
@@ -274,17 +308,22 @@ def _restore(arguments: argparse.Namespace, source: Audio, mask: np.ndarray) -> 
         import torch
 
         generator = torch.Generator().manual_seed(arguments.seed)
-    if arguments.method != "aidd":
-        method = METHODS[arguments.method]
-        return [method(source.samples, mask, sampling_rate=source.sampling_rate, generator=generator)]
 
-    audios = _load(arguments.model or DEFAULT_MODEL)(
-        source.samples,
-        mask,
-        sampling_rate=source.sampling_rate,
-        generator=generator,
-        num_variations=arguments.variations,
-    ).audios
+    def by_model(audio: np.ndarray, mask: np.ndarray, *, sampling_rate: int, generator: Generator | None):
+        pipe = _load(arguments.model or DEFAULT_MODEL)
+        return pipe(
+            audio, mask, sampling_rate=sampling_rate, generator=generator, num_variations=arguments.variations
+        ).audios
+
+    if arguments.method == "aidd":
+        method = by_model
+    elif arguments.method == "auto":
+        from ..auto import auto_with
+
+        method = partial(auto_with, by_model)
+    else:
+        method = METHODS[arguments.method]
+    audios = method(source.samples, mask, sampling_rate=source.sampling_rate, generator=generator)
     return list(audios) if arguments.variations > 1 else [audios]
 
 

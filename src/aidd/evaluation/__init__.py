@@ -1,1 +1,1 @@
-"""Evaluation: metrics and intervals."""
+"""Evaluation: methods to compare, segments, metrics and intervals."""

@@ -1,0 +1,62 @@
+"""Every method that evaluations compare: those of `aidd.METHODS`, what they must beat, and what they cannot pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..auto import auto_with
+from ..masks import in_the_form_of, prepare
+from ..methods import METHODS
+
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from ..pipelines import AIDDPipeline
+
+EVALUATED_METHODS = ("masked", *METHODS, "aidd_paper", "codec")
+
+
+def evaluated_methods(pipe: AIDDPipeline) -> dict[str, Callable[..., np.ndarray | Tensor]]:
+    """
+    Functions `method(audio, mask, *, sampling_rate, generator=None) -> audio` by the names of `EVALUATED_METHODS`:
+
+    - [`masked`], silence in the gaps;
+    - those of `aidd.METHODS`;
+    - `aidd_paper`, the published stitching (see [`~aidd.evaluation.aidd_paper.aidd_paper`]: it overwrites intact audio
+      beside the gaps);
+    - `codec`, [`AIDDPipeline.reconstruct`]: the ceiling of `aidd`. It alone must be given *intact* audio.
+
+    Args:
+        pipe: stands for the default model in `aidd`, `auto`, `aidd_paper` and `codec`.
+    """
+    from .aidd_paper import inpaint_as_published
+
+    def aidd(audio, mask, *, sampling_rate: int, generator: Generator | None = None):
+        return pipe(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
+
+    def codec(audio, mask, *, sampling_rate: int, generator: Generator | None = None):
+        return pipe.reconstruct(audio, mask, sampling_rate=sampling_rate, generator=generator)
+
+    return {
+        "masked": masked,
+        **METHODS,
+        "aidd": aidd,
+        "auto": partial(auto_with, aidd),
+        "aidd_paper": partial(inpaint_as_published, pipe),
+        "codec": codec,
+    }
+
+
+def masked(
+    audio: np.ndarray | Tensor, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
+) -> np.ndarray | Tensor:
+    """
+    Silence in the gaps: what is left when nothing is done. Arguments, result and errors as of every method.
+    """
+    signals, missing = prepare(audio, mask, sampling_rate)
+    return in_the_form_of(audio, np.where(missing, 0.0, signals), missing)
