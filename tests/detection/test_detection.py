@@ -149,19 +149,56 @@ def test_clicks_are_found(excerpt):
         assert min(recall_and_precision(find_clicks(damaged, sampling_rate=rate), missing)) > 0.9
 
 
-def test_the_ends_of_a_click_are_its_own():
+@pytest.mark.parametrize("num_samples", [1, 2, 5, 24, 60])
+def test_the_ends_of_a_click_are_its_own(num_samples):
     damaged = tones()
-    damaged[RATE : RATE + 5] += [0.5, -0.4, 0.4, 0.5, -0.5]
+    damaged[RATE : RATE + num_samples] += np.random.default_rng(4).choice([-0.5, 0.5], num_samples)
     found = find_clicks(damaged, sampling_rate=RATE)
-    assert find_gaps(found).tolist() == [[RATE, RATE + 5]]
-    assert find_gaps(find_clicks(damaged, sampling_rate=RATE, widen=3)).tolist() == [[RATE - 3, RATE + 8]]
+    assert find_gaps(found).tolist() == [[RATE, RATE + num_samples]]
+    widened = find_clicks(damaged, sampling_rate=RATE, widen=3)
+    assert find_gaps(widened).tolist() == [[RATE - 3, RATE + num_samples + 3]]
 
 
-def test_an_attack_is_no_click():
-    """Noise that sets in at once and dies away in 50 ms, far above the tones before it."""
+def test_a_click_is_found_whole_across_samples_that_it_left_intact():
+    damaged = tones()
+    damaged[RATE : RATE + 16] += 0.5 * np.array([1, -1, 1, -1, 1, 0, 0, 0, 0, 0, 0, -1, 1, -1, 1, -1])
+    assert find_gaps(find_clicks(damaged, sampling_rate=RATE)).tolist() == [[RATE, RATE + 16]]
+
+
+def test_longer_than_a_click_is_none():
+    damaged = tones()
+    burst = slice(RATE, RATE + RATE // 100)
+    damaged[burst] += 0.3 * np.random.default_rng(5).standard_normal(RATE // 100)
+    assert not find_clicks(damaged, sampling_rate=RATE).any()
+
+
+def test_the_threshold_is_what_a_click_must_exceed():
+    """Of clicks that grow from one to the next, a higher threshold leaves the larger ones."""
+    damaged, starts = tones(), np.arange(RATE // 10, 2 * RATE - RATE // 10, RATE // 10)
+    damaged[starts] += np.geomspace(0.01, 1, len(starts))
+    found = [find_clicks(damaged, sampling_rate=RATE, threshold=threshold)[starts] for threshold in (10.0, 1e2, 1e3)]
+    assert found[0].sum() > found[1].sum() > found[2].sum() > 0
+    assert all((np.diff(mask.astype(int)) >= 0).all() for mask in found)
+
+
+@pytest.mark.parametrize("decay", [0.005, 0.02, 0.05])
+def test_an_attack_is_no_click(decay):
+    """Noise that sets in at once and dies away, far above the tones before it."""
     time = np.arange(RATE) / RATE
-    attack = np.random.default_rng(3).standard_normal(RATE) * np.exp(-time / 0.05)
+    attack = np.random.default_rng(3).standard_normal(RATE) * np.exp(-time / decay)
     assert not find_clicks(np.concatenate([tones(RATE), tones(RATE) + 0.3 * attack]), sampling_rate=RATE).any()
+
+
+def test_struck_notes_are_no_clicks():
+    """Ten notes a second, whose partials set in within a millisecond, with the knock of a hammer, and die away."""
+    generator, time = np.random.default_rng(6), np.arange(RATE) / RATE
+    music = 1e-4 * generator.standard_normal(4 * RATE)
+    for start in range(RATE // 10, 3 * RATE, RATE // 10):
+        pitch = 110 * 2 ** generator.uniform(0, 3)
+        partials = sum(np.sin(2 * np.pi * pitch * k * time) * np.exp(-3 * k * time) / k**2 for k in range(1, 9))
+        knock = 0.02 * generator.standard_normal(RATE) * np.exp(-time / 0.01)
+        music[start : start + RATE] += (1 - np.exp(-time / 0.001)) * (0.2 * partials + knock)
+    assert not find_clicks(music, sampling_rate=RATE).any()
 
 
 @pytest.mark.parametrize("arguments", [{"order": 0}, {"widen": -1}, {"threshold": 0.0}])

@@ -26,14 +26,15 @@ NORMAL_MEDIAN = 0.6745
 ROUNDING = 1 / np.sqrt(12)
 LEAST_SCALE = 1e-4
 # Candidates: a sample above the peak, with neighbours above the extent, over a few that are not. In standard
-# deviations of the error. The margin keeps what is left of a click out of the samples it is compared with.
-PEAK, EXTENT, BRIDGE, MARGIN = 4.0, 2.0, 4, 2
+# deviations of the error. Bridge and margin keep all of a click out of the samples that it is compared with: what is
+# left there counts as error that remains, and hides the click.
+PEAK, EXTENT, BRIDGE, MARGIN = 4.0, 2.0, 8, 2
 # Standard deviations that a click's first and last sample differ from what the samples around it tell.
 TRIM = 2.5
 
 
 def find_clicks(
-    signal: np.ndarray, *, sampling_rate: int, order: int = 32, threshold: float = 40.0, widen: int = 0
+    signal: np.ndarray, *, sampling_rate: int, order: int = 32, threshold: float = 100.0, widen: int = 0
 ) -> np.ndarray:
     """
     Clicks and scratches of up to 3 ms: samples that an autoregressive model predicts neither from those before nor
@@ -44,8 +45,10 @@ def find_clicks(
     as many before it: only at the click itself both are large. Where both are, compared with their running median over
     20 ms, a candidate is interpolated by least squared prediction error, with a model fitted without it. It is a click
     where that takes away more than `threshold` times the mean square error that remains, for each sample
-    interpolated; an attack's noise, which stays behind it, is none. Its first and last sample are those that differ
-    from their interpolation by more than 2.5 standard deviations of the error.
+    interpolated; an attack's noise, which stays behind it, is none. At its ends, samples within 2.5 standard
+    deviations of the error of their interpolation are taken for intact, and the rest is interpolated anew.
+
+    A step, as where recordings are cut and joined, may be found like a click: nothing predicts it either.
 
     Nothing is found in the first and last `3 * order` samples, which leave too little to be predicted from.
 
@@ -139,6 +142,21 @@ def _test(
     variance = remaining + max(rounding, LEAST_SCALE * np.sqrt(np.mean(context**2))) ** 2
     if (with_click - without) / (end - start) <= threshold * variance:
         return None
-    difference = np.abs(observed - context[near])[missing[near]]
-    differing = np.flatnonzero(difference > TRIM * np.sqrt(variance))
-    return (start + int(differing[0]), start + int(differing[-1]) + 1) if len(differing) else None
+    ends = _ends(observed, missing[near], error_filter, TRIM * np.sqrt(variance))
+    return None if ends is None else (start - 2 * order + ends[0], start - 2 * order + ends[1])
+
+
+def _ends(observed: np.ndarray, missing: np.ndarray, error_filter: np.ndarray, least: float) -> tuple[int, int] | None:
+    """
+    Start and exclusive end of what differs: samples at the ends of the missing ones that are within `least` of their
+    interpolation are taken for intact, and the rest is interpolated anew, from closer by, until both ends differ.
+    """
+    span = np.flatnonzero(missing)
+    while len(span):
+        start, end = int(span[0]), int(span[-1]) + 1
+        missing = np.zeros(len(observed), bool)
+        missing[start:end] = True
+        span = np.flatnonzero(np.abs(observed - least_error(observed, missing, error_filter)) > least)
+        if len(span) and (span[0], span[-1] + 1) == (start, end):
+            return start, end
+    return None
