@@ -1,11 +1,13 @@
 """
-Train a WavTokenizer on folders of recordings, in two phases.
+Train a WavTokenizer on folders of recordings, in up to three phases.
 
     accelerate launch examples/train_wavtokenizer.py --train_data_dir recordings --output_dir outputs/wavtokenizer
 
 First the encoder and the decoder learn to reconstruct without quantisation. At `--codebook_start_step` the codebook is
 started by k-means on the encoder's outputs, the encoder is frozen, and the decoder goes on with quantised input.
-(A codebook started together with an untrained encoder collapses to a handful of codes.)
+(A codebook started together with an untrained encoder collapses to a handful of codes.) With `--no-freeze_encoder` all
+learn on: the encoder straight through the codebook, the codebook by moving averages. Discriminators join in at
+`--adversarial_start_step`. `--init_from` skips the first phase and goes on with a trained WavTokenizer.
 
 The result, `--output_dir`, loads with `WavTokenizerModel.from_pretrained`. `--use_dummy_data` tries the script out on
 synthetic tones.
@@ -21,15 +23,18 @@ import soundfile as sf
 import torch
 from accelerate import Accelerator
 from accelerate.logging import get_logger
-from accelerate.utils import ProjectConfiguration, set_seed
+from accelerate.utils import DistributedDataParallelKwargs, ProjectConfiguration, set_seed
 from diffusers.optimization import get_scheduler
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from aidd.evaluation.metrics import log_spectral_distance
 from aidd.models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
+from aidd.models.wavtokenizer.discriminators import WavTokenizerDiscriminator
+from aidd.training.adversary import Adversary
 from aidd.training.audio_segments import AudioSegmentDataset
 from aidd.training.checkpoints import latest_checkpoint, prune_checkpoints
+from aidd.training.codebook_usage import CodebookUsage
 from aidd.training.spectral_losses import MultiResolutionSpectralLoss, MultiScaleMelLoss
 
 
@@ -42,6 +47,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--validation_data_dir", nargs="+", help="Folders of audio files to validate on.")
     parser.add_argument("--use_dummy_data", action="store_true", help="Train on synthetic tones instead.")
     parser.add_argument("--config_path", help="A WavTokenizer config.json. Default: the published architecture.")
+    parser.add_argument("--init_from", help="A folder of a trained WavTokenizer to go on with, its codebook included.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Where checkpoints and the model are written.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--segment_seconds", type=float, default=0.64, help="Duration of a training segment.")
@@ -49,7 +55,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--max_train_steps", type=int, default=10_000)
     parser.add_argument("--codebook_start_step", type=int, help="Default: 60 %% of --max_train_steps.")
     parser.add_argument("--codebook_start_segments", type=int, default=640, help="Segments the k-means start sees.")
+    parser.add_argument("--freeze_encoder", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--dead_code_threshold", type=float, help="Uses a step. Default: the configuration's.")
+    parser.add_argument("--adversarial_start_step", type=int, help="Default: no discriminators.")
+    parser.add_argument("--adversarial_seconds", type=float, help="Middle of a segment judged. Default: all of it.")
+    parser.add_argument("--period_discriminator_channels", type=int, default=32)
+    parser.add_argument("--spectrogram_discriminator_channels", type=int, default=32)
     parser.add_argument("--learning_rate", type=float, default=1e-3)
+    parser.add_argument("--discriminator_learning_rate", type=float, default=2e-4)
     parser.add_argument("--lr_scheduler", default="cosine")
     parser.add_argument("--lr_warmup_steps", type=int, default=100)
     parser.add_argument("--adam_beta1", type=float, default=0.8)
@@ -57,8 +70,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--max_grad_norm", type=float, default=1.0)
     parser.add_argument("--mel_loss_weight", type=float, default=1.0)
     parser.add_argument("--spectral_loss_weight", type=float, default=0.2)
+    parser.add_argument("--commitment_loss_weight", type=float, default=0.005)
+    parser.add_argument("--adversarial_loss_weight", type=float, default=0.25)
+    parser.add_argument("--feature_matching_loss_weight", type=float, default=0.5)
     parser.add_argument("--mixed_precision", choices=["no", "bf16"], default="no")
     parser.add_argument("--dataloader_num_workers", type=int, default=0)
+    parser.add_argument("--logging_steps", type=int, default=50)
     parser.add_argument("--validation_steps", type=int, default=500)
     parser.add_argument("--checkpointing_steps", type=int, default=500)
     parser.add_argument("--checkpoints_total_limit", type=int, default=2)
@@ -67,6 +84,10 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if bool(args.train_data_dir) == args.use_dummy_data:
         parser.error("give either --train_data_dir or --use_dummy_data")
+    if args.init_from:
+        if args.config_path or args.codebook_start_step:
+            parser.error("--init_from has a configuration and codebook: no --config_path, --codebook_start_step")
+        args.codebook_start_step = 0
     if args.codebook_start_step is None:
         args.codebook_start_step = int(0.6 * args.max_train_steps)
     if not 0 <= args.codebook_start_step < args.max_train_steps:
@@ -74,6 +95,11 @@ def parse_args() -> argparse.Namespace:
             "--codebook_start_step must lie below --max_train_steps, or the codec is left without a codebook; got "
             f"{args.codebook_start_step} and {args.max_train_steps}"
         )
+    if args.adversarial_start_step is not None and not 0 <= args.adversarial_start_step < args.max_train_steps:
+        parser.error("--adversarial_start_step must lie in [0, --max_train_steps), or be left out")
+    args.adversarial_seconds = args.adversarial_seconds or args.segment_seconds
+    if not 0 < args.adversarial_seconds <= args.segment_seconds:
+        parser.error("--adversarial_seconds must lie in (0, --segment_seconds]")
     return args
 
 
@@ -121,13 +147,25 @@ def main() -> None:
         mixed_precision=args.mixed_precision,
         log_with=args.report_to,
         project_config=ProjectConfiguration(project_dir=args.output_dir, logging_dir=args.output_dir / "logs"),
+        # A frozen encoder takes no part in the backward pass.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=args.freeze_encoder)],
     )
     set_seed(args.seed)
-    config = WavTokenizerConfig.from_pretrained(args.config_path) if args.config_path else WavTokenizerConfig()
+    source = args.init_from or args.config_path
+    config = WavTokenizerConfig.from_pretrained(source) if source else WavTokenizerConfig()
+    if args.dead_code_threshold is not None:
+        config.dead_code_threshold = args.dead_code_threshold
     if args.use_dummy_data:
         args.train_data_dir = [write_dummy_data(args.output_dir / "dummy_data", config.sampling_rate)]
 
-    model = WavTokenizerModel(config)
+    if args.init_from:
+        model = WavTokenizerModel.from_pretrained(args.init_from, config=config, dtype=torch.float32).train()
+    else:
+        model = WavTokenizerModel(config)
+    # The head ends in an exponential and a Fourier transform: float32 under autocast too.
+    model.head.forward = torch.autocast(accelerator.device.type, enabled=False)(model.head.forward)
+    latents = {}
+    model.encoder.register_forward_hook(lambda encoder, inputs, output: latents.update(last=output.detach()))
     # The last draws of the data set are kept for the k-means start.
     dataset = AudioSegmentDataset(
         args.train_data_dir,
@@ -136,6 +174,13 @@ def main() -> None:
         config.sampling_rate,
         args.seed,
     )
+    num_tokens = -(-dataset.segment_length // config.hop_length)
+    num_latents = args.train_batch_size * num_tokens * accelerator.num_processes
+    if not args.freeze_encoder and config.dead_code_threshold >= num_latents / config.codebook_size:
+        raise SystemExit(
+            f"--dead_code_threshold is {config.dead_code_threshold} uses a batch, but {num_latents} tokens a batch "
+            f"use each of {config.codebook_size} codes {num_latents / config.codebook_size:.3g} times: lower it"
+        )
     # Starting to iterate draws from this generator, not from the global one: a resumed run has the same dropout.
     dataloader = DataLoader(
         dataset, args.train_batch_size, num_workers=args.dataloader_num_workers, generator=torch.Generator()
@@ -145,17 +190,33 @@ def main() -> None:
         held_out = AudioSegmentDataset(args.validation_data_dir, 32, 2.0, config.sampling_rate, seed=0)
         validation_segments = [held_out[i] for i in range(len(held_out))]
 
-    optimizer = torch.optim.AdamW(
-        model.parameters(), args.learning_rate, betas=(args.adam_beta1, args.adam_beta2), weight_decay=0.0
-    )
-    lr_scheduler = get_scheduler(
-        args.lr_scheduler,
-        optimizer,
-        num_warmup_steps=args.lr_warmup_steps * accelerator.num_processes,
-        num_training_steps=args.max_train_steps * accelerator.num_processes,
-    )
-    model, optimizer, dataloader, lr_scheduler = accelerator.prepare(model, optimizer, dataloader, lr_scheduler)
+    def with_optimizer(network: torch.nn.Module, learning_rate: float, num_steps: int) -> tuple:
+        optimizer = torch.optim.AdamW(
+            network.parameters(), learning_rate, betas=(args.adam_beta1, args.adam_beta2), weight_decay=0.0
+        )
+        lr_scheduler = get_scheduler(
+            args.lr_scheduler,
+            optimizer,
+            num_warmup_steps=args.lr_warmup_steps * accelerator.num_processes,
+            num_training_steps=num_steps * accelerator.num_processes,
+        )
+        return accelerator.prepare(network, optimizer, lr_scheduler)
+
+    model, optimizer, lr_scheduler = with_optimizer(model, args.learning_rate, args.max_train_steps)
+    dataloader = accelerator.prepare(dataloader)
     module = accelerator.unwrap_model(model)
+    if args.adversarial_start_step is not None:
+        discriminators = WavTokenizerDiscriminator(
+            args.period_discriminator_channels, args.spectrogram_discriminator_channels
+        )
+        num_steps = args.max_train_steps - args.adversarial_start_step
+        trained = with_optimizer(discriminators, args.discriminator_learning_rate, num_steps)
+        adversary = Adversary(accelerator, *trained, args.max_grad_norm)
+    judged_length = round(args.adversarial_seconds * config.sampling_rate)
+    start = (dataset.segment_length - judged_length) // 2
+    middle = slice(start, start + judged_length)
+    usage = CodebookUsage(config.codebook_size).to(accelerator.device)
+    accelerator.register_for_checkpointing(usage)
     mel_loss = MultiScaleMelLoss(config.sampling_rate).to(accelerator.device)
     spectral_loss = MultiResolutionSpectralLoss().to(accelerator.device)
     if args.report_to:
@@ -163,13 +224,10 @@ def main() -> None:
 
     first_step = 0
     if args.resume_from_checkpoint:
-        checkpoint = (
-            latest_checkpoint(args.output_dir)
-            if args.resume_from_checkpoint == "latest"
-            else args.resume_from_checkpoint
-        )
+        checkpoint = args.resume_from_checkpoint
+        checkpoint = latest_checkpoint(args.output_dir) if checkpoint == "latest" else Path(checkpoint)
         accelerator.load_state(str(checkpoint))
-        first_step = int(Path(checkpoint).name.split("-")[1])
+        first_step = int(checkpoint.name.split("-")[1])
         logger.info("resumed from %s", checkpoint)
 
     def log(metrics: dict, step: int) -> None:
@@ -184,22 +242,42 @@ def main() -> None:
     for step, segments in zip(progress, batches, strict=False):
         quantize = step >= args.codebook_start_step
         if step == args.codebook_start_step:
-            log({"train/codes_in_use": start_codebook(module, dataset, args)}, step)
-        module.encoder.requires_grad_(not quantize)
+            if not args.init_from:
+                log({"train/codes_in_use": start_codebook(module, dataset, args)}, step)
+            if not args.freeze_encoder:
+                module.codebook.rescale_counts(num_latents)
+        module.encoder.requires_grad_(not (quantize and args.freeze_encoder))
 
         output = model(segments, quantize=quantize)
         estimate = output.audio_values.float()
-        loss_mel, loss_spectral = mel_loss(estimate, segments), spectral_loss(estimate, segments)
-        accelerator.backward(args.mel_loss_weight * loss_mel + args.spectral_loss_weight * loss_spectral)
+        losses = {"mel": mel_loss(estimate, segments), "spectral": spectral_loss(estimate, segments)}
+        metrics = {}
+        if quantize and not args.freeze_encoder:
+            losses["commitment"] = output.commitment_loss
+        if args.adversarial_start_step is not None and step >= args.adversarial_start_step:
+            judged = estimate[..., middle], segments[..., middle]
+            metrics["discriminator"] = adversary.learn(*judged)
+            losses["adversarial"], losses["feature_matching"] = adversary.judge(*judged)
+        accelerator.backward(sum(vars(args)[f"{name}_loss_weight"] * loss for name, loss in losses.items()))
         accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)
         optimizer.step()
         lr_scheduler.step()
         optimizer.zero_grad(set_to_none=True)
-        progress.set_postfix(mel=f"{loss_mel.item():.3f}", spectral=f"{loss_spectral.item():.3f}")
+        if quantize:
+            usage.record(output.audio_codes)
+            if not args.freeze_encoder:
+                # Keyed by seed and step alone: all processes revive the same codes.
+                generator = torch.Generator().manual_seed(hash((args.seed, step)) % 2**63)
+                vectors = latents["last"].transpose(1, 2).flatten(0, 1)
+                module.codebook.update(vectors, output.audio_codes.flatten(), generator)
+        progress.set_postfix({name: f"{loss.item():.3f}" for name, loss in losses.items()})
 
         done = step + 1
-        if done % 50 == 0:
-            log({"train/mel": loss_mel.item(), "train/spectral": loss_spectral.item()}, done)
+        if done % args.logging_steps == 0:
+            metrics = {f"train/{name}": loss.item() for name, loss in (losses | metrics).items()}
+            if quantize:
+                metrics["train/codes_in_use"], metrics["train/perplexity"] = usage.measure()
+            log(metrics, done)
         if accelerator.is_main_process and validation_segments and done % args.validation_steps == 0:
             metrics = validate(module, validation_segments, quantize, mel_loss)
             logger.info("step %d: %s", done, metrics)

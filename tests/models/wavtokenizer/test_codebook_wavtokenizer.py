@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 import torch
+from torch import distributed, multiprocessing
 
 from aidd.models.wavtokenizer import WavTokenizerConfig
 from aidd.models.wavtokenizer.codebook_wavtokenizer import WavTokenizerCodebook, kmeans, nearest
@@ -136,3 +137,62 @@ def test_codes_in_use_are_not_revived(generator):
     before = codebook.embed.clone()
     codebook.update(latents, codebook.encode(latents[None])[0], generator)
     torch.testing.assert_close(codebook.embed, before)
+
+
+def test_rescaled_counts_add_up_to_a_batch_and_leave_the_vectors(generator):
+    codebook = new_codebook(8, 3)
+    codebook.start(torch.randn(200, 3, generator=generator), generator)
+    embed, shares = codebook.embed.clone(), codebook.cluster_size / 200
+    codebook.rescale_counts(12)
+    torch.testing.assert_close(codebook.cluster_size, 12 * shares)
+    torch.testing.assert_close(codebook.embed_avg / codebook.cluster_size[:, None], embed)
+    assert torch.equal(codebook.embed, embed)
+
+
+def test_codes_are_chosen_in_float32_under_autocast(generator):
+    """Far from the origin, distances rounded to bfloat16 could not tell one code from another."""
+    codebook = new_codebook(64, 8)
+    latents = 30 + torch.randn(500, 8, generator=generator)
+    codebook.start(latents, generator)
+    codes = codebook.encode(latents[None])
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(codebook.encode(latents[None]), codes)
+
+
+# Enough for revivals: half of the codes are never chosen.
+BATCHES = torch.randn(6, 40, 3, generator=torch.Generator().manual_seed(2))
+SPLIT = 25
+
+
+def updated_codebook(part: slice) -> WavTokenizerCodebook:
+    codebook = new_codebook(16, 3, decay=0.7)
+    codebook.start(BATCHES.flatten(0, 1), torch.Generator().manual_seed(1), num_iterations=3)
+    codebook.rescale_counts(40)
+    for step, batch in enumerate(BATCHES):
+        latents = batch[part]
+        codes = nearest(latents, codebook.embed[:8])
+        codebook.update(latents, codes, torch.Generator().manual_seed(step))
+    return codebook
+
+
+def update_in_a_process(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
+    codebook = updated_codebook(slice(SPLIT) if rank == 0 else slice(SPLIT, None))
+    torch.save(codebook.state_dict(), f"{folder}/{rank}.pt")
+    distributed.destroy_process_group()
+
+
+def test_two_processes_update_as_one_with_their_batches_joined(tmp_path):
+    """Parts of unequal size, codes that move and codes that are revived."""
+    multiprocessing.spawn(update_in_a_process, (str(tmp_path),), nprocs=2)
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    joint = updated_codebook(slice(None)).state_dict()
+    for name, value in joint.items():
+        assert torch.equal(first[name], second[name])
+        torch.testing.assert_close(first[name], value)
+    # The revived codes stand on latents of the joint last batch, of both parts.
+    latents = BATCHES[-1]
+    places = torch.cdist(joint["embed"][8:], latents).min(1)
+    assert (places.values < 1e-4).all()
+    assert (places.indices < SPLIT).any() and (places.indices >= SPLIT).any()

@@ -1,7 +1,7 @@
 """The codebook's training path: k-means start, moving averages, revival of dead codes."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from transformers.models.encodec.modeling_encodec import EncodecEuclideanCodebook
 
 
@@ -45,6 +45,37 @@ def nearest(samples: Tensor, centroids: Tensor, chunk_size: int = 16_384) -> Ten
     return torch.cat([(offsets - 2 * chunk @ centroids.T).argmin(1) for chunk in samples.split(chunk_size)])
 
 
+def sum_over_processes(tensor: Tensor) -> Tensor:
+    """Sum over the processes of `torch.distributed`, in place; where that is not initialised, the tensor as it is."""
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.all_reduce(tensor)
+    return tensor
+
+
+def draw_rows(rows: Tensor, num_draws: int, generator: torch.Generator) -> Tensor:
+    """
+    Rows drawn with replacement from those of all processes, taken in the order of ranks. All processes get the same
+    draws, given generators in the same state.
+
+    Args:
+        rows: float, `(num_rows, dim)`, those of this process: at least one.
+        num_draws: number of draws.
+        generator: source of the draws.
+
+    Returns:
+        `(num_draws, dim)`.
+    """
+    initialized = distributed.is_available() and distributed.is_initialized()
+    rank, num_processes = (distributed.get_rank(), distributed.get_world_size()) if initialized else (0, 1)
+    sizes = torch.zeros(num_processes, dtype=torch.long, device=rows.device)
+    sizes[rank] = len(rows)
+    sizes = sum_over_processes(sizes).tolist()
+    places = torch.randint(sum(sizes), (num_draws,), generator=generator).to(rows.device) - sum(sizes[:rank])
+    ours = (places >= 0) & (places < len(rows))
+    drawn = torch.where(ours[:, None], rows[places.clamp(0, len(rows) - 1)], 0)
+    return sum_over_processes(drawn)
+
+
 class WavTokenizerCodebook(EncodecEuclideanCodebook):
     """
     Encodec's Euclidean codebook with its training path (van den Oord et al. 2017, appendix A.1; Dhariwal et al. 2020
@@ -60,15 +91,16 @@ class WavTokenizerCodebook(EncodecEuclideanCodebook):
     def quantize(self, hidden_states: Tensor) -> Tensor:
         """Nearest code of each vector, `(num_vectors, codebook_dim)` to `(num_vectors,)`, always in float32."""
         hidden_states, embed = hidden_states.float(), self.embed.float()
-        # Encodec's expansion of the squared distance: near ties fall as they do there.
-        distances = hidden_states.pow(2).sum(1, keepdim=True) - 2 * hidden_states @ embed.T + embed.T.pow(2).sum(0)
+        with torch.autocast(hidden_states.device.type, enabled=False):
+            # Encodec's expansion of the squared distance: near ties fall as they do there.
+            distances = hidden_states.pow(2).sum(1, keepdim=True) - 2 * hidden_states @ embed.T + embed.T.pow(2).sum(0)
         return distances.argmin(-1)
 
     def start(self, latents: Tensor, generator: torch.Generator, num_iterations: int = 50) -> None:
         """Starts the codebook by k-means on `latents` `(num_latents, codebook_dim)`, at least one a code."""
         centroids, counts = kmeans(latents.float(), self.codebook_size, num_iterations, generator)
         self.embed.copy_(centroids)
-        # Counts are kept as uses a batch of the size seen later; the first updates forget them at the rate of `decay`.
+        # Counts of all the latents: `rescale_counts` brings them to the size of the batches of updates.
         self.cluster_size.copy_(counts)
         self.embed_avg.copy_(centroids * counts[:, None])
         self.inited.fill_(1.0)
@@ -80,24 +112,34 @@ class WavTokenizerCodebook(EncodecEuclideanCodebook):
                 "the codebook is empty: load trained weights, or start it from latents with `model.start_codebook()`"
             )
 
+    def rescale_counts(self, num_latents: int) -> None:
+        """
+        Makes the moving averages those of batches of `num_latents` latents, over all processes, vectors left alone.
+        Without this, counts of a larger start outweigh the first updates, and revival waits until they are forgotten.
+        """
+        factor = num_latents / self.cluster_size.sum()
+        self.cluster_size.mul_(factor)
+        self.embed_avg.mul_(factor)
+
     @torch.no_grad()
     def update(self, latents: Tensor, codes: Tensor, generator: torch.Generator) -> None:
         """
         Moves the codebook towards the latents that chose each code, and puts codes hardly in use on random latents.
+        Where `torch.distributed` is initialised, this is the update by the joint batch of all processes.
 
         Args:
-            latents: float, `(num_latents, codebook_dim)`.
+            latents: float, `(num_latents, codebook_dim)`, of this process.
             codes: int64, `(num_latents,)`, the code of each.
-            generator: source of the revivals.
+            generator: source of the revivals, in the same state in all processes.
         """
         latents = latents.float()
         uses = torch.bincount(codes, minlength=self.codebook_size).to(latents.dtype)
         sums = torch.zeros_like(self.embed_avg).index_add_(0, codes, latents)
-        self.cluster_size.lerp_(uses, 1 - self.decay)
-        self.embed_avg.lerp_(sums, 1 - self.decay)
+        self.cluster_size.lerp_(sum_over_processes(uses), 1 - self.decay)
+        self.embed_avg.lerp_(sum_over_processes(sums), 1 - self.decay)
 
         dead = self.cluster_size < self.dead_code_threshold
-        revived = latents[torch.randint(len(latents), (self.codebook_size,), generator=generator).to(latents.device)]
+        revived = draw_rows(latents, self.codebook_size, generator)
         self.cluster_size.masked_fill_(dead, self.dead_code_threshold)
         self.embed_avg.copy_(torch.where(dead[:, None], revived * self.dead_code_threshold, self.embed_avg))
         self.embed.copy_(self.embed_avg / self.cluster_size[:, None])
