@@ -8,9 +8,10 @@ overwrites 10 ms of intact audio on both sides of a gap), and `codec`, the round
 pipeline's codec: the ceiling of `aidd`. Segments lie evenly spread over each recording, at its own rate.
 
 Writes a row a segment, gap length and method to `items.jsonl`, each as soon as it is measured, so that a run that was
-stopped goes on where it stood when it is started again; and `results.md`, the means of all rows that are there, with
-95 % bootstrap intervals by recording. A level error in `items.jsonl` has a sign, and its mean is that of the absolute
-value. Values that are not finite are written as "inf" and "-inf", and counted beside the mean of the others.
+stopped goes on where it stood when it is started again; `results.md`, the means of all rows that are there, with 95 %
+bootstrap intervals by recording; and `summary.md`, means of LSD and SNR alone. A level error in `items.jsonl` has a
+sign, and its mean is that of the absolute value. Values that are not finite are written as "inf" and "-inf", and
+counted beside the mean of the others.
 """
 
 import argparse
@@ -34,9 +35,9 @@ from aidd.evaluation.segments import SEGMENT_SECONDS, read_segments
 
 
 METRICS = {
-    "snr": "SNR in gap (dB)",
     "lsd": "LSD",
     "lsd_gap": "LSD in gap",
+    "snr": "SNR in gap (dB)",
     "level_error": "absolute level error (dB)",
     "seam_discontinuity": "seam discontinuity (dB)",
 }
@@ -107,7 +108,9 @@ def main() -> None:
     if not rows:
         folders = ", ".join(map(str, args.data_dir))
         raise SystemExit(f"{folders} holds no recording of {SEGMENT_SECONDS} s that is not silent")
-    (args.output_dir / "results.md").write_text(table(rows))
+    (args.output_dir / "results.md").write_text(tables(rows, METRICS, with_intervals=True))
+    summary = {metric: METRICS[metric] for metric in ("lsd", "snr")}
+    (args.output_dir / "summary.md").write_text(tables(rows, summary, with_intervals=False))
 
 
 def find_recordings(folders: list[Path]) -> dict[str, Path]:
@@ -160,31 +163,49 @@ def append_row(path: Path, row: dict) -> None:
         file.write(json.dumps(row, allow_nan=False) + "\n")
 
 
-def table(rows: list[dict]) -> str:
-    """Markdown: a line a gap length and method."""
+def tables(rows: list[dict], metrics: dict[str, str], with_intervals: bool) -> str:
+    """Markdown: a table a metric, with a line a method and a column a gap length."""
     grouped = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row["gap_ms"]):
-        grouped[row["gap_ms"], row["method"]].append(row)
-    lines = [f"| gap (ms) | method | n | {' | '.join(METRICS.values())} |", "| --- " * (3 + len(METRICS)) + "|"]
-    for (gap_ms, method), items in grouped.items():
-        recordings = [item["recording"] for item in items]
-        cells = []
-        for metric in METRICS:
-            values = np.array([float(item[metric]) for item in items])
-            cells.append(mean_cell(np.abs(values) if metric == "level_error" else values, recordings))
-        lines.append(f"| {gap_ms:g} | {method} | {len(items)} | {' | '.join(cells)} |")
+    for row in rows:
+        grouped[row["method"], row["gap_ms"]].append(row)
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    gaps = sorted({row["gap_ms"] for row in rows})
+    lines = []
+    for metric, title in metrics.items():
+        lines += [f"| {title} | {' | '.join(f'{gap:g} ms' for gap in gaps)} |", "| --- " * (1 + len(gaps)) + "|"]
+        for method in methods:
+            cells = [cell(grouped[method, gap], metric, with_intervals) for gap in gaps]
+            lines.append(f"| {method} | {' | '.join(cells)} |")
+        lines.append("")
+    counts = [max(len(grouped[method, gap]) for method in methods) for gap in gaps]
+    recordings = len({row["recording"] for row in rows})
+    number = ", ".join(map(str, counts)) if len(set(counts)) > 1 else str(counts[0])
+    lines.append(f"n = {number} gaps a length, of {recordings} recording{'s' * (recordings > 1)}.")
     return "\n".join(lines) + "\n"
 
 
-def mean_cell(values: np.ndarray, recordings: list[str]) -> str:
+def cell(items: list[dict], metric: str, with_interval: bool) -> str:
+    """The mean of a metric over items."""
+    if not items:
+        return ""
+    values = np.array([float(item[metric]) for item in items])
+    values = np.abs(values) if metric == "level_error" else values
+    digits = 3 if metric.startswith("lsd") else 1
+    return mean_cell(values, [item["recording"] for item in items], digits, with_interval)
+
+
+def mean_cell(values: np.ndarray, recordings: list[str], digits: int, with_interval: bool) -> str:
     """Mean and interval of the finite values, and how many others there are."""
     others = [f"{np.count_nonzero(values == value)} of {value:g}" for value in (-np.inf, np.inf) if value in values]
     finite = np.isfinite(values)
     if not finite.any():
         return ", ".join(others)
-    kept = [name for name, is_finite in zip(recordings, finite, strict=True) if is_finite]
-    low, high = bootstrap_interval(values[finite], kept)
-    return ", ".join([f"{values[finite].mean():.3f} [{low:.3f}, {high:.3f}]", *others])
+    mean = f"{values[finite].mean():.{digits}f}"
+    if with_interval:
+        kept = [name for name, is_finite in zip(recordings, finite, strict=True) if is_finite]
+        low, high = bootstrap_interval(values[finite], kept)
+        mean += f" [{low:.{digits}f}, {high:.{digits}f}]"
+    return ", ".join([mean, *others])
 
 
 if __name__ == "__main__":

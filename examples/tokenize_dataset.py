@@ -1,78 +1,181 @@
 """
-Tokenise a folder of recordings for `examples/train.py`.
+Tokenise recordings for `examples/train.py`.
 
     python examples/tokenize_dataset.py --model outputs/wavtokenizer --audio_dir recordings --output_dir outputs/tokens
+    accelerate launch examples/tokenize_dataset.py --model outputs/wavtokenizer \
+        --audio_dir maestro-v3.0.0 --layout maestro --split train --output_dir outputs/tokens_maestro
 
-Writes a data set (`datasets.load_from_disk`) with a row a recording: its codes, path and playing speed. Each recording
-is brought to the same peak level, as the pipeline does with its windows, averaged to mono and resampled, and encoded
-in blocks with context on both sides. `--speeds 0.94 1 1.06` adds faster and slower copies, pitch and all.
+Reads a folder of audio files, MusicNet or MAESTRO as they are unpacked (`--layout`, with the official splits), or an
+audio data set of the Hugging Face Hub (`--dataset_name`). Writes a data set (`datasets.load_from_disk`) with a row a
+recording: its codes, name and playing speed. Each recording is averaged to mono and resampled, and encoded in blocks
+with context on both sides, each brought to the same peak level, as the pipeline does with its windows.
+`--speeds 0.94 1 1.06` adds faster and slower copies, pitch and all.
+
+`accelerate launch` shares the recordings among processes; the result is the same. What has been encoded is kept in
+`parts`, in the output folder: a run that was stopped, or that finds new recordings, does only what is missing.
 """
 
 import argparse
+import hashlib
+import json
+import os
+import shutil
+from datetime import timedelta
 from pathlib import Path
 
-import soundfile as sf
+import numpy as np
 import torch
-import torchaudio
-from datasets import Dataset
+from accelerate import PartialState
+from datasets import (
+    Dataset,
+    Features,
+    List,
+    Value,
+    concatenate_datasets,
+    disable_progress_bars,
+    load_dataset,
+    load_from_disk,
+)
 from tqdm.auto import tqdm
 
-from aidd.audio_io import find_audio_files
 from aidd.models.wavtokenizer import WavTokenizerModel
+from aidd.training.audio_datasets import (
+    MonoReader,
+    Recording,
+    dataset_recordings,
+    folder_recordings,
+    maestro_recordings,
+    musicnet_recordings,
+)
 
 
 PEAK = 10 ** (-3 / 20)
+FEATURES = Features({"recording": Value("string"), "speed": Value("float64"), "audio_codes": List(Value("int32"))})
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="A WavTokenizer folder or Hub id.")
-    parser.add_argument("--audio_dir", type=Path, required=True, help="Folder of audio files.")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--audio_dir", type=Path, help="Folder of audio files.")
+    source.add_argument("--dataset_name", help="Audio data set on the Hub, or a folder that `load_dataset` reads.")
+    parser.add_argument(
+        "--layout",
+        choices=("folder", "musicnet", "maestro"),
+        default="folder",
+        help="Of --audio_dir: any audio files in it and below it, or that of MusicNet or MAESTRO, which need --split.",
+    )
+    parser.add_argument(
+        "--split", help="Of MusicNet (train, test), MAESTRO (train, validation, test) or --dataset_name."
+    )
+    parser.add_argument("--dataset_config_name", help="Configuration of --dataset_name.")
+    parser.add_argument("--audio_column_name", default="audio", help="Column of --dataset_name that holds the audio.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Where the data set is written.")
     parser.add_argument("--speeds", type=float, nargs="+", default=[1.0], help="Playing speeds of the copies.")
     parser.add_argument("--max_seconds", type=float, help="Take this much of each recording, from its start.")
     parser.add_argument("--block_seconds", type=float, default=8.0, help="Audio encoded at a time, context aside.")
     parser.add_argument("--context_seconds", type=float, default=0.64, help="Context on both sides of a block.")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    return parser.parse_args()
+    parser.add_argument("--device", help="Default: what accelerate gives the process.")
+    args = parser.parse_args()
+    needs_split = args.dataset_name is not None or args.layout != "folder"
+    if needs_split != (args.split is not None):
+        parser.error(f"--split: {'needed' if needs_split else 'a folder of audio files has none'}")
+    if args.dataset_name is not None and args.layout != "folder":
+        parser.error("--layout is of --audio_dir")
+    return args
 
 
-def read_mono(path: Path, sampling_rate: int, speed: float, max_seconds: float | None) -> torch.Tensor:
-    info = sf.info(path)
-    frames = -1 if max_seconds is None else int(max_seconds * info.samplerate)
-    audio, _ = sf.read(path, frames=frames, dtype="float32", always_2d=True)
-    mono = torch.from_numpy(audio.mean(1))
-    # A recording played faster is one taken at a higher rate.
-    return torchaudio.functional.resample(mono, round(info.samplerate * speed), sampling_rate)
+def find_recordings(args: argparse.Namespace) -> list[Recording]:
+    if args.dataset_name is not None:
+        dataset = load_dataset(args.dataset_name, args.dataset_config_name, split=args.split)
+        return dataset_recordings(dataset, args.audio_column_name)
+    if args.layout == "folder":
+        return folder_recordings(args.audio_dir)
+    return {"musicnet": musicnet_recordings, "maestro": maestro_recordings}[args.layout](args.audio_dir, args.split)
 
 
 @torch.no_grad()
-def encode_in_blocks(model: WavTokenizerModel, audio: torch.Tensor, block: int, context: int) -> torch.Tensor:
-    """Codes `(num_tokens,)` of audio `(num_samples,)`; block and context in tokens."""
+def encode_in_blocks(model: WavTokenizerModel, reader: MonoReader, block: int, context: int) -> np.ndarray:
+    """Codes, int32 `(num_tokens,)`; block and context in tokens."""
     hop = model.config.hop_length
     codes = []
-    for start in range(0, -(-len(audio) // hop), block):
+    for start in range(0, -(-reader.num_samples // hop), block):
         first = max(start - context, 0)
-        window = audio[first * hop : (start + block + context) * hop]
+        window = torch.from_numpy(reader.read(first * hop, (start + block + context) * hop))
         window = window * (PEAK / window.abs().max().clamp(min=1e-4))
         encoded = model.encode(window[None, None].to(model.device)).audio_codes[0, 0]
-        codes.append(encoded[start - first :][:block].cpu())
-    return torch.cat(codes)
+        codes.append(encoded[start - first :][:block].cpu().numpy())
+    return np.concatenate(codes).astype(np.int32)
+
+
+def fingerprint(model: WavTokenizerModel) -> str:
+    """Of the weights: codes mean nothing to another codec, even one of the same name."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def part_of(parts: Path, recording: Recording) -> Path:
+    """Where a recording's rows are kept; names may hold what file names cannot."""
+    return parts / hashlib.sha256(recording.name.encode()).hexdigest()[:32]
+
+
+def check_settings(path: Path, settings: dict) -> None:
+    """Refuses a folder of parts that were made otherwise. Processes that start together write the same."""
+    if not path.exists():
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(settings, indent=2) + "\n")
+        temporary.replace(path)
+    found = json.loads(path.read_text())
+    for name, value in settings.items():
+        if found.get(name) != value:
+            raise SystemExit(f"{path} has {name} {found.get(name)}, got {value}: choose another --output_dir")
 
 
 def main() -> None:
     args = parse_args()
-    model = WavTokenizerModel.from_pretrained(args.model).to(args.device).eval()
+    disable_progress_bars()
+    # The processes meet when all is encoded, which one may have to wait for long.
+    state = PartialState(cpu=args.device == "cpu", timeout=timedelta(days=30))
+    model = WavTokenizerModel.from_pretrained(args.model).to(args.device or state.device).eval()
     block, context = (
         round(seconds * model.config.frame_rate) for seconds in (args.block_seconds, args.context_seconds)
     )
-    rows = []
-    for path in tqdm(find_audio_files(args.audio_dir), "Tokenising", unit="file"):
+    parts = args.output_dir / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
+    names = ("dataset_name", "dataset_config_name", "audio_column_name", "layout", "split")
+    names += ("speeds", "max_seconds", "block_seconds", "context_seconds")
+    settings = {name: getattr(args, name) for name in names} | {"codec": fingerprint(model)}
+    # Not where it lies: folders move.
+    settings["audio_dir"] = args.audio_dir and args.audio_dir.resolve().name
+    check_settings(parts / "settings.json", settings)
+
+    recordings = find_recordings(args)
+    # Shared out before any is left out: what is done changes while the processes start.
+    mine = recordings[state.process_index :: state.num_processes]
+    mine = [recording for recording in mine if not part_of(parts, recording).exists()]
+    for recording in tqdm(mine, "Tokenising", unit="recording", disable=not state.is_local_main_process):
+        rows = []
         for speed in args.speeds:
-            audio = read_mono(path, model.config.sampling_rate, speed, args.max_seconds)
-            codes = encode_in_blocks(model, audio, block, context)
-            rows.append({"recording": path.name, "speed": speed, "audio_codes": codes.tolist()})
-    Dataset.from_list(rows).save_to_disk(args.output_dir)
+            with MonoReader(
+                recording, model.config.sampling_rate, speed=speed, max_seconds=args.max_seconds
+            ) as reader:
+                codes = encode_in_blocks(model, reader, block, context)
+            rows.append({"recording": recording.name, "speed": speed, "audio_codes": codes})
+        part = part_of(parts, recording)
+        temporary = part.with_name(f"{part.name}.unfinished")
+        shutil.rmtree(temporary, ignore_errors=True)
+        Dataset.from_list(rows, FEATURES).save_to_disk(temporary)
+        temporary.rename(part)
+
+    state.wait_for_everyone()
+    if state.is_main_process:
+        # Until the new files are whole, there is no data set to load.
+        (args.output_dir / "state.json").unlink(missing_ok=True)
+        tokens = concatenate_datasets([load_from_disk(part_of(parts, recording)) for recording in recordings])
+        tokens.save_to_disk(args.output_dir)
+    state.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ import aidd
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
-SOUNDFONTS = sorted(Path("/usr/share/sounds/sf2").glob("*.sf2"))
 
 # Dropout on: a resumed run must draw the same.
 CODEC_CONFIG = {
@@ -310,9 +309,13 @@ def test_evaluation_has_a_row_a_segment_gap_and_method(evaluation):
     # Only the gap differs (and little around it), so its share of the frames tells the distance over all of them.
     assert all(0 < row["lsd"] < 0.1 * row["lsd_gap"] for row in rows)
     assert all(row["seam_discontinuity"] >= 0 for row in rows)
-    lines = (evaluation / "results.md").read_text().splitlines()
-    assert len(lines) == 2 + len(rows)
-    assert lines[2].startswith("| 50 | masked | 1 | 0.000 [0.000, 0.000] |") and " | 1 of inf | " in lines[2]
+    results = (evaluation / "results.md").read_text()
+    assert "| SNR in gap (dB) | 50 ms | 100 ms |\n| --- | --- | --- |\n| masked | 0.0 [0.0, 0.0] | 0.0 [0" in results
+    assert "| absolute level error (dB) | 50 ms | 100 ms |\n| --- | --- | --- |\n| masked | 1 of inf |" in results
+    assert results.count("| --- | --- | --- |") == 5 and results.endswith("n = 1 gaps a length, of 1 recording.\n")
+    distance = next(row["lsd"] for row in rows if (row["method"], row["gap_ms"]) == ("linear", 50))
+    summary = (evaluation / "summary.md").read_text()
+    assert f"| linear | {distance:.3f} | " in summary and summary.count("| --- | --- | --- |") == 2
 
 
 def test_a_killed_evaluation_goes_on_where_it_stood(work, pipeline, evaluation, tmp_path):
@@ -344,7 +347,8 @@ def test_evaluation_of_several_folders_tells_them_apart(pipeline, tmp_path):
     run("evaluate", "--data_dir", tmp_path / "one", tmp_path / "two", *arguments)
     rows = [json.loads(line) for line in (tmp_path / "evaluation" / "items.jsonl").read_text().splitlines()]
     assert [row["recording"] for row in rows] == ["one/a.wav"] * 2 + ["two/a.wav"] * 2
-    assert "| 20 | linear | 2 |" in (tmp_path / "evaluation" / "results.md").read_text()
+    results = (tmp_path / "evaluation" / "results.md").read_text()
+    assert results.endswith("n = 2 gaps a length, of 2 recordings.\n")
 
 
 def test_evaluation_leaves_out_gaps_that_were_silent(pipeline, tmp_path, capsys):
@@ -363,11 +367,11 @@ def test_evaluation_leaves_out_gaps_that_were_silent(pipeline, tmp_path, capsys)
 
 def test_means_count_what_is_not_finite():
     cell = load("evaluate").mean_cell
-    assert cell(np.array([1.0, 3.0]), ["a", "a"]) == "2.000 [2.000, 2.000]"
-    assert cell(np.array([1.0, np.inf, 3.0, -np.inf, np.inf]), ["a"] * 5) == (
-        "2.000 [2.000, 2.000], 1 of -inf, 2 of inf"
-    )
-    assert cell(np.array([np.inf, np.inf]), ["a", "b"]) == "2 of inf"
+    assert cell(np.array([1.0, 3.0]), ["a", "a"], 3, True) == "2.000 [2.000, 2.000]"
+    mixed = np.array([1.0, np.inf, 3.0, -np.inf, np.inf])
+    assert cell(mixed, ["a"] * 5, 1, True) == "2.0 [2.0, 2.0], 1 of -inf, 2 of inf"
+    assert cell(mixed, ["a"] * 5, 1, False) == "2.0, 1 of -inf, 2 of inf"
+    assert cell(np.array([np.inf, np.inf]), ["a", "b"], 3, True) == "2 of inf"
 
 
 def test_the_study_of_short_gaps_has_a_line_a_gap_and_method(work, tmp_path):
@@ -378,6 +382,37 @@ def test_the_study_of_short_gaps_has_a_line_a_gap_and_method(work, tmp_path):
     lines = (tmp_path / "study.md").read_text().splitlines()[4:]
     methods = ("janssen", "autoregressive", "aidd")
     assert [line.split(" | ")[:3] for line in lines] == [[f"| {gap}", name, "1"] for gap in (1, 5) for name in methods]
+
+
+def test_the_study_of_the_splice_has_a_line_a_gap_and_law(work, pipeline, tmp_path):
+    run(
+        *("study_splice", "--data_dir", work / "recordings", "--output_file", tmp_path / "study.md"),
+        *("--model", pipeline, "--gap_ms", 60, "--reach_ms", 10, "--segments_per_recording", 1),
+    )
+    lines = (tmp_path / "study.md").read_text().splitlines()[4:]
+    laws = ("fade, reach 10 ms", "P, reach 10 ms", "P^2, reach 10 ms", "continuation")
+    assert [line.split(" | ")[:4] for line in lines] == [["| 60", "2", law, "1"] for law in laws]
+
+
+def test_the_study_of_stereo_measures_what_the_channels_were_like(pipeline, tmp_path):
+    rng = np.random.default_rng(0)
+    shared, own = rng.normal(size=5 * 32_000), rng.normal(size=5 * 32_000)
+    (tmp_path / "recordings").mkdir()
+    sf.write(tmp_path / "recordings" / "a.wav", 0.05 * np.stack([shared, 0.5 * (shared + own)], 1), 32_000)
+    run(
+        *("study_stereo", "--data_dir", tmp_path / "recordings", "--output_file", tmp_path / "study.md"),
+        *("--model", pipeline, "--gap_ms", 100, "--gaps_per_recording", 1),
+    )
+    lines = (tmp_path / "study.md").read_text().splitlines()
+    assert [line.split(" | ")[:3] for line in lines[4:6]] == [
+        ["| 100", name, "1"] for name in ("original", "restored")
+    ]
+    for line in lines[4:6]:
+        level, correlation = (float(line.split(" | ")[column].split(", ")[0]) for column in (3, 5))
+        # A model of random weights is no noise.
+        assert abs(level) < 1 and abs(correlation) < 0.3
+    distances = [float(line.split(" | ")[4]) for line in lines[8:10]]
+    assert 0 < distances[0] < distances[1]
 
 
 def test_evaluation_refuses_a_folder_without_segments(pipeline, tmp_path):
@@ -403,44 +438,3 @@ def test_the_model_card_tells_how_the_model_came_about(codec, transformer, pipel
     assert "# A model of tones" in card and (evaluation / "results.md").read_text().strip() in card
     assert "| `codebook_start_step` | 3 |" in card
     assert f"| 4 | {metrics(transformer)[0]['valid/cross_entropy_gap_15']:.4g} |" in card
-
-
-def write_midi(path: Path, note: int) -> None:
-    """One note of half a second on the first program, a grand piano."""
-    track = bytes([0, 0x90, note, 100, 96, 0x80, note, 0, 0, 0xFF, 0x2F, 0])
-    header = b"MThd" + (6).to_bytes(4, "big") + bytes([0, 0, 0, 1, 0, 96])
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(header + b"MTrk" + len(track).to_bytes(4, "big") + track)
-
-
-def test_rendering_needs_fluidsynth(tmp_path, monkeypatch):
-    write_midi(tmp_path / "midi" / "a.mid", 69)
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(SystemExit, match="fluidsynth is not installed: apt-get install fluidsynth"):
-        run(
-            *("render_midi", "--midi_dir", tmp_path / "midi", "--soundfont", tmp_path / "none.sf2"),
-            *("--output_dir", tmp_path / "renders"),
-        )
-
-
-@pytest.mark.skipif(not (shutil.which("fluidsynth") and SOUNDFONTS), reason="needs fluidsynth and a soundfont")
-def test_rendering_plays_what_is_written(tmp_path):
-    arguments = ["--midi_dir", tmp_path / "midi", "--output_dir", tmp_path / "renders"]
-    with pytest.raises(SystemExit, match="no such soundfont"):
-        run("render_midi", *arguments, "--soundfont", tmp_path / "none.sf2")
-    with pytest.raises(SystemExit, match=r"holds no \.mid file"):
-        run("render_midi", *arguments, "--soundfont", SOUNDFONTS[0])
-    write_midi(tmp_path / "midi" / "a.mid", 69)
-    run("render_midi", *arguments, "--soundfont", SOUNDFONTS[0])
-    audio, rate = sf.read(tmp_path / "renders" / "a.flac")
-    assert rate == 24_000 and audio.ndim == 1
-    assert 20 * np.log10(np.abs(audio).max()) == pytest.approx(-3, abs=0.01)
-    # A4: a spectral peak at 440 Hz, within a bin.
-    segment = audio[np.abs(audio).argmax() :][:8192]
-    spectrum = np.abs(np.fft.rfft(segment * np.hanning(len(segment))))
-    spectrum[np.fft.rfftfreq(len(segment), 1 / rate) > 600] = 0
-    assert abs(spectrum.argmax() * rate / len(segment) - 440) < 2 * rate / len(segment)
-    # What is there is not rendered again.
-    written = (tmp_path / "renders" / "a.flac").stat().st_mtime_ns
-    run("render_midi", *arguments, "--soundfont", SOUNDFONTS[0])
-    assert (tmp_path / "renders" / "a.flac").stat().st_mtime_ns == written
