@@ -3,32 +3,42 @@ Train a DiTTokenModel on tokenised recordings (`examples/tokenize_dataset.py`).
 
     accelerate launch examples/train.py --train_data_dir outputs/tokens --output_dir outputs/dit
 
-The objective is DWDSE. `--corruption` draws the missing tokens of a window: `independent` (SEDD) or `span` (AIDD, the
-default); `--gap_probability` is the share of windows (half, by default) that get the pattern of inference instead.
+The objective is DWDSE, with AIDD's derivative loss where `--derivative_loss_weight` is given. `--corruption` draws the
+missing tokens of a window: `independent` (SEDD) or `span` (AIDD, the default); `--gap_probability` is the share of
+windows (half, by default) that get the pattern of inference instead. Every draw is keyed by `--seed` and the number of
+the window, so that a run is the same however its batches are shared out among processes.
 
-The result, `--output_dir`, holds the moving average of the weights and loads with `DiTTokenModel.from_pretrained`.
-`--use_dummy_data` tries the script out on a made-up token sequence.
+`--arguments_path` reads arguments from a JSON file, such as the paper's in `examples/configs`; those on the command
+line win. The result, `--output_dir`, holds the moving average of the weights and loads with
+`DiTTokenModel.from_pretrained`. `--use_dummy_data` tries the script out on a made-up token sequence.
 """
 
 import argparse
 import json
 import logging
+import sys
+from functools import partial
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from accelerate.logging import get_logger
+from accelerate.tracking import get_available_trackers
 from accelerate.utils import ProjectConfiguration, set_seed
 from datasets import Dataset
 from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
+from huggingface_hub import create_repo
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
 from aidd.schedulers import LogLinearSchedule, independent_mask, span_mask
-from aidd.training.checkpoints import latest_checkpoint, prune_checkpoints
-from aidd.training.gap_mask import gap_mask
+from aidd.training.checkpoints import latest_checkpoint, save_checkpoint
+from aidd.training.corruption import corrupt
+from aidd.training.derivative_loss import derivative_loss
+from aidd.training.hub import publish_model
+from aidd.training.recipes import recipe_options
 from aidd.training.score_entropy import score_entropy_loss
 from aidd.training.token_windows import TokenWindowDataset
 
@@ -39,11 +49,13 @@ VALIDATION_GAPS = (4, 15, 28, 56)
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--arguments_path", type=Path, help="A JSON file of arguments.")
     parser.add_argument("--train_data_dir", nargs="+", help="Data sets of tokens.")
     parser.add_argument("--train_data_probabilities", nargs="+", type=float, help="Share of each in the draws.")
     parser.add_argument("--validation_data_dir", nargs="+", help="Data sets of tokens to validate on.")
     parser.add_argument("--use_dummy_data", action="store_true", help="Train on a made-up token sequence instead.")
     parser.add_argument("--config_path", help="A DiTTokenModel config.json. Default: AIDD's small architecture.")
+    parser.add_argument("--init_from", help="A folder of a trained DiTTokenModel to go on with.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Where checkpoints and the model are written.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--train_batch_size", type=int, default=16, help="Windows a process and step.")
@@ -52,26 +64,37 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--corruption", choices=["independent", "span"], default="span")
     parser.add_argument("--span_p0", type=float, default=0.8, help="Parameter p0 of the spans' lengths.")
     parser.add_argument("--span_alpha", type=float, default=0.5, help="Parameter alpha of the spans' lengths.")
+    parser.add_argument("--span_cap", type=int, default=30, help="Longest span, in tokens.")
     parser.add_argument("--gap_probability", type=float, default=0.5, help="Share of windows corrupted by gaps.")
     parser.add_argument("--max_gap", type=int, default=96, help="Longest gap, in tokens.")
+    parser.add_argument("--derivative_loss_weight", type=float, default=0.0)
+    parser.add_argument("--derivative_loss_order", type=int, choices=[1, 2], default=1)
     parser.add_argument("--learning_rate", type=float, default=3e-4)
     parser.add_argument("--lr_scheduler", default="cosine")
     parser.add_argument("--lr_warmup_steps", type=int, default=100)
     parser.add_argument("--adam_beta1", type=float, default=0.9)
     parser.add_argument("--adam_beta2", type=float, default=0.98)
     parser.add_argument("--adam_weight_decay", type=float, default=0.01)
-    parser.add_argument("--max_grad_norm", type=float, default=1.0)
+    parser.add_argument("--adam_epsilon", type=float, default=1e-8)
+    parser.add_argument("--max_grad_norm", type=float, default=1.0, help="Of the loss a token.")
     parser.add_argument("--ema_decay", type=float, default=0.999)
     parser.add_argument("--mixed_precision", choices=["no", "bf16"], default="no")
     parser.add_argument("--dataloader_num_workers", type=int, default=0)
+    parser.add_argument("--logging_steps", type=int, default=50)
     parser.add_argument("--validation_steps", type=int, default=500)
     parser.add_argument("--checkpointing_steps", type=int, default=500)
     parser.add_argument("--checkpoints_total_limit", type=int, default=2)
     parser.add_argument("--resume_from_checkpoint", help='A checkpoint folder, or "latest".')
-    parser.add_argument("--report_to", help="Tracker: tensorboard, wandb, ... Default: none, metrics.jsonl only.")
+    parser.add_argument("--report_to", default="tensorboard", help="tensorboard, wandb, ..., or none.")
+    parser.add_argument("--push_to_hub", action="store_true", help="Publish the model when it is trained.")
+    parser.add_argument("--hub_model_id", help="Repository to publish in. Default: the name of --output_dir.")
     args = parser.parse_args()
+    if args.arguments_path:
+        args = parser.parse_args([*recipe_options(args.arguments_path), *sys.argv[1:]])
     if bool(args.train_data_dir) == args.use_dummy_data:
         parser.error("give either --train_data_dir or --use_dummy_data")
+    if args.report_to not in ("none", *map(str, get_available_trackers())):
+        parser.error(f"--report_to: {args.report_to} is not installed: pip install aidd[train], or give none")
     return args
 
 
@@ -82,40 +105,25 @@ def write_dummy_data(folder: Path, codebook_size: int) -> str:
     return str(folder)
 
 
-def corrupt(
-    tokens: torch.Tensor, args: argparse.Namespace, schedule: LogLinearSchedule, generator: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draws times `(batch,)` and missing tokens `(batch, tokens)`; gaps have the time of their missing fraction."""
-    batch_size, num_tokens = tokens.shape
-    t = 1e-3 + (1 - 1e-3) * torch.rand(batch_size, generator=generator)
-    if args.corruption == "span":
-        missing = span_mask(
-            schedule.masked_fraction(t), num_tokens, args.span_p0, args.span_alpha, generator=generator
-        )
-    else:
-        missing = independent_mask(schedule.masked_fraction(t), num_tokens, generator)
-    gaps = gap_mask(batch_size, num_tokens, generator, args.max_gap)
-    of_gaps = torch.rand(batch_size, generator=generator) < args.gap_probability
-    t = torch.where(of_gaps, gaps.float().mean(-1) / (1 - schedule.eps), t)
-    missing = torch.where(of_gaps[:, None], gaps, missing)
-    return t.to(tokens.device), missing.to(tokens.device)
-
-
 @torch.no_grad()
-def validate(model: DiTTokenModel, windows: torch.Tensor, schedule: LogLinearSchedule) -> dict[str, float]:
+def validate(
+    model: DiTTokenModel, windows: torch.Tensor, schedule: LogLinearSchedule, batch_size: int
+) -> dict[str, float]:
     """Cross-entropy in nats a token, scores renormalised, on a gap in the middle of fixed windows."""
     model.eval()
     metrics = {}
     for gap in (gap for gap in VALIDATION_GAPS if gap < windows.shape[1]):
         start = (windows.shape[1] - gap) // 2
+        inside = slice(start, start + gap)
         missing = torch.zeros_like(windows, dtype=torch.bool)
-        missing[:, start : start + gap] = True
-        sigma = (
-            schedule.sigma(missing.float().mean(-1) / (1 - schedule.eps)) if model.config.time_conditioning else None
-        )
-        log_probs = model(windows, missing, sigma).log_probs[:, start : start + gap].log_softmax(-1)
-        cross_entropy = -log_probs.gather(-1, windows[:, start : start + gap, None])
-        metrics[f"valid/cross_entropy_gap_{gap}"] = cross_entropy.mean().item()
+        missing[:, inside] = True
+        cross_entropies = []
+        for tokens, of_batch in zip(windows.split(batch_size), missing.split(batch_size), strict=True):
+            sigma = schedule.sigma(schedule.time(of_batch.float().mean(-1)))
+            log_probs = model(tokens, of_batch, sigma if model.config.time_conditioning else None).log_probs
+            true = log_probs[:, inside].log_softmax(-1).gather(-1, tokens[:, inside, None])
+            cross_entropies.append(-true.flatten())
+        metrics[f"valid/cross_entropy_gap_{gap}"] = torch.cat(cross_entropies).mean().item()
     model.train()
     return metrics
 
@@ -126,17 +134,26 @@ def main() -> None:
     accelerator = Accelerator(
         mixed_precision=args.mixed_precision,
         gradient_accumulation_steps=args.gradient_accumulation_steps,
-        log_with=args.report_to,
+        log_with=None if args.report_to == "none" else args.report_to,
         project_config=ProjectConfiguration(project_dir=args.output_dir, logging_dir=args.output_dir / "logs"),
     )
+    if args.push_to_hub and accelerator.is_main_process:
+        # Now rather than at the end, for what may be wrong with names and tokens to show.
+        repo_id = create_repo(args.hub_model_id or args.output_dir.resolve().name, exist_ok=True).repo_id
     set_seed(args.seed)
-    config = DiTTokenConfig.from_pretrained(args.config_path) if args.config_path else DiTTokenConfig()
+    source = args.config_path or args.init_from
+    config = DiTTokenConfig.from_pretrained(source) if source else DiTTokenConfig()
     window_length = config.max_position_embeddings
     if args.use_dummy_data:
         args.train_data_dir = [write_dummy_data(args.output_dir / "dummy_data", config.codebook_size)]
 
-    model = DiTTokenModel(config)
+    if args.init_from:
+        model = DiTTokenModel.from_pretrained(args.init_from, config=config, dtype=torch.float32)
+    else:
+        model = DiTTokenModel(config)
     model.train()
+    # Processes start from the same weights and drop out different units.
+    set_seed(args.seed, device_specific=True)
     windows_a_step = args.train_batch_size * accelerator.num_processes * args.gradient_accumulation_steps
     dataset = TokenWindowDataset(
         args.train_data_dir,
@@ -152,12 +169,14 @@ def main() -> None:
     validation_windows = None
     if args.validation_data_dir:
         held_out = TokenWindowDataset(args.validation_data_dir, 64, window_length, seed=0)
-        validation_windows = torch.stack([held_out[i] for i in range(len(held_out))]).to(accelerator.device)
+        validation_windows = torch.stack([held_out[i]["tokens"] for i in range(len(held_out))])
+        validation_windows = validation_windows.to(accelerator.device)
 
     optimizer = torch.optim.AdamW(
         model.parameters(),
         args.learning_rate,
         betas=(args.adam_beta1, args.adam_beta2),
+        eps=args.adam_epsilon,
         weight_decay=args.adam_weight_decay,
     )
     lr_scheduler = get_scheduler(
@@ -172,7 +191,10 @@ def main() -> None:
     ema.to(accelerator.device)
     module = accelerator.unwrap_model(model)
     schedule = LogLinearSchedule()
-    if args.report_to:
+    mask_sampler = independent_mask
+    if args.corruption == "span":
+        mask_sampler = partial(span_mask, p0=args.span_p0, alpha=args.span_alpha, cap=args.span_cap)
+    if args.report_to != "none":
         accelerator.init_trackers("train")
 
     first_step = 0
@@ -193,46 +215,63 @@ def main() -> None:
     step = first_step
     batches = accelerator.skip_first_batches(dataloader, first_step * args.gradient_accumulation_steps)
     progress = tqdm(total=args.max_train_steps, initial=first_step, disable=not accelerator.is_local_main_process)
-    for micro_step, tokens in enumerate(batches, first_step * args.gradient_accumulation_steps):
-        # Keyed by seed, step and process, so that a resumed run draws what the uninterrupted one would have.
-        generator = torch.Generator().manual_seed(hash((args.seed, micro_step, accelerator.process_index)) % 2**63)
-        t, missing = corrupt(tokens, args, schedule, generator)
+    losses = []
+    for batch in batches:
+        tokens = batch["tokens"]
+        t, missing = corrupt(
+            batch["index"].tolist(),
+            window_length,
+            seed=args.seed,
+            schedule=schedule,
+            mask_sampler=mask_sampler,
+            gap_probability=args.gap_probability,
+            max_gap=args.max_gap,
+        )
+        t, missing = t.to(tokens.device), missing.to(tokens.device)
         with accelerator.accumulate(model):
             sigma = schedule.sigma(t) if config.time_conditioning else None
             log_probs = model(tokens, missing, sigma).log_probs
-            loss = score_entropy_loss(log_probs, tokens, missing, t, schedule).mean() / window_length
+            loss = score_entropy_loss(log_probs, tokens, missing, t, schedule)
+            if args.derivative_loss_weight:
+                embeddings = module.embed_tokens.weight
+                derivative = derivative_loss(log_probs, tokens, missing, embeddings, args.derivative_loss_order)
+                loss = loss + args.derivative_loss_weight * derivative
+            loss = loss.mean() / window_length
             accelerator.backward(loss)
             if accelerator.sync_gradients:
                 accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)
             optimizer.step()
             lr_scheduler.step()
             optimizer.zero_grad(set_to_none=True)
+        losses.append(loss.detach())
         if not accelerator.sync_gradients:
             continue
 
         ema.step(module.parameters())
         step += 1
         progress.update()
-        progress.set_postfix(loss=f"{loss.item():.3f}")
-        if step % 50 == 0:
-            log({"train/loss": loss.item()}, step)
+        if step % args.logging_steps == 0:
+            mean_loss = accelerator.reduce(torch.stack(losses).mean(), "mean").item()
+            progress.set_postfix(loss=f"{mean_loss:.3f}")
+            log({"train/loss": mean_loss, "train/learning_rate": lr_scheduler.get_last_lr()[0]}, step)
+        losses.clear()
         if accelerator.is_main_process and validation_windows is not None and step % args.validation_steps == 0:
             ema.store(module.parameters())
             ema.copy_to(module.parameters())
-            metrics = validate(module, validation_windows, schedule)
+            metrics = validate(module, validation_windows, schedule, args.train_batch_size)
             ema.restore(module.parameters())
             logger.info("step %d: %s", step, metrics)
             log(metrics, step)
         if step % args.checkpointing_steps == 0:
-            accelerator.save_state(str(args.output_dir / f"checkpoint-{step}"))
-            if accelerator.is_main_process:
-                prune_checkpoints(args.output_dir, args.checkpoints_total_limit)
+            save_checkpoint(accelerator, args.output_dir, step, args.checkpoints_total_limit)
 
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         ema.copy_to(module.parameters())
         module.save_pretrained(args.output_dir)
         (args.output_dir / "training_arguments.json").write_text(json.dumps(vars(args), default=str, indent=2))
+        if args.push_to_hub:
+            logger.info("published: %s", publish_model(args.output_dir, repo_id, "DiTTokenModel"))
     accelerator.end_training()
 
 

@@ -25,6 +25,23 @@ def test_single_gaps_are_log_uniform():
         assert abs((lengths <= bound).double().mean() - expected) < 0.015
 
 
+def test_single_gaps_lie_everywhere_alike():
+    masks = gap_mask(20_000, 30, torch.Generator().manual_seed(3), max_gap=29, max_num_gaps=1)
+    lengths, starts = masks.sum(-1), masks.int().argmax(-1)
+    for length in (1, 2, 4):
+        counts = torch.bincount(starts[lengths == length], minlength=31 - length).double()
+        chi_square = ((counts - counts.mean()) ** 2 / counts.mean()).sum()
+        freedom = len(counts) - 1
+        assert len(counts) == 31 - length and chi_square < freedom + 4.5 * (2 * freedom) ** 0.5
+
+
+def test_half_the_rows_or_more_have_a_single_gap():
+    masks = gap_mask(10_000, 300, torch.Generator().manual_seed(4), max_gap=1, max_num_gaps=4)
+    counts = torch.bincount(masks.sum(-1), minlength=5) / 10_000
+    # Half of them, a quarter of the other half, and a few whose gaps coincide.
+    assert counts[1:].tolist() == pytest.approx([0.625, 0.125, 0.125, 0.125], abs=0.02)
+
+
 def test_a_row_that_several_gaps_would_cover_keeps_context():
     masks = gap_mask(5000, 4, torch.Generator().manual_seed(2), max_gap=3, max_num_gaps=4)
     assert not masks.all(-1).any() and masks.any(-1).all()

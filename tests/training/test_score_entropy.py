@@ -1,5 +1,6 @@
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
@@ -64,35 +65,55 @@ def test_visible_tokens_do_not_count_and_impossible_codes_are_left_out():
     torch.testing.assert_close(loss, alone)
 
 
-def test_a_perfect_model_reaches_the_entropy_of_the_chain():
-    """In expectation over the forward process, DWDSE of the true conditionals is the entropy of the data."""
+def markov_chain() -> tuple[torch.Tensor, torch.Tensor]:
+    """All sequences of three codes of a Markov chain over three, `(27, 3)`, and their probabilities."""
     generator = torch.Generator().manual_seed(2)
-    joint = torch.rand((3, 3), generator=generator, dtype=torch.float64)
-    joint /= joint.sum()
-    entropy = -(joint * joint.log()).sum()
+    start = torch.rand(3, generator=generator, dtype=torch.float64)
+    transition = torch.rand((3, 3), generator=generator, dtype=torch.float64) ** 2
+    start, transition = start / start.sum(), transition / transition.sum(-1, keepdim=True)
+    sequences = torch.tensor(list(itertools.product(range(3), repeat=3)))
+    probs = start[sequences[:, 0]] * transition[sequences[:, 0], sequences[:, 1]]
+    return sequences, probs * transition[sequences[:, 1], sequences[:, 2]]
 
-    schedule, num_samples = LogLinearSchedule(), 200_000
-    flat = torch.multinomial(joint.flatten(), num_samples, replacement=True, generator=generator)
-    tokens = torch.stack([flat // 3, flat % 3], dim=-1)
-    # Stratified times keep the variance low.
-    t = (torch.arange(num_samples) + torch.rand(num_samples, generator=generator, dtype=torch.float64)) / num_samples
-    missing = (
-        torch.rand((num_samples, 2), generator=generator, dtype=torch.float64) < schedule.masked_fraction(t)[:, None]
-    )
-    conditionals = (joint / joint.sum(0), (joint.T / joint.sum(1)).contiguous())
-    marginals = (joint.sum(1), joint.sum(0))
-    log_probs = torch.stack(
-        [
-            torch.where(
-                missing[:, 1 - i, None],
-                marginals[i].log().expand(num_samples, 3),
-                conditionals[i].T[tokens[:, 1 - i]].log(),
-            )
-            for i in range(2)
-        ],
-        dim=1,
-    )
-    loss = score_entropy_loss(log_probs, tokens, missing, t, schedule)
-    standard_error = loss.std() / num_samples**0.5
-    # The schedule leaves a thousandth of the tokens unmasked at t = 1.
-    assert abs(loss.mean() - entropy) < 4 * standard_error + 2e-3 * entropy
+
+def true_log_probs(sequences: torch.Tensor, probs: torch.Tensor, missing: torch.Tensor) -> torch.Tensor:
+    """log p(x_i = y | visible codes), by summing over all sequences that agree with what is visible."""
+    agree = ((sequences[:, None] == sequences[None]) | missing).all(-1).double() * probs
+    codes = torch.nn.functional.one_hot(sequences, 3).double()
+    return (torch.einsum("sr,riy->siy", agree, codes) / agree.sum(-1)[:, None, None]).log()
+
+
+def expected_loss(schedule: LogLinearSchedule, model) -> torch.Tensor:
+    """The loss over the chain, all masks and all times (Gauss-Legendre: exact for the polynomials they are)."""
+    sequences, probs = markov_chain()
+    nodes, weights = (torch.from_numpy(values) for values in np.polynomial.legendre.leggauss(8))
+    total = torch.zeros((), dtype=torch.float64)
+    for mask in itertools.product((False, True), repeat=3):
+        missing = torch.tensor(mask).expand(len(sequences), 3)
+        log_probs = model(true_log_probs(sequences, probs, missing[0]))
+        for t, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+            loss = score_entropy_loss(log_probs, sequences, missing, t.expand(len(sequences)), schedule)
+            m = schedule.masked_fraction(t)
+            total += weight * m ** sum(mask) * (1 - m) ** (3 - sum(mask)) * (probs * loss).sum()
+    return total
+
+
+def test_a_perfect_model_reaches_the_entropy_of_a_chain_exactly():
+    """Enumerated: in expectation over the forward process, DWDSE of the true conditionals is the entropy."""
+    _, probs = markov_chain()
+    entropy = -(probs * probs.log()).sum()
+    loss = expected_loss(LogLinearSchedule(eps=1e-12), lambda log_probs: log_probs)
+    torch.testing.assert_close(loss, entropy, rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda log_probs: (0.7 * log_probs).log_softmax(-1),
+        lambda log_probs: log_probs + 0.1,
+        lambda log_probs: log_probs.roll(1, -1),
+    ],
+)
+def test_any_other_model_is_above_the_bound(model):
+    schedule = LogLinearSchedule(eps=1e-12)
+    assert expected_loss(schedule, model) > expected_loss(schedule, lambda log_probs: log_probs) + 1e-3

@@ -17,7 +17,7 @@ def test_windows_lie_within_one_recording_and_cover_all_places(folder):
     dataset = TokenWindowDataset([folder], 4000, 12, seed=0)
     starts = set()
     for i in range(len(dataset)):
-        window = dataset[i].numpy()
+        window = dataset[i]["tokens"].numpy()
         assert np.array_equal(window, window[0] + np.arange(12))
         starts.add(int(window[0]))
     assert starts == {1000 * i + j for i in (2, 3, 4) for j in range(10 * i - 11)}
@@ -25,15 +25,16 @@ def test_windows_lie_within_one_recording_and_cover_all_places(folder):
 
 def test_draws_depend_on_seed_and_index_alone(folder):
     one, two = TokenWindowDataset([folder], 10, 12, seed=0), TokenWindowDataset([folder], 20, 12, seed=0)
-    assert all((one[i] == two[i]).all() for i in reversed(range(10)))
+    assert all((one[i]["tokens"] == two[i]["tokens"]).all() for i in reversed(range(10)))
+    assert [one[i]["index"] for i in range(10)] == list(range(10))
     other = TokenWindowDataset([folder], 10, 12, seed=1)
-    assert any((one[i] != other[i]).any() for i in range(10))
+    assert any((one[i]["tokens"] != other[i]["tokens"]).any() for i in range(10))
 
 
 def test_folders_are_drawn_by_their_probabilities(folder, tmp_path):
     Dataset.from_list([{"recording": "9", "audio_codes": [9] * 50}]).save_to_disk(tmp_path / "nines")
     dataset = TokenWindowDataset([folder, tmp_path / "nines"], 4000, 12, seed=0, probabilities=[3, 1])
-    share = np.mean([dataset[i][0].item() == 9 for i in range(len(dataset))])
+    share = np.mean([dataset[i]["tokens"][0].item() == 9 for i in range(len(dataset))])
     assert abs(share - 0.25) < 0.03
 
 

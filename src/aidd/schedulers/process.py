@@ -35,6 +35,10 @@ class LogLinearSchedule:
         """m(t), the probability that a token is masked."""
         return (1 - self.eps) * t
 
+    def time(self, masked_fraction: Tensor) -> Tensor:
+        """The time at which a fraction is masked, the inverse of m(t): above 1 for fractions above 1 - eps."""
+        return masked_fraction / (1 - self.eps)
+
 
 @dataclass(frozen=True)
 class GeometricSchedule:
@@ -131,22 +135,22 @@ def span_mask(
 
     # `first` holds when each token was first covered, counting tokens in the order in which spans lay them. The mask
     # is what was covered by the time that the budget was spent.
-    never = torch.iinfo(torch.int64).max
-    first = torch.full((batch_size, num_tokens), never, device=device)
+    never = torch.iinfo(torch.int32).max
+    first = torch.full((batch_size, num_tokens), never, dtype=torch.int32, device=device)
     num_laid = 0
     while (short := (first < never).sum(-1) < budget).any():
         starts, draws = uniform((batch_size, num_tokens, 2), generator, device)[short].unbind(-1)
         lengths = 1 + (torch.log1p(-draws) / log_continue[short]).clamp(max=min(cap, num_tokens) - 1).long()
-        row_offsets = short.nonzero() * num_tokens
-        span_starts = (starts * num_tokens).long().flatten()
-        span_rows = row_offsets.expand_as(lengths).flatten()
         lengths = lengths.flatten()
-        span = torch.repeat_interleave(lengths)
-        laid = torch.arange(len(span), device=device)
-        within = laid - (lengths.cumsum(0) - lengths)[span]
-        cells = span_rows[span] + (span_starts[span] + within) % num_tokens
-        first.view(-1).scatter_reduce_(0, cells, num_laid + laid, "amin")
-        num_laid += len(span)
+        laid = torch.arange(num_laid, num_laid + int(lengths.sum()), dtype=torch.int32, device=device)
+        # Rows are laid out twice as long, so that spans run past the end, to be wrapped around together.
+        rows = torch.arange(len(starts), device=device)[:, None] * (2 * num_tokens)
+        offsets = (rows + (starts * num_tokens).long()).flatten() - (lengths.cumsum(0) - lengths)
+        cells = torch.repeat_interleave(offsets, lengths) + (laid - num_laid)
+        unrolled = torch.full((len(starts), 2 * num_tokens), never, dtype=torch.int32, device=device)
+        unrolled.view(-1).scatter_reduce_(0, cells, laid, "amin")
+        first[short] = torch.minimum(first[short], unrolled.view(-1, 2, num_tokens).amin(1))
+        num_laid += len(laid)
     last = first.sort(-1).values.gather(-1, (budget - 1).clamp(min=0)[:, None])
     return (first <= last) & (budget > 0)[:, None]
 

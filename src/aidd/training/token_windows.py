@@ -52,11 +52,12 @@ class TokenWindowDataset(Dataset):
     def __len__(self) -> int:
         return self.num_windows
 
-    def __getitem__(self, index: int) -> Tensor:
-        """A window, int64 `(window_length,)`."""
+    def __getitem__(self, index: int) -> dict[str, int | Tensor]:
+        """`tokens`, a window, int64 `(window_length,)`, and the `index` that it was drawn for."""
         draw = np.random.default_rng((self.seed, index))
         recordings, places = self.folders[draw.choice(len(self.folders), p=self.probabilities)]
         place = draw.integers(places[-1])
         row = int(np.searchsorted(places, place, side="right"))
         start = int(place - (places[row - 1] if row else 0))
-        return torch.from_numpy(recordings[row][start : start + self.window_length])
+        tokens = torch.from_numpy(recordings[row][start : start + self.window_length])
+        return {"index": index, "tokens": tokens}

@@ -1,0 +1,266 @@
+"""Training of the token model, tiny and for real: killed, shared out among processes, continued and published."""
+
+import base64
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import torch
+from safetensors.torch import load, load_file
+
+from aidd import DiTTokenModel
+from aidd.models.dit_token import DiTTokenConfig
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SCRIPT = EXAMPLES / "train.py"
+RECIPES = sorted((EXAMPLES / "configs").glob("paper_*/*.json"))
+RECIPES = [path for path in RECIPES if path.name != "dit_token.json"]
+TWO_PROCESSES = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", 2, "--num_machines", 1)
+TWO_PROCESSES += ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", 0)
+CONFIG = {
+    "model_type": "aidd_dit_token",
+    "codebook_size": 32,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 40,
+    "hidden_dropout": 0.1,
+    "attention_dropout": 0.1,
+}
+
+# Runs the script, and kills it while it writes its second checkpoint.
+KILLED = """
+import os, runpy, signal, sys
+from pathlib import Path
+from accelerate import Accelerator
+
+save_state = Accelerator.save_state
+
+def save_half(self, folder):
+    save_state(self, folder)
+    if (Path(folder).parent / "checkpoint-2").exists():
+        (Path(folder) / "model.safetensors").write_bytes(b"half")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Accelerator.save_state = save_half
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def run(folder: Path, *arguments, launcher=(), **environment) -> subprocess.CompletedProcess:
+    options = {"--use_dummy_data": None, "--output_dir": folder, "--max_gap": 30, "--lr_warmup_steps": 1}
+    options |= {"--logging_steps": 1, "--checkpointing_steps": 2, "--learning_rate": 1e-2, "--ema_decay": 0.5}
+    options = [part for option in options.items() for part in option if part is not None]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", **environment}
+    command = [sys.executable, *map(str, (*launcher, SCRIPT, *options, *arguments))]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+def train(folder: Path, *arguments, launcher=(), **environment) -> None:
+    result = run(folder, *arguments, launcher=launcher, **environment)
+    assert result.returncode == 0, result.stderr[-4000:]
+
+
+def metrics(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(folder: Path) -> list[float]:
+    return [row["train/loss"] for row in metrics(folder)]
+
+
+def load_script():
+    spec = importlib.util.spec_from_file_location("example_train", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def configs(tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("configs")
+    changes = {
+        "dropout": {},
+        "plain": {"hidden_dropout": 0.0, "attention_dropout": 0.0},
+        "score": {"parameterization": "score", "time_conditioning": True},
+    }
+    for name, change in changes.items():
+        (folder / f"{name}.json").write_text(json.dumps(CONFIG | change))
+    return {name: folder / f"{name}.json" for name in changes}
+
+
+def test_a_killed_run_goes_on_to_the_bit(configs, tmp_path):
+    """Killed at step 4 while writing: resumed from step 2, with its optimizer, moving average, dropout and data."""
+    arguments = ["--config_path", configs["dropout"], "--max_train_steps", 5, "--train_batch_size", 2]
+    arguments += ["--gradient_accumulation_steps", 2, "--derivative_loss_weight", 0.5]
+    train(tmp_path / "whole", *arguments)
+    killed = run(tmp_path / "killed", *arguments, launcher=("-c", KILLED))
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-4000:]
+    assert [path.name for path in (tmp_path / "killed").glob("*checkpoint*")].count("unfinished-checkpoint") == 1
+    train(tmp_path / "killed", *arguments, "--resume_from_checkpoint", "latest")
+    for name in ("model.safetensors", "checkpoint-4/model.safetensors"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    # Two steps before the checkpoint, and two lost behind it.
+    rows = metrics(tmp_path / "whole")
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5]
+    assert metrics(tmp_path / "killed") == [*rows[:4], *rows[2:]]
+    assert list((tmp_path / "whole" / "logs").rglob("events.out.tfevents*"))
+
+
+def test_processes_and_accumulation_share_out_the_same_batch(configs, tmp_path):
+    """Four windows a step: at once, in two processes, and one after the other in two halves."""
+    arguments = ["--config_path", configs["plain"], "--max_train_steps", 6]
+    train(tmp_path / "one", *arguments, "--train_batch_size", 4)
+    train(tmp_path / "two", *arguments, "--train_batch_size", 2, launcher=TWO_PROCESSES)
+    train(tmp_path / "halves", *arguments, "--train_batch_size", 2, "--gradient_accumulation_steps", 2)
+    assert len(losses(tmp_path / "one")) == 6
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-5)
+    assert losses(tmp_path / "halves") == pytest.approx(losses(tmp_path / "one"), rel=1e-5)
+    rates = [[row["train/learning_rate"] for row in metrics(tmp_path / name)] for name in ("one", "two", "halves")]
+    assert rates[0] == rates[1] == rates[2]
+    # That is no constant: every step has windows and masks of its own.
+    assert max(losses(tmp_path / "one")) - min(losses(tmp_path / "one")) > 0.1
+
+
+class Hub(BaseHTTPRequestHandler):
+    """Takes one repository and remembers what it was sent."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.requests.append((self.path, body))
+        repository = "someone/trained"
+        url = f"http://127.0.0.1:{self.server.server_port}/{repository}"
+        commit = {"commitUrl": f"{url}/commit/1", "commitOid": "1" * 40, "pullRequestUrl": None}
+        answers = {
+            "/api/repos/create": {"url": url, "name": repository},
+            "/api/validate-yaml": {"errors": [], "warnings": []},
+            f"/api/models/{repository}/commit/main": commit,
+        }
+        if self.path == f"/api/models/{repository}/preupload/main":
+            files = [file["path"] for file in json.loads(body)["files"]]
+            modes = [{"path": path, "uploadMode": "regular", "shouldIgnore": False} for path in files]
+            self.send({"files": modes})
+        else:
+            self.send(answers[self.path])
+
+    def do_GET(self):
+        self.send({"id": "someone/trained", "sha": "0" * 40, "siblings": []})
+
+    def send(self, answer: dict) -> None:
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments) -> None:
+        """Nothing on the screen."""
+
+
+@pytest.fixture
+def hub():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    server.requests = []
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_trained_model_goes_on_and_is_published(configs, hub, tmp_path):
+    """Its weights, here in bfloat16, are the start: at a learning rate of 0, the result as well."""
+    torch.manual_seed(3)
+    model = DiTTokenModel(DiTTokenConfig.from_pretrained(configs["score"]))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.3)
+    model.to(torch.bfloat16).save_pretrained(tmp_path / "trained")
+    train(
+        tmp_path / "run",
+        *("--init_from", tmp_path / "trained", "--max_train_steps", 2, "--train_batch_size", 2),
+        *("--learning_rate", 0, "--report_to", "none", "--push_to_hub", "--hub_model_id", "someone/trained"),
+        HF_ENDPOINT=f"http://127.0.0.1:{hub.server_port}",
+        HF_TOKEN="hf_nobody",
+        HF_HOME=str(tmp_path / "home"),
+        HF_HUB_DISABLE_TELEMETRY="1",
+        NO_PROXY="127.0.0.1",
+        no_proxy="127.0.0.1",
+    )
+    before, after = (load_file(tmp_path / name / "model.safetensors") for name in ("trained", "run"))
+    assert {value.dtype for value in after.values()} == {torch.float32}
+    assert all(torch.equal(after[name], value.float()) for name, value in before.items())
+    assert DiTTokenModel.from_pretrained(tmp_path / "run").config.parameterization == "score"
+    assert not (tmp_path / "run" / "logs").exists()
+
+    (sent,) = [body for path, body in hub.requests if path.endswith("/commit/main")]
+    operations = [json.loads(line) for line in sent.splitlines()]
+    files = {row["value"]["path"]: base64.b64decode(row["value"]["content"]) for row in operations[1:]}
+    # Checkpoints, logs and data stay at home.
+    assert files.keys() == {
+        *("README.md", "config.json", "metrics.jsonl", "model.safetensors", "training_arguments.json")
+    }
+    assert load(files["model.safetensors"]).keys() == after.keys()
+    assert 'aidd.DiTTokenModel.from_pretrained("someone/trained")' in files["README.md"].decode()
+
+
+def test_the_papers_recipe_runs(configs, tmp_path):
+    """But for its size: the command line wins over the file, and its order over that of the files."""
+    recipe = EXAMPLES / "configs" / "paper_maestro" / "span_derivative.json"
+    sizes = ("--config_path", configs["score"], "--max_train_steps", 2, "--train_batch_size", 2)
+    train(tmp_path / "run", "--arguments_path", recipe, *sizes, "--derivative_loss_order", 2)
+    arguments = json.loads((tmp_path / "run" / "training_arguments.json").read_text())
+    assert arguments["max_train_steps"] == 2 and arguments["derivative_loss_weight"] == 500
+    assert arguments["mixed_precision"] == "bf16" and all(loss > 0 for loss in losses(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_recipe_of_the_paper_is_understood(recipe, monkeypatch):
+    arguments = ["--arguments_path", recipe, "--train_data_dir", "tokens", "--output_dir", "outputs"]
+    monkeypatch.setattr(sys, "argv", [SCRIPT.name, *map(str, arguments)])
+    args = load_script().parse_args()
+    config = DiTTokenConfig.from_pretrained(args.config_path)
+    assert (config.parameterization, config.hidden_size, config.num_hidden_layers) == ("score", 768, 12)
+    window = config.max_position_embeddings
+    assert args.max_grad_norm * window == pytest.approx(1) and args.adam_epsilon * window == pytest.approx(1e-8)
+    assert (args.train_batch_size, args.learning_rate, args.ema_decay) == (128, 1e-6, 0.9999)
+
+
+@pytest.mark.parametrize("recipe", [{"learning_speed": 1}, {"corruption": "spans"}])
+def test_a_recipe_is_held_to_what_the_script_takes(recipe, monkeypatch, tmp_path, capsys):
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    arguments = ["--arguments_path", tmp_path / "recipe.json", "--use_dummy_data", "--output_dir", tmp_path]
+    monkeypatch.setattr(sys, "argv", [SCRIPT.name, *map(str, arguments)])
+    with pytest.raises(SystemExit, match="2"):
+        load_script().parse_args()
+    assert next(iter(recipe)) in capsys.readouterr().err
+
+
+def test_a_tracker_that_is_not_there_is_not_passed_over(monkeypatch, tmp_path, capsys):
+    module = load_script()
+    monkeypatch.setattr(module, "get_available_trackers", lambda: ["wandb"])
+    monkeypatch.setattr(sys, "argv", [SCRIPT.name, "--use_dummy_data", "--output_dir", str(tmp_path)])
+    with pytest.raises(SystemExit, match="2"):
+        module.parse_args()
+    assert "tensorboard is not installed: pip install aidd[train]" in capsys.readouterr().err
