@@ -66,11 +66,15 @@ def tiny_pipeline(tiny_codec, tiny_transformer) -> AIDDPipeline:
 
 @pytest.fixture
 def tones():
-    """`tones(num_samples, sampling_rate, channels)`: decaying harmonic tones, float64 `(channels, num_samples)`."""
+    """
+    `tones(num_samples, sampling_rate, channels)`: decaying harmonic tones in some noise, without which they would be
+    continued for sure and nothing generated; float64 `(channels, num_samples)`.
+    """
 
     def make(num_samples: int, sampling_rate: int, channels: int = 1) -> np.ndarray:
         time = np.arange(num_samples) / sampling_rate
         signal = sum(np.sin(2 * np.pi * 220 * k * time + k) / k for k in range(1, 6)) * np.exp(-2 * (time % 0.4))
+        signal += 0.01 * np.random.default_rng(0).normal(size=num_samples)
         return 0.2 * np.stack([signal * (1 - 0.3 * channel) for channel in range(channels)])
 
     return make

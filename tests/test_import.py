@@ -25,6 +25,11 @@ def test_classical_methods_and_files_import_no_torch():
     assert {"aidd.classical.linear", "aidd.audio_io"} <= modules and "torch" not in modules
 
 
+@pytest.mark.parametrize("module", ["splice", "matching", "ranking", "auto", "methods", "classical", "detection"])
+def test_any_module_can_be_imported_first(module):
+    assert f"aidd.{module}" in modules_after(f"import aidd.{module}")
+
+
 def test_short_gaps_need_no_torch():
     code = (
         "import numpy as np, aidd; audio = np.sin(np.arange(8000) / 9); mask = np.arange(8000) % 1000 == 500\n"

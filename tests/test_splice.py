@@ -131,13 +131,27 @@ def test_two_predictions_make_the_least_squares_estimate(gap):
 
 
 def test_the_weight_is_one_where_nothing_is_uncertain_and_fades_within_reach():
-    certain, uncertain = np.zeros(1000), np.ones(1000)
-    both = continuation_weight(certain, 100, from_left=True, from_right=True)
-    assert np.array_equal(both, both[::-1]) and both[101:-101].max() < 1e-12 and both[0] > 0.999
+    likely, uncertain = np.full(1000, 0.01), np.ones(1000)
+    both = continuation_weight(likely, 100, from_left=True, from_right=True)
+    assert np.array_equal(both, both[::-1]) and both[101:-101].max() < 1e-9 and both[0] > 0.999
     assert not continuation_weight(uncertain, 100, from_left=True, from_right=True).any()
-    np.testing.assert_allclose(continuation_weight(np.zeros(90), 100, from_left=True, from_right=True), 1, atol=1e-12)
-    left = continuation_weight(certain, 100, from_left=True, from_right=False)
-    assert left[0] > 0.999 and left[101:].max() < 1e-12
+    np.testing.assert_allclose(continuation_weight(likely[:90], 100, from_left=True, from_right=True), 1, atol=1e-4)
+    left = continuation_weight(likely, 100, from_left=True, from_right=False)
+    assert left[0] > 0.999 and left[101:].max() < 1e-9
+    assert (continuation_weight(np.full(1000, 1e-7), 100, from_left=True, from_right=True) > 1 - 1e-12).all()
+
+
+@pytest.mark.parametrize("frequency", [50, 440, 3000])
+def test_steady_tones_are_continued_beyond_the_reach_and_silence_stays_silent(frequency):
+    rate, num_samples = 44_100, 44_100
+    tone = 0.3 * np.sin(2 * np.pi * frequency / rate * np.arange(num_samples))
+    gap = (15_000, 15_000 + round(0.3 * rate))
+    mask = signal_and_mask(*gap, num_samples)[1]
+    generated = 0.2 * np.random.default_rng(0).normal(size=num_samples)
+    restored = splice(np.where(mask, np.nan, tone), mask, generated, gap, sampling_rate=rate)
+    assert np.corrcoef(restored[mask], tone[mask])[0, 1] > 0.99
+    assert np.sqrt(np.mean(restored[mask] ** 2)) == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
+    assert not splice(np.where(mask, np.nan, 0.0), mask, generated, gap, sampling_rate=rate).any()
 
 
 def test_short_gaps_between_intact_audio_are_filled_and_others_left():

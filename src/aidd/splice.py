@@ -12,6 +12,9 @@ from .masks import find_gaps
 # Of the autoregressive models: intact audio on each side that they are fitted to, and their order, at most.
 CONTEXT_SECONDS = 0.1
 ORDER = 1000
+# Errors up to which a continuation does not fade, and from which on it fades as if nothing were known of it.
+FADE_ERRORS = (1e-6, 1e-2)
+MIN_ERROR = 1e-12
 
 
 def splice(
@@ -147,6 +150,9 @@ def continuation_weight(error: np.ndarray, reach: int, *, from_left: bool, from_
     Amplitude of the continuation in the mix: sqrt(1 - error^2) within reach of an edge, fading as a cosine. Generated
     audio then has the error's variance as its amplitude. The law was chosen by measurement (docs/splice_study.md).
 
+    Music changes in ways no model expects, hence the fade. What is all but certain, as silence and test tones are,
+    does not fade: not at all where the error is -60 dB or less, from -20 dB on as said.
+
     Args:
         error: variance of the continuation's error over the signal's power, `(samples,)`.
         reach: samples from an edge to where its continuation has faded. Two edges within reach of one another keep the
@@ -159,8 +165,9 @@ def continuation_weight(error: np.ndarray, reach: int, *, from_left: bool, from_
     length = len(error)
     reach = min(reach, length)
     fade = np.cos(np.pi / 2 * np.minimum(np.arange(1, length + 1) / (reach + 1), 1))
-    power = from_left * fade**2 + from_right * fade[::-1] ** 2
-    return np.sqrt(np.minimum(power, 1) * (1 - np.minimum(error, 1) ** 2))
+    power = np.minimum(from_left * fade**2 + from_right * fade[::-1] ** 2, 1)
+    certainty = np.interp(np.log10(np.maximum(error, MIN_ERROR)), np.log10(FADE_ERRORS), (1.0, 0.0))
+    return np.sqrt(np.maximum(power, certainty) * (1 - np.minimum(error, 1) ** 2))
 
 
 def splice_short_gaps(

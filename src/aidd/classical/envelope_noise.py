@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..masks import find_gaps
-from ..splice import splice
 from .autoregressive import intact_run
 from .channelwise import fill_channelwise
 
@@ -64,6 +63,9 @@ def _fill(
     n_fft: int,
     num_context: int,
 ) -> np.ndarray:
+    # Here, as the splice is built on this package.
+    from ..splice import splice
+
     restored = signal.copy()
     for start, end in find_gaps(missing).tolist():
         num_before = min(intact_run(missing[:start][::-1]), num_context)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ROUNDING = 16 * np.finfo(np.float64).eps
+# Longest group of several gaps: music changes, and memory grows with the group.
+GROUP_SECONDS = 0.5
 
 
 def janssen(
@@ -46,7 +48,7 @@ def janssen(
         num_iterations: times that model and samples are estimated. The first model is that of a straight line across
             each gap.
         context_seconds: audio on each side of a group that the model is estimated from, at most. Gaps closer to each
-            other than this are one group.
+            other than this are one group, of up to half a second.
 
     Returns:
         Audio of the same type, shape and dtype, equal to the bit outside the mask.
@@ -57,13 +59,16 @@ def janssen(
     if order < 1 or num_iterations < 1:
         raise ValueError(f"order and num_iterations must be at least 1, got {order} and {num_iterations}")
     num_context = max(round(context_seconds * sampling_rate), 1)
-    fill = partial(_fill, order=order, num_iterations=num_iterations, num_context=num_context)
+    num_group = round(GROUP_SECONDS * sampling_rate)
+    fill = partial(_fill, order=order, num_iterations=num_iterations, num_context=num_context, num_group=num_group)
     return fill_channelwise(audio, mask, sampling_rate, fill)
 
 
-def _fill(signal: np.ndarray, missing: np.ndarray, order: int, num_iterations: int, num_context: int) -> np.ndarray:
-    restored = interpolate(signal, missing)
-    for start, end in _groups(missing, num_context):
+def _fill(
+    signal: np.ndarray, missing: np.ndarray, order: int, num_iterations: int, num_context: int, num_group: int
+) -> np.ndarray:
+    restored, missing = interpolate(signal, missing), missing.copy()
+    for start, end in _groups(missing, num_context, num_group):
         segment = slice(max(start - num_context, 0), end + num_context)
         here, lost = restored[segment], missing[segment]
         if lost.all():
@@ -72,14 +77,19 @@ def _fill(signal: np.ndarray, missing: np.ndarray, order: int, num_iterations: i
         for _ in range(num_iterations if len(here) > segment_order else 0):
             here = least_error(here, lost, linear_prediction(here, segment_order))
         restored[segment] = here
+        # What is restored is known to the next group; what is missing of that one was filled for this one's sake.
+        missing[start:end] = False
     return restored
 
 
-def _groups(missing: np.ndarray, distance: int) -> list[tuple[int, int]]:
-    """Start and exclusive end of groups of gaps that lie no further than `distance` from one another."""
+def _groups(missing: np.ndarray, distance: int, longest: int) -> list[tuple[int, int]]:
+    """
+    Start and exclusive end of groups of gaps that lie no further than `distance` from one another, no group of several
+    gaps longer than `longest`.
+    """
     groups: list[tuple[int, int]] = []
     for start, end in find_gaps(missing).tolist():
-        if groups and start - groups[-1][1] <= distance:
+        if groups and start - groups[-1][1] <= distance and end - groups[-1][0] <= longest:
             start = groups.pop()[0]
         groups.append((start, end))
     return groups

@@ -324,7 +324,8 @@ class AIDDPipeline(DiffusionPipeline):
             raise ValueError(
                 f"the AIDD model fills gaps of up to {self.max_gap_seconds:.2f} s in intact surroundings: {error}. A "
                 f"token is {1000 / self.codec.config.frame_rate:.1f} ms; gaps grow by {self.config.guard_tokens} on "
-                "each side, and those that then touch are one"
+                "each side, and those that then touch are one. Where gaps lie too close together, 'janssen' and "
+                "'autoregressive' fill them without a model"
             ) from error
         return token_missing, windows
 

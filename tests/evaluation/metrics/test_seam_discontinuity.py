@@ -114,9 +114,10 @@ def test_what_does_not_fit_is_refused():
         measure(process()[1:])
     with pytest.raises(ValueError, match="mask must be bool"):
         measure(process(), np.ones(NUM_SAMPLES))
-    for no_seam in (gap_mask(), gap_mask((0, NUM_SAMPLES))):
-        with pytest.raises(ValueError, match="no seam"):
-            measure(process(), no_seam)
+    with pytest.raises(ValueError, match="mask is empty"):
+        measure(process(), gap_mask())
+    with pytest.raises(ValueError, match="no seam"):
+        measure(process(), gap_mask((0, NUM_SAMPLES)))
     for order in (0, 480):
         with pytest.raises(ValueError, match="below the 480 samples of context"):
             measure(process(), order=order)

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .arguments import as_missing, as_signals
+
 
 def level_error(reference: ArrayLike, estimate: ArrayLike, mask: ArrayLike) -> float:
     """
@@ -21,17 +23,11 @@ def level_error(reference: ArrayLike, estimate: ArrayLike, mask: ArrayLike) -> f
         dB; minus infinity of a silent estimate.
 
     Raises:
-        ValueError: shapes that differ, an empty mask, or a reference that is silent under it.
+        ValueError: shapes that differ, samples that are not finite, an empty mask, or a reference that is silent under
+            it.
     """
-    reference, estimate = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
-    if reference.shape != estimate.shape:
-        raise ValueError(f"reference and estimate must have one shape, got {reference.shape} and {estimate.shape}")
-    mask = np.asarray(mask)
-    if mask.dtype != bool:
-        raise ValueError(f"mask must be bool, got {mask.dtype}")
-    missing = np.broadcast_to(mask, reference.shape)
-    if not missing.any():
-        raise ValueError("the mask is empty: there is no gap to measure in")
+    reference, estimate = as_signals(reference, estimate)
+    missing = as_missing(mask, reference.shape)
     energy, filled = np.sum(reference[missing] ** 2), np.sum(estimate[missing] ** 2)
     if energy == 0:
         raise ValueError("the reference is silent in the gap: the level of an estimate relative to it is undefined")

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .arguments import as_signals
+
 
 def log_spectral_distance(
     reference: ArrayLike,
@@ -32,11 +34,10 @@ def log_spectral_distance(
         The distance in units of log10 of power (0.1 is 1 dB).
 
     Raises:
-        ValueError: shapes that differ, signals shorter than a window, or a mask that no frame touches.
+        ValueError: shapes that differ, samples that are not finite, signals shorter than a window, or a mask that no
+            frame touches.
     """
-    reference, estimate = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
-    if reference.shape != estimate.shape:
-        raise ValueError(f"reference and estimate must have one shape, got {reference.shape} and {estimate.shape}")
+    reference, estimate = as_signals(reference, estimate)
     if reference.shape[-1] < n_fft:
         raise ValueError(f"signals must be at least n_fft = {n_fft} samples long, got {reference.shape[-1]}")
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from ...classical.autoregressive import burg
 from ...masks import find_gaps
+from .arguments import as_missing, as_signals
 
 
 def seam_discontinuity(
@@ -44,22 +45,17 @@ def seam_discontinuity(
         reference without any error, and the estimate not.
 
     Raises:
-        ValueError: shapes that differ, a mask without a seam, an order below 1, or signals or a context that are too
-            short to fit a model of that order to.
+        ValueError: shapes that differ, samples that are not finite, a mask without a seam, an order below 1, or
+            signals or a context that are too short to fit a model of that order to.
     """
-    reference, estimate = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
-    if reference.shape != estimate.shape:
-        raise ValueError(f"reference and estimate must have one shape, got {reference.shape} and {estimate.shape}")
-    mask = np.asarray(mask)
-    if mask.dtype != bool:
-        raise ValueError(f"mask must be bool, got {mask.dtype}")
+    reference, estimate = as_signals(reference, estimate)
     num_context = round(context_seconds * sampling_rate)
     if not 1 <= order < min(num_context, reference.shape[-1]):
         raise ValueError(
             f"order must be at least 1, and below the {num_context} samples of context and the signals' "
             f"{reference.shape[-1]}; got {order}"
         )
-    missing = np.broadcast_to(mask, reference.shape)
+    missing = as_missing(mask, reference.shape)
     excesses = []
     for channel in np.ndindex(missing.shape[:-1]):
         seams = np.unique(find_gaps(missing[channel]))
