@@ -39,8 +39,8 @@ def splice(
     Args:
         signal: float64, `(samples,)`. Samples under the mask are not read.
         mask: bool, `(samples,)`, True = missing.
-        generated: float64, `(samples,)`, aligned with `signal`, at its level ([`~aidd.matching.match_edges`]). Read
-            in the gap alone.
+        generated: float64, `(..., samples)`, aligned with `signal`, at its level ([`~aidd.matching.match_edges`]).
+            Read in the gap alone.
         gap: start and end (exclusive) of the gap, in samples.
         sampling_rate: Hz.
         reach_seconds: how far from an edge its continuation is heard, at most.
@@ -48,15 +48,15 @@ def splice(
         order: of the models, at most.
 
     Returns:
-        float64 `(samples,)`: equal to `signal` outside the gap.
+        float64, of the shape of `generated`: equal to `signal` outside the gap.
 
     Raises:
         ValueError: arrays of different lengths, or a gap that holds intact samples.
     """
     start, end = gap
-    if not len(signal) == len(mask) == len(generated):
+    if not len(signal) == len(mask) == generated.shape[-1]:
         raise ValueError(
-            f"signal, mask and generated must have one length, got {len(signal)}, {len(mask)}, {len(generated)}"
+            f"signal, mask and generated must have one length, got {len(signal)}, {len(mask)}, {generated.shape[-1]}"
         )
     if not 0 <= start < end <= len(signal) or not mask[start:end].all():
         raise ValueError(f"expected a gap within [0, {len(signal)}] whose samples are all missing, got {gap}")
@@ -66,8 +66,8 @@ def splice(
     )
     reach = round(reach_seconds * sampling_rate)
     weight = continuation_weight(error, reach, from_left=from_left, from_right=from_right)
-    restored = signal.copy()
-    restored[start:end] = weight * estimate + np.sqrt(1 - weight**2) * generated[start:end]
+    restored = np.broadcast_to(signal, generated.shape).copy()
+    restored[..., start:end] = weight * estimate + np.sqrt(1 - weight**2) * generated[..., start:end]
     return restored
 
 

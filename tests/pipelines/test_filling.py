@@ -36,10 +36,11 @@ def test_the_band_that_no_model_generates_is_filled_and_the_other_is_the_generat
     audio, mask = recording(), np.zeros((1, 20_000), bool)
     mask[0, 6000:14_000] = True
     generated = sosfilt(butter(10, CUTOFF, output="sos", fs=RATE), recording(1, 1)[0])
-    options = {"sampling_rate": RATE, "reach_seconds": 0.01}
+    options = {"sampling_rate": RATE, "reach_seconds": 0.01, "ranked": False}
     filled, empty = audio.copy(), audio.copy()
-    fill_gaps(filled, mask, generated, [(6000, 14_000)], cutoff=CUTOFF, generator=generator(), **options)
-    fill_gaps(empty, mask, generated, [(6000, 14_000)], cutoff=RATE / 2, generator=None, **options)
+    gaps = [(6000, 14_000)]
+    fill_gaps(filled[None], mask, generated[None], gaps, cutoff=CUTOFF, generators=[generator()], **options)
+    fill_gaps(empty[None], mask, generated[None], gaps, cutoff=RATE / 2, generators=[None], **options)
     inner = slice(7000, 13_000)
     assert band_power(filled[0, inner], 4800, 8000) == pytest.approx(1, abs=0.25)
     assert band_power(empty[0, inner], 4800, 8000) < 0.1
@@ -54,15 +55,39 @@ def test_gaps_of_single_channels_are_filled_in_these_alone():
     mask[0, 6000:9000] = mask[1, 8000:12_000] = True
     filled = np.where(mask, np.nan, audio)
     fill_gaps(
-        filled,
+        filled[None],
         mask,
-        audio.mean(0),
+        audio.mean(0)[None],
         [(6000, 12_000)],
         sampling_rate=RATE,
         cutoff=RATE / 2,
         reach_seconds=0.01,
-        generator=None,
+        generators=[None],
+        ranked=False,
     )
     assert np.isfinite(filled).all()
     assert np.array_equal(filled[~mask], audio[~mask])
     assert np.std(filled[mask]) == pytest.approx(1, abs=0.15)
+
+
+def test_the_best_continuation_comes_first_in_each_gap():
+    time = np.arange(20_000)
+    tones = 0.1 * recording()[0] + np.sin(0.2 * time) + np.sin(0.5 * time)
+    generated = np.stack(
+        [np.sin(0.2 * time) + np.sin(0.9 * time), tones, np.random.default_rng(1).normal(size=20_000)]
+    )
+    # In the second gap, the first one is the better.
+    generated[:, 12_000:] = np.roll(generated[:, 12_000:], -1, axis=0)
+    mask = np.zeros((1, 20_000), bool)
+    gaps = [(6000, 9000), (14_000, 17_000)]
+    for start, end in gaps:
+        mask[0, start:end] = True
+    filled = np.repeat(np.where(mask, np.nan, tones)[None], 3, axis=0)
+    options = {"sampling_rate": RATE, "cutoff": RATE / 2, "reach_seconds": 0.05, "generators": [None] * 3}
+    fill_gaps(filled, mask, generated, gaps, ranked=True, **options)
+    in_order = filled.copy()
+    fill_gaps(in_order, mask, generated, gaps, ranked=False, **options)
+    for (start, end), best in zip(gaps, (1, 0), strict=True):
+        inside = np.s_[start:end]
+        assert np.array_equal(filled[0, 0, inside], in_order[best, 0, inside])
+        assert np.array_equal(np.sort(filled[:, 0, inside], 0), np.sort(in_order[:, 0, inside], 0))

@@ -87,6 +87,16 @@ def test_same_seed_same_audio_and_other_seed_other_audio(tiny_pipeline, tones):
     assert not np.array_equal(first, other)
 
 
+def test_ranked_variations_are_the_same_ones_in_another_order(tiny_pipeline, tones):
+    audio, mask = tones(30_000, 24_000), np.zeros(30_000, bool)
+    mask[12_000:16_000] = True
+    drawn, ranked = (
+        tiny_pipeline(audio, mask, num_variations=4, select=select, generator=generator()).audios
+        for select in (None, "ranked")
+    )
+    assert sorted(map(bytes, drawn)) == sorted(map(bytes, ranked))
+
+
 def test_a_variation_is_the_same_alone_and_among_others(tiny_pipeline, tones):
     audio, mask = tones(48_000, 24_000, 2), many_gaps(48_000, 24_000)
     three = tiny_pipeline(audio, mask, num_variations=3, generator=[generator(s) for s in (5, 6, 7)]).audios
@@ -282,6 +292,10 @@ BAD_INPUTS = {
     "wrong number of generators": (
         {"audio": sine(), "mask": gap(), "num_variations": 2, "generator": [generator()]},
         "expected 2 generators",
+    ),
+    "unknown selection": (
+        {"audio": sine(), "mask": gap(), "select": "best"},
+        "select must be 'ranked' or None, got 'best'",
     ),
     "unknown output type": ({"audio": sine(), "mask": gap(), "output_type": "pil"}, "output_type"),
     "steps for first hitting": ({"audio": sine(), "mask": gap(), "num_inference_steps": 10}, "one step for each"),

@@ -117,7 +117,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="with N above 1, write N different results: OUT with -1, -2, ... before its suffix",
+        help="with N above 1, write N different results: OUT with -1, -2, ... before its suffix, -1 with the fillings "
+        "that continue the gaps' edges best",
     )
     parser.add_argument(
         "--subtype", metavar="S", help="encoding of the samples, such as PCM_16, PCM_24, FLOAT (default: that of IN)"
@@ -312,7 +313,12 @@ def _restore(arguments: argparse.Namespace, source: Audio, mask: np.ndarray) -> 
     def by_model(audio: np.ndarray, mask: np.ndarray, *, sampling_rate: int, generator: Generator | None):
         pipe = _load(arguments.model or DEFAULT_MODEL)
         return pipe(
-            audio, mask, sampling_rate=sampling_rate, generator=generator, num_variations=arguments.variations
+            audio,
+            mask,
+            sampling_rate=sampling_rate,
+            generator=generator,
+            num_variations=arguments.variations,
+            select="ranked",
         ).audios
 
     if arguments.method == "aidd":

@@ -135,6 +135,7 @@ class AIDDPipeline(DiffusionPipeline):
         mask_start_seconds: float | Sequence[float] | None = None,
         mask_end_seconds: float | Sequence[float] | None = None,
         num_variations: int = 1,
+        select: Literal["ranked"] | None = None,
         num_inference_steps: int | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         output_type: Literal["np", "pt"] | None = None,
@@ -154,6 +155,9 @@ class AIDDPipeline(DiffusionPipeline):
             mask_start_seconds, mask_end_seconds (`float` or sequence of them, *optional*):
                 Gaps in seconds, instead of a mask or in addition to it.
             num_variations (`int`, defaults to 1): With more than one, a leading axis of variations is added.
+            select (`"ranked"`, *optional*):
+                Orders the variations in each gap by how well they continue its edges, the best first
+                ([`~aidd.ranking.edge_distance`]); a variation then has gaps of several draws. Default: as drawn.
             num_inference_steps (`int`, *optional*): For schedulers with a number of steps to choose.
             generator (`torch.Generator` or a list of one for each variation, *optional*): Same seed, same audio.
             output_type (`"np"` or `"pt"`, *optional*): Default: the type of `audio`.
@@ -172,7 +176,7 @@ class AIDDPipeline(DiffusionPipeline):
         """
         sampling_rate = self.sampling_rate if sampling_rate is None else sampling_rate
         self.check_inputs(
-            num_variations, num_inference_steps, generator, output_type, callback_on_step_end_tensor_inputs
+            num_variations, num_inference_steps, generator, output_type, callback_on_step_end_tensor_inputs, select
         )
         if (mask_start_seconds is None) != (mask_end_seconds is None):
             raise ValueError("mask_start_seconds and mask_end_seconds must be given together, got one of them")
@@ -194,6 +198,7 @@ class AIDDPipeline(DiffusionPipeline):
                     channels_missing,
                     sampling_rate,
                     num_variations,
+                    select == "ranked",
                     num_inference_steps,
                     generator,
                     callback_on_step_end,
@@ -233,11 +238,11 @@ class AIDDPipeline(DiffusionPipeline):
                 continue
             _, windows = self._plan(channels_missing.any(0), sampling_rate)
             polarity = polarities(channels)
-            filled = polarity * channels
-            tokens, gains = self._encode(filled.mean(0), windows, sampling_rate)
+            filled = (polarity * channels)[None]
+            tokens, gains = self._encode(filled[0].mean(0), windows, sampling_rate)
             for decoded, window in zip(self._decode(tokens, gains), windows, strict=True):
-                self._fill(filled, channels_missing, decoded, window, sampling_rate, generator)
-            restored[0, item] = polarity * filled
+                self._fill(filled, channels_missing, decoded[None], window, sampling_rate, [generator], False)
+            restored[0, item] = polarity * filled[0]
         return in_the_form_of(audio, restored[0], missing)
 
     def check_inputs(
@@ -247,6 +252,7 @@ class AIDDPipeline(DiffusionPipeline):
         generator: torch.Generator | list[torch.Generator] | None,
         output_type: str | None,
         callback_on_step_end_tensor_inputs: Sequence[str],
+        select: str | None = None,
     ) -> None:
         """Raises `ValueError` on options that do not fit together."""
         if isinstance(num_variations, bool) or not isinstance(num_variations, int) or num_variations < 1:
@@ -266,6 +272,8 @@ class AIDDPipeline(DiffusionPipeline):
         self.scheduler.set_timesteps(num_inference_steps, num_missing=torch.zeros(1, dtype=torch.long))
         if output_type not in (None, "np", "pt"):
             raise ValueError(f"output_type must be 'np', 'pt' or None (that of the audio), got {output_type!r}")
+        if select not in (None, "ranked"):
+            raise ValueError(f"select must be 'ranked' or None, got {select!r}")
         unknown = set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs)
         if unknown:
             raise ValueError(
@@ -278,6 +286,7 @@ class AIDDPipeline(DiffusionPipeline):
         missing: np.ndarray,
         sampling_rate: int,
         num_variations: int,
+        ranked: bool,
         num_inference_steps: int | None,
         generator: torch.Generator | list[torch.Generator] | None,
         callback: Callable | None,
@@ -306,10 +315,10 @@ class AIDDPipeline(DiffusionPipeline):
         )
         decoded = self._decode(tokens, np.tile(gains, num_variations))
         restored = np.repeat(channels[None], num_variations, axis=0)
-        for row, audio in enumerate(decoded):
-            variation, window = divmod(row, len(windows))
-            noise = generator[variation] if isinstance(generator, list) else generator
-            self._fill(restored[variation], missing, audio, windows[window], sampling_rate, noise)
+        generators = generator if isinstance(generator, list) else [generator] * num_variations
+        for index, window in enumerate(windows):
+            of_window = decoded[index :: len(windows)]
+            self._fill(restored, missing, of_window, window, sampling_rate, generators, ranked)
         return polarity * restored
 
     def _plan(self, missing: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, list[TokenWindow]]:
@@ -378,17 +387,18 @@ class AIDDPipeline(DiffusionPipeline):
 
     def _fill(
         self,
-        channels: np.ndarray,
+        restored: np.ndarray,
         missing: np.ndarray,
         decoded: np.ndarray,
         window: TokenWindow,
         sampling_rate: int,
-        generator: torch.Generator | None,
+        generators: Sequence[torch.Generator | None],
+        ranked: bool,
     ) -> None:
-        """Puts a window's decoded audio into the gaps it is there for, in place."""
+        """Puts a window's decoded audio, of all variations, into the gaps it is there for, in place."""
         hop = self.codec.config.hop_length
         start, generated = at_rate(decoded, window.start * hop, self.sampling_rate, sampling_rate)
-        here = slice(start, min(start + len(generated), channels.shape[-1]))
+        here = slice(start, min(start + generated.shape[-1], missing.shape[-1]))
         # The window's part to fill, in units that both rates divide.
         first, last = window.fill_start * hop * sampling_rate, window.fill_end * hop * sampling_rate
         gaps = [
@@ -398,12 +408,13 @@ class AIDDPipeline(DiffusionPipeline):
         ]
         codec_band = self.sampling_rate / 2
         fill_gaps(
-            channels[:, here],
+            restored[..., here],
             missing[:, here],
-            generated[: here.stop - start],
+            generated[:, : here.stop - start],
             gaps,
             sampling_rate=sampling_rate,
             cutoff=USED_BAND * codec_band if sampling_rate > self.sampling_rate else codec_band,
             reach_seconds=self.config.reach_seconds,
-            generator=generator,
+            generators=generators,
+            ranked=ranked,
         )

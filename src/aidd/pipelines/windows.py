@@ -61,7 +61,7 @@ def at_rate(audio: np.ndarray, start: int, from_rate: int, to_rate: int) -> tupl
     Audio of a window at another rate, in its place to the sample.
 
     Args:
-        audio: float64, `(samples,)`.
+        audio: float64, `(..., samples)`.
         start: sample of the recording that the window starts at, at `from_rate`.
         from_rate, to_rate: Hz.
 
@@ -70,4 +70,5 @@ def at_rate(audio: np.ndarray, start: int, from_rate: int, to_rate: int) -> tupl
         `from_rate / gcd(from_rate, to_rate)`; zeros go in front of the audio to start at such a place.
     """
     offset = start % (from_rate // math.gcd(from_rate, to_rate))
-    return (start - offset) * to_rate // from_rate, resample(np.pad(audio, (offset, 0)), from_rate, to_rate)
+    padded = np.pad(audio, [(0, 0)] * (audio.ndim - 1) + [(offset, 0)])
+    return (start - offset) * to_rate // from_rate, resample(padded, from_rate, to_rate)

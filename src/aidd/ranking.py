@@ -1,0 +1,46 @@
+"""Which of several generated fillings continues the edges of a gap best."""
+
+import numpy as np
+from scipy.signal import ShortTimeFFT
+from scipy.signal.windows import hann
+
+from .matching import FRAME_SECONDS, erb_bands
+
+
+# Bands this far below the loudest one of the continuation in a frame say nothing: it decays there because it does not
+# know, not because it is silent.
+RANGE = 1e-3
+
+
+def edge_distance(generated: np.ndarray, continuation: np.ndarray, weight: np.ndarray, *, sampling_rate: int) -> float:
+    """
+    How far generated audio is from the continuation of a gap's edges, as far as that can be trusted: the root mean
+    square, over bands of one ERB, of the difference of log10 powers, averaged over frames of 21 ms by the weight's
+    power. Waveforms are not compared, as generated audio has phases of its own.
+
+    Args:
+        generated: float64, `(samples,)`: of the gap, at its level.
+        continuation: float64, `(samples,)`, as [`~aidd.splice.continue_both_edges`] estimates it.
+        weight: float64, `(samples,)`, of [`~aidd.splice.continuation_weight`].
+        sampling_rate: Hz.
+
+    Returns:
+        The distance, 0 for the continuation itself. Not comparable between gaps; of fillings of one gap, the one with
+        the smallest goes on best.
+    """
+    hop = max(round(FRAME_SECONDS * sampling_rate / 4), 1)
+    transform = ShortTimeFFT(hann(4 * hop, sym=False), hop, sampling_rate)
+    bands = erb_bands(transform.f)
+    # Shorter than a frame, there is one frame of all.
+    signals = np.stack([generated, continuation, np.square(weight)])
+    signals = np.pad(signals, ((0, 0), (0, max(4 * hop - signals.shape[-1], 0))))
+    spectra = np.square(np.abs(transform.stft(signals[:2])))
+    generated_power, power = np.einsum("bf,sft->sbt", bands, spectra)
+    centres = (transform.p_min + np.arange(power.shape[-1])) * hop
+    inside = (centres >= 0) & (centres < signals.shape[-1])
+    generated_power, power, trust = generated_power[:, inside], power[:, inside], signals[2][centres[inside]]
+    if not trust.any():
+        return 0.0
+    floor = RANGE * power.max(0) + np.finfo(np.float64).tiny
+    difference = np.log10((generated_power + floor) / (power + floor))
+    return float(np.average(np.sqrt(np.mean(difference**2, axis=0)), weights=trust))
