@@ -20,7 +20,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--output_dir", required=True, help="Where the pipeline is written.")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="Type of saved weights.")
     parser.add_argument("--guard_tokens", type=int, default=2, help="Tokens beside a gap that are sampled too.")
-    parser.add_argument("--reach_seconds", type=float, default=0.08, help="Fade of the edges' continuation.")
+    parser.add_argument(
+        "--reach_seconds", type=float, default=0.08, help="How far from an edge its continuation is heard."
+    )
+    parser.add_argument(
+        "--short_gap_seconds", type=float, default=0.02, help="Longest gap that is filled by the continuation alone."
+    )
     return parser.parse_args()
 
 
@@ -33,6 +38,7 @@ def main() -> None:
         aidd.MaskedDiscreteScheduler(),
         guard_tokens=args.guard_tokens,
         reach_seconds=args.reach_seconds,
+        short_gap_seconds=args.short_gap_seconds,
     )
     pipe.save_pretrained(args.output_dir)
 

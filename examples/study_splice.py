@@ -8,8 +8,8 @@ One centred gap in segments of 4.17 s, evenly spread over each recording. Choose
 trained on, or on others, but never on those that results are reported on.
 
 The laws give the continuation's amplitude w; the generated audio's is sqrt(1 - w^2). `fade` falls as a cosine over its
-reach, whatever is predictable; `P` and `P^2` also multiply w^2 by one less the continuation's expected error, or its
-square. `continuation` has w = 1.
+reach, whatever is predictable; `P` also multiplies w^2 by one less the continuation's expected error; `P^2`, the
+package's law, by one less its square, and does not let fade what is all but certain. `continuation` has w = 1.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import aidd
 from aidd.audio_io import find_audio_files
 from aidd.evaluation.metrics import log_spectral_distance, snr_in_gap
 from aidd.evaluation.segments import read_segments
-from aidd.splice import CONTEXT_SECONDS, ORDER, continuation_weight, continue_both_edges
+from aidd.splice import CONTEXT_SECONDS, ORDER, continuation_weight, continue_both_edges, edge_fade
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,15 +40,22 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def laws(error: np.ndarray, left: bool, right: bool, reaches_ms: list[float], rate: int) -> dict[str, np.ndarray]:
+    """Names and amplitudes of the continuation."""
+    weights = {}
+    for reach_ms in reaches_ms:
+        reach = round(reach_ms / 1000 * rate)
+        fade = edge_fade(len(error), reach, from_left=left, from_right=right)
+        weights[f"fade, reach {reach_ms:g} ms"] = np.sqrt(fade)
+        weights[f"P, reach {reach_ms:g} ms"] = np.sqrt(fade * (1 - np.minimum(error, 1)))
+        weights[f"P^2, reach {reach_ms:g} ms"] = continuation_weight(error, reach, from_left=left, from_right=right)
+    return {**weights, "continuation": np.ones(len(error))}
+
+
 def main() -> None:
     args = parse_args()
     pipe = aidd.AIDDPipeline.from_pretrained(args.model)
     pipe.set_progress_bar_config(disable=True)
-    laws = {
-        f"{law}, reach {reach:g} ms": (power, reach / 1000)
-        for law, power in (("fade", None), ("P", 1), ("P^2", 2))
-        for reach in args.reach_ms
-    }
     scores: dict[tuple, list] = {}
     for path in tqdm([path for folder in args.data_dir for path in find_audio_files(folder)], unit="recording"):
         for _, segment, rate in read_segments(path, args.segments_per_recording):
@@ -66,16 +73,7 @@ def main() -> None:
                     pipe.register_to_config(guard_tokens=guard, reach_seconds=0.0, short_gap_seconds=0.0)
                     generator = torch.Generator().manual_seed(args.seed)
                     generated = pipe(segment, mask, sampling_rate=rate, generator=generator).audios[gap]
-                    weights = {
-                        name: continuation_weight(
-                            np.zeros(length) if power is None else error ** (power / 2),
-                            round(reach * rate),
-                            from_left=left,
-                            from_right=right,
-                        )
-                        for name, (power, reach) in laws.items()
-                    }
-                    for name, weight in {**weights, "continuation": np.ones(length)}.items():
+                    for name, weight in laws(error, left, right, args.reach_ms, rate).items():
                         restored = segment.copy()
                         restored[gap] = weight * estimate + np.sqrt(1 - weight**2) * generated
                         level = 10 * np.log10(np.sum(restored[gap] ** 2) / np.sum(segment[gap] ** 2))

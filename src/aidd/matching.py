@@ -47,7 +47,8 @@ def match_edges(
         missing: bool, `(samples,)`, True where any channel is missing.
         gap: start and end (exclusive) of the gap, in samples.
         sampling_rate: Hz.
-        level_seconds: audio beside the gap that levels and relations are measured on, at most.
+        level_seconds: audio beside the gap that levels are measured on, at most.
+        relation_seconds: and the relations of the channels.
         max_gain: bands of the generated audio are amplified by this factor at most. Beside silence they fall silent.
 
     Returns:

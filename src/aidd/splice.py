@@ -147,27 +147,40 @@ def combine(
 
 def continuation_weight(error: np.ndarray, reach: int, *, from_left: bool, from_right: bool) -> np.ndarray:
     """
-    Amplitude of the continuation in the mix: sqrt(1 - error^2) within reach of an edge, fading as a cosine. Generated
-    audio then has the error's variance as its amplitude. The law was chosen by measurement (docs/splice_study.md).
+    Amplitude of the continuation in the mix: w^2 = F (1 - error^2), with F the [`edge_fade`]. Where nothing has faded,
+    generated audio then has the error's variance as its amplitude. The law was chosen by measurement
+    (docs/splice_study.md).
 
     Music changes in ways no model expects, hence the fade. What is all but certain, as silence and test tones are,
     does not fade: not at all where the error is -60 dB or less, from -20 dB on as said.
 
     Args:
         error: variance of the continuation's error over the signal's power, `(samples,)`.
-        reach: samples from an edge to where its continuation has faded. Two edges within reach of one another keep the
-            weight up between them.
-        from_left, from_right: whether there is a continuation from that edge.
+        reach, from_left, from_right: as of [`edge_fade`].
 
     Returns:
         float64 `(samples,)`, in [0, 1].
     """
-    length = len(error)
-    reach = min(reach, length)
-    fade = np.cos(np.pi / 2 * np.minimum(np.arange(1, length + 1) / (reach + 1), 1))
-    power = np.minimum(from_left * fade**2 + from_right * fade[::-1] ** 2, 1)
+    fade = edge_fade(len(error), reach, from_left=from_left, from_right=from_right)
     certainty = np.interp(np.log10(np.maximum(error, MIN_ERROR)), np.log10(FADE_ERRORS), (1.0, 0.0))
-    return np.sqrt(np.maximum(power, certainty) * (1 - np.minimum(error, 1) ** 2))
+    return np.sqrt(np.maximum(fade, certainty) * (1 - np.minimum(error, 1) ** 2))
+
+
+def edge_fade(num_samples: int, reach: int, *, from_left: bool, from_right: bool) -> np.ndarray:
+    """
+    Power with which the edges of a gap are heard in it: a squared cosine that falls to zero over the reach.
+
+    Args:
+        num_samples: length of the gap.
+        reach: samples from an edge to where it has faded. Two edges within reach of one another add up, to at most 1.
+        from_left, from_right: whether there is anything to hear from that edge.
+
+    Returns:
+        float64 `(num_samples,)`, in [0, 1].
+    """
+    reach = min(reach, num_samples)
+    fade = np.cos(np.pi / 2 * np.minimum(np.arange(1, num_samples + 1) / (reach + 1), 1)) ** 2
+    return np.minimum(from_left * fade + from_right * fade[::-1], 1)
 
 
 def splice_short_gaps(

@@ -384,14 +384,18 @@ def test_the_study_of_short_gaps_has_a_line_a_gap_and_method(work, tmp_path):
     assert [line.split(" | ")[:3] for line in lines] == [[f"| {gap}", name, "1"] for gap in (1, 5) for name in methods]
 
 
-def test_the_study_of_the_splice_has_a_line_a_gap_and_law(work, pipeline, tmp_path):
+def test_the_study_of_the_splice_has_a_line_a_gap_and_law(pipeline, tmp_path):
+    (tmp_path / "recordings").mkdir()
+    noise = 0.1 * np.random.default_rng(0).normal(size=5 * 24_000)
+    sf.write(tmp_path / "recordings" / "a.wav", noise, 24_000)
     run(
-        *("study_splice", "--data_dir", work / "recordings", "--output_file", tmp_path / "study.md"),
+        *("study_splice", "--data_dir", tmp_path / "recordings", "--output_file", tmp_path / "study.md"),
         *("--model", pipeline, "--gap_ms", 60, "--reach_ms", 10, "--segments_per_recording", 1),
     )
     lines = (tmp_path / "study.md").read_text().splitlines()[4:]
     laws = ("fade, reach 10 ms", "P, reach 10 ms", "P^2, reach 10 ms", "continuation")
     assert [line.split(" | ")[:4] for line in lines] == [["| 60", "2", law, "1"] for law in laws]
+    assert len({line.split(" | ", 4)[4] for line in lines}) == len(laws)
 
 
 def test_the_study_of_stereo_measures_what_the_channels_were_like(pipeline, tmp_path):

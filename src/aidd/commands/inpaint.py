@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from ..methods import DEFAULT_MODEL, METHODS
+from .damage import DETECTED_KINDS, detect, gap_mask, kinds_of, warn_of_silence_beside
+from .loading import check_model, load_pipeline
 
 
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from torch import Generator
 
     from ..audio_io import Audio
-    from ..pipelines import AIDDPipeline
 
 DESCRIPTION = """\
 Fills gaps in an audio file. Gaps come from --gap, in seconds, from files with --mask, or are found with --detect, or
@@ -55,7 +52,6 @@ exit code: 0 on success, 2 on bad input, with one line on stderr that says what 
 when terminated, with OUT as it was."""
 
 
-DETECTED_KINDS = ("dropouts", "clicks", "clipping")
 # Methods that --model and --variations go with.
 MODEL_METHODS = ("auto", "aidd")
 
@@ -92,7 +88,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--detect",
-        type=_kinds,
+        type=kinds_of,
         default=[],
         metavar="KINDS",
         help=f"find damage, and fill it: {','.join(DETECTED_KINDS)}, or some of them",
@@ -101,7 +97,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--method",
         default="auto",
         choices=list(METHODS),
-        help="how to fill the gaps (default: auto, which fills very short ones by janssen and the rest by aidd)",
+        help="how to fill the gaps (default: auto, which fills gaps of up to 5 ms by janssen and longer ones by aidd; "
+        "that one uses no model up to 20 ms, but continues the edges)",
     )
     parser.add_argument(
         "--model",
@@ -138,10 +135,16 @@ def inpaint(arguments: argparse.Namespace) -> None:
         check_writable(
             output, sampling_rate=source.sampling_rate, subtype=subtype, format=format, channels=len(source.samples)
         )
-    found, bounds = _detect(arguments.detect, source)
-    mask = _mask(arguments, source, list(found.values()))
+    found, bounds = detect(arguments.detect, source)
+    mask = gap_mask(arguments, source, list(found.values()))
+    warn_of_silence_beside(source, mask)
     choice = _choice(arguments, source, mask) if arguments.method == "auto" else None
     restored = _restore(arguments, source, mask)
+    if len(restored) > 1 and all((other == restored[0]).all() for other in restored[1:]):
+        warnings.warn(
+            "the variations are all the same: gaps this short are filled by the continuation of their edges alone",
+            stacklevel=1,
+        )
     if bounds is not None:
         restored = [project_to_bounds(audio, found["clipping"], *bounds) for audio in restored]
     write_audio_files(outputs, restored, sampling_rate=source.sampling_rate, subtype=subtype, format=format)
@@ -188,32 +191,6 @@ def _any_channel(mask: np.ndarray) -> np.ndarray:
     return mask if mask.ndim == 1 else mask.any(axis=0)
 
 
-def _kinds(text: str) -> list[str]:
-    """The value of --detect: kinds in the order in which they are known, each once."""
-    kinds = text.split(",")
-    for kind in kinds:
-        if kind not in DETECTED_KINDS:
-            raise argparse.ArgumentTypeError(
-                f"expected kinds out of {', '.join(DETECTED_KINDS)}, parted by commas, got {kind!r}"
-            )
-    return [kind for kind in DETECTED_KINDS if kind in kinds]
-
-
-def _detect(kinds: list[str], source: Audio) -> tuple[dict[str, np.ndarray], list[np.ndarray] | None]:
-    """Of every kind, bool `(channels, samples)`; and lower and upper bounds of clipped samples, where asked for."""
-    from ..masks import find_clicks, find_clipping, find_dropouts
-
-    found: dict[str, np.ndarray] = {}
-    bounds = None
-    if "dropouts" in kinds:
-        found["dropouts"] = find_dropouts(source.samples, sampling_rate=source.sampling_rate)
-    if "clicks" in kinds:
-        found["clicks"] = find_clicks(source.samples, sampling_rate=source.sampling_rate)
-    if "clipping" in kinds:
-        found["clipping"], *bounds = find_clipping(source.samples)
-    return found, bounds
-
-
 def _check_options(arguments: argparse.Namespace) -> None:
     if not arguments.gap and not arguments.mask and not arguments.detect:
         raise ValueError(
@@ -224,20 +201,11 @@ def _check_options(arguments: argparse.Namespace) -> None:
     if arguments.seed is not None and not 0 <= arguments.seed < 2**63:
         raise ValueError(f"--seed must lie in [0, 2^63), got {arguments.seed}")
     if arguments.method in MODEL_METHODS:
-        _check_model(arguments.model or DEFAULT_MODEL)
+        check_model(arguments.model or DEFAULT_MODEL)
     elif arguments.model is not None:
         raise ValueError(f"--model goes with --method aidd or auto; {arguments.method} has no model")
     elif arguments.variations > 1:
         raise ValueError(f"--variations goes with --method aidd or auto; {arguments.method} gives one result")
-
-
-def _check_model(model: str) -> None:
-    folder = Path(model)
-    if folder.is_dir():
-        if not (folder / "model_index.json").is_file():
-            raise ValueError(f"{model}: the folder holds no pipeline (no model_index.json)")
-    elif folder.exists() or not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", model):
-        raise ValueError(f"{model}: no such model folder, and not the name of a repository on the Hub (owner/name)")
 
 
 def _output_paths(arguments: argparse.Namespace) -> list[Path]:
@@ -272,36 +240,6 @@ def _encoding(output: Path, source: Audio, subtype: str | None) -> tuple[str, st
     return subtype, format
 
 
-def _mask(arguments: argparse.Namespace, source: Audio, found: list[np.ndarray]) -> np.ndarray:
-    """
-    bool `(samples,)`, or `(channels, samples)` where a file says so or damage was looked for: the gaps of all options
-    together, and what was found.
-    """
-    import numpy as np
-
-    from ..mask_io import read_mask
-    from ..masks import mask_from_seconds
-
-    channels, num_samples = source.samples.shape
-    mask = np.zeros(num_samples, bool)
-    if arguments.gap:
-        starts, ends = zip(*arguments.gap, strict=True)
-        mask = mask_from_seconds(starts, ends, num_samples=num_samples, sampling_rate=source.sampling_rate)
-    for path in arguments.mask:
-        from_file = read_mask(path, num_samples=num_samples, sampling_rate=source.sampling_rate)
-        if from_file.ndim == 2 and len(from_file) not in (1, channels):
-            raise ValueError(f"{path}: expected a mask of {channels} channels, or of 1 for all, got {len(from_file)}")
-        mask = mask | from_file
-    for of_kind in found:
-        mask = mask | of_kind
-    if not mask.any() and arguments.detect:
-        nothing = f"{arguments.input}: found no {' and no '.join(arguments.detect)}"
-        raise ValueError(f"{nothing}, and no other gap is given")
-    if not mask.any():
-        raise ValueError(f"{', '.join(map(str, arguments.mask))}: nothing is marked as missing (True = missing)")
-    return mask
-
-
 def _restore(arguments: argparse.Namespace, source: Audio, mask: np.ndarray) -> list[np.ndarray]:
     """The variations, each float64 `(channels, samples)`."""
     generator = None
@@ -311,7 +249,7 @@ def _restore(arguments: argparse.Namespace, source: Audio, mask: np.ndarray) -> 
         generator = torch.Generator().manual_seed(arguments.seed)
 
     def by_model(audio: np.ndarray, mask: np.ndarray, *, sampling_rate: int, generator: Generator | None):
-        pipe = _load(arguments.model or DEFAULT_MODEL)
+        pipe = load_pipeline(arguments.model or DEFAULT_MODEL)
         return pipe(
             audio,
             mask,
@@ -331,37 +269,3 @@ def _restore(arguments: argparse.Namespace, source: Audio, mask: np.ndarray) -> 
         method = METHODS[arguments.method]
     audios = method(source.samples, mask, sampling_rate=source.sampling_rate, generator=generator)
     return list(audios) if arguments.variations > 1 else [audios]
-
-
-def _load(model: str) -> AIDDPipeline:
-    with _quiet_libraries():
-        from .. import AIDDPipeline
-
-        try:
-            return AIDDPipeline.from_pretrained(model)
-        # All exceptions: a damaged folder fails in whatever way the libraries that read its parts choose.
-        except Exception as error:
-            reason = str(error) if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {error}"
-            raise ValueError(
-                f"{model}: cannot be loaded as an AIDD pipeline: {shorten(reason, 300, placeholder=' ...')}"
-            ) from error
-
-
-@contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """Inside, diffusers and transformers log nothing and draw no progress bars: errors are this command's to tell."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    libraries = (diffusers_logging, transformers_logging)
-    settings = [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
-    for library in libraries:
-        library.set_verbosity(library.CRITICAL)
-        library.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for library, (verbosity, progress) in zip(libraries, settings, strict=True):
-            library.set_verbosity(verbosity)
-            if progress:
-                library.enable_progress_bar()

@@ -1,0 +1,59 @@
+"""Models by name, for the command line: errors in one line, and no noise of the libraries that load them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from ..pipelines import AIDDPipeline
+
+
+def check_model(model: str) -> None:
+    """Raises `ValueError` on what is neither a pipeline's folder nor the name of a repository."""
+    folder = Path(model)
+    if folder.is_dir():
+        if not (folder / "model_index.json").is_file():
+            raise ValueError(f"{model}: the folder holds no pipeline (no model_index.json)")
+    elif folder.exists() or not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", model):
+        raise ValueError(f"{model}: no such model folder, and not the name of a repository on the Hub (owner/name)")
+
+
+def load_pipeline(model: str) -> AIDDPipeline:
+    """The pipeline of a folder or a repository on the Hub; `ValueError` where it cannot be loaded."""
+    with quiet_libraries():
+        from .. import AIDDPipeline
+
+        try:
+            return AIDDPipeline.from_pretrained(model)
+        # All exceptions: a damaged folder fails in whatever way the libraries that read its parts choose.
+        except Exception as error:
+            reason = str(error) if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {error}"
+            raise ValueError(
+                f"{model}: cannot be loaded as an AIDD pipeline: {shorten(reason, 300, placeholder=' ...')}"
+            ) from error
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Inside, diffusers and transformers log nothing and draw no progress bars: errors are this command's to tell."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    libraries = (diffusers_logging, transformers_logging)
+    settings = [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
+    for library in libraries:
+        library.set_verbosity(library.CRITICAL)
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library, (verbosity, progress) in zip(libraries, settings, strict=True):
+            library.set_verbosity(verbosity)
+            if progress:
+                library.enable_progress_bar()
