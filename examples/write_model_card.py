@@ -20,13 +20,18 @@ import aidd
 SHOWN_ARGUMENTS = (
     "train_data_dir",
     "train_data_probabilities",
+    "init_from",
     "seed",
     "train_batch_size",
     "max_train_steps",
     "codebook_start_step",
+    "freeze_encoder",
+    "adversarial_start_step",
     "learning_rate",
+    "commitment_loss_weight",
     "corruption",
     "gap_probability",
+    "derivative_loss_weight",
     "ema_decay",
     "mixed_precision",
 )
