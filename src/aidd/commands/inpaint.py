@@ -170,15 +170,22 @@ def _choice(arguments: argparse.Namespace, source: Audio, mask: np.ndarray) -> s
             f"--variations goes with gaps of more than {1000 * MAX_JANSSEN_SECONDS:g} ms: shorter ones are filled by "
             "janssen, which gives one result"
         )
-    num_short, num_longer = _num_gaps(parts["janssen"]), _num_gaps(parts["aidd"])
-    gaps = "gap" if num_short == 1 else "gaps"
-    return f"{num_short} {gaps} up to {1000 * MAX_JANSSEN_SECONDS:g} ms by janssen, {num_longer} by aidd"
+    said = [
+        f"{_count(num_gaps)}{of_length} by {method}"
+        for method, of_length in (("janssen", f" up to {1000 * MAX_JANSSEN_SECONDS:g} ms"), ("aidd", ""))
+        if (num_gaps := _num_gaps(parts[method]))
+    ]
+    return ", ".join(said)
 
 
 def _extent(mask: np.ndarray, sampling_rate: int, verb: str) -> str:
     """How many gaps a mask has, and how long they are together, any channel's."""
     num_gaps, num_samples = _num_gaps(mask), _any_channel(mask).sum()
-    return f"{num_gaps} {'gap' if num_gaps == 1 else 'gaps'} {verb}, {num_samples / sampling_rate:.3f} s in all"
+    return f"{_count(num_gaps)} {verb}, {num_samples / sampling_rate:.3f} s in all"
+
+
+def _count(num_gaps: int) -> str:
+    return f"{num_gaps} {'gap' if num_gaps == 1 else 'gaps'}"
 
 
 def _num_gaps(mask: np.ndarray) -> int:
