@@ -415,7 +415,7 @@ def test_the_study_of_stereo_measures_what_the_channels_were_like(pipeline, tmp_
         level, correlation = (float(line.split(" | ")[column].split(", ")[0]) for column in (3, 5))
         # A model of random weights is no noise.
         assert abs(level) < 1 and abs(correlation) < 0.3
-    distances = [float(line.split(" | ")[4]) for line in lines[8:10]]
+    distances = [float(line.split(" | ")[4]) for line in lines[9:11]]
     assert 0 < distances[0] < distances[1]
 
 
