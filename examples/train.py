@@ -98,11 +98,10 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def write_dummy_data(folder: Path, codebook_size: int) -> str:
+def write_dummy_data(folder: Path, codebook_size: int) -> None:
     """A periodic sequence of codes: enough to try the script out, not to learn from."""
     codes = [(7 * position) % min(codebook_size, 50) for position in range(2000)]
     Dataset.from_list([{"recording": "dummy", "speed": 1.0, "audio_codes": codes}]).save_to_disk(folder)
-    return str(folder)
 
 
 @torch.no_grad()
@@ -145,7 +144,10 @@ def main() -> None:
     config = DiTTokenConfig.from_pretrained(source) if source else DiTTokenConfig()
     window_length = config.max_position_embeddings
     if args.use_dummy_data:
-        args.train_data_dir = [write_dummy_data(args.output_dir / "dummy_data", config.codebook_size)]
+        args.train_data_dir = [str(args.output_dir / "dummy_data")]
+        if accelerator.is_main_process:
+            write_dummy_data(args.output_dir / "dummy_data", config.codebook_size)
+        accelerator.wait_for_everyone()
 
     if args.init_from:
         model = DiTTokenModel.from_pretrained(args.init_from, config=config, dtype=torch.float32)

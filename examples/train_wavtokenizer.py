@@ -103,13 +103,12 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def write_dummy_data(folder: Path, sampling_rate: int) -> str:
+def write_dummy_data(folder: Path, sampling_rate: int) -> None:
     """Two seconds of decaying harmonic tones: enough to try the script out, not to learn from."""
     folder.mkdir(parents=True, exist_ok=True)
     time = np.arange(2 * sampling_rate) / sampling_rate
     tones = sum(np.sin(2 * np.pi * 220 * k * time) / k for k in range(1, 6)) * np.exp(-2 * (time % 0.5))
     sf.write(folder / "tones.wav", 0.2 * tones, sampling_rate)
-    return str(folder)
 
 
 @torch.no_grad()
@@ -156,7 +155,10 @@ def main() -> None:
     if args.dead_code_threshold is not None:
         config.dead_code_threshold = args.dead_code_threshold
     if args.use_dummy_data:
-        args.train_data_dir = [write_dummy_data(args.output_dir / "dummy_data", config.sampling_rate)]
+        args.train_data_dir = [str(args.output_dir / "dummy_data")]
+        if accelerator.is_main_process:
+            write_dummy_data(args.output_dir / "dummy_data", config.sampling_rate)
+        accelerator.wait_for_everyone()
 
     if args.init_from:
         model = WavTokenizerModel.from_pretrained(args.init_from, config=config, dtype=torch.float32).train()

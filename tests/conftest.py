@@ -2,6 +2,11 @@
 
 import os
 
+
+# Models this small gain nothing from threads, and how work is shared out among them changes the rounding: one thread
+# here, and one in the processes that tests start. Libraries read this when they are loaded.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 import numpy as np
 import pytest
 import torch
@@ -12,10 +17,7 @@ from aidd.pipelines import AIDDPipeline
 from aidd.schedulers import MaskedDiscreteScheduler
 
 
-# Models this small gain nothing from threads, and how work is shared out among them changes the rounding: one thread
-# here, and one in the processes that tests start.
 torch.set_num_threads(1)
-os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture

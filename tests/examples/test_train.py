@@ -202,6 +202,7 @@ def test_a_trained_model_goes_on_and_is_published(configs, hub, tmp_path):
         *("--init_from", tmp_path / "trained", "--max_train_steps", 2, "--train_batch_size", 2),
         *("--learning_rate", 0, "--report_to", "none", "--push_to_hub", "--hub_model_id", "someone/trained"),
         HF_ENDPOINT=f"http://127.0.0.1:{hub.server_port}",
+        HF_HUB_OFFLINE="0",
         HF_TOKEN="hf_nobody",
         HF_HOME=str(tmp_path / "home"),
         HF_HUB_DISABLE_TELEMETRY="1",

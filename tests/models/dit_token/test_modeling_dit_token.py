@@ -97,7 +97,7 @@ def test_padding_changes_nothing(model, generator):
         "missing": torch.cat([inputs["missing"], torch.zeros(3, 5, dtype=torch.bool)], 1),
     }
     output = model(**inputs | padded, attention_mask=attention_mask).log_probs[:, :11]
-    torch.testing.assert_close(output, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(output, expected, rtol=1e-3, atol=1e-4)
     unmasked = model(**inputs | padded).log_probs[:, :11]
     assert (unmasked - expected)[expected.isfinite()].abs().max() > 1e-3
 
@@ -108,7 +108,7 @@ def test_items_of_a_batch_do_not_mix(model, generator):
     together = model(**inputs).log_probs
     for row in range(3):
         alone = model(**{name: tensor[row : row + 1] for name, tensor in inputs.items()}).log_probs
-        torch.testing.assert_close(together[row : row + 1], alone, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(together[row : row + 1], alone, rtol=1e-3, atol=1e-4)
 
 
 # --- The probabilities -----------------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def test_attention_written_out_equals_sdpa(model, generator, padded):
     written_out = AutoModel.from_config(copy.deepcopy(model.config), attn_implementation="eager").eval()
     written_out.load_state_dict(model.state_dict())
     assert (model.config._attn_implementation, written_out.config._attn_implementation) == ("sdpa", "eager")
-    torch.testing.assert_close(written_out(**inputs).log_probs, model(**inputs).log_probs, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(written_out(**inputs).log_probs, model(**inputs).log_probs, rtol=1e-3, atol=1e-4)
 
 
 def test_attention_scores_depend_on_distance_alone(generator):
