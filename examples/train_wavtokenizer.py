@@ -33,7 +33,7 @@ from aidd.models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
 from aidd.models.wavtokenizer.discriminators import WavTokenizerDiscriminator
 from aidd.training.adversary import Adversary
 from aidd.training.audio_segments import AudioSegmentDataset
-from aidd.training.checkpoints import latest_checkpoint, prune_checkpoints
+from aidd.training.checkpoints import latest_checkpoint, save_checkpoint
 from aidd.training.codebook_usage import CodebookUsage
 from aidd.training.spectral_losses import MultiResolutionSpectralLoss, MultiScaleMelLoss
 
@@ -285,9 +285,7 @@ def main() -> None:
             logger.info("step %d: %s", done, metrics)
             log(metrics, done)
         if done % args.checkpointing_steps == 0:
-            accelerator.save_state(str(args.output_dir / f"checkpoint-{done}"))
-            if accelerator.is_main_process:
-                prune_checkpoints(args.output_dir, args.checkpoints_total_limit)
+            save_checkpoint(accelerator, args.output_dir, done, args.checkpoints_total_limit)
 
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:

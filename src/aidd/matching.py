@@ -31,15 +31,16 @@ def match_edges(
     r"""
     The channels that go with a generated signal.
 
-    In bands of one ERB, the covariance R of the channels is measured beside both edges of the gap. Over the gap, its
-    mean power runs from one edge's to the other's linearly in dB, and what R is to its mean power, linearly. To the
-    mean of the channels, channel c has the relation h_c = (R w)_c / sqrt(w' R w), w = 1 / channels: a level and a
-    phase. What is left, S = R - h h' = L L', is what the channels do not share. It is given to the generated signal G
-    in quadrature, U, which has the same power and no correlation with it:
+    In bands of one ERB (Glasberg & Moore 1990), the covariance of the channels is measured beside both edges of the
+    gap, and taken over the power of their mean: R, with w' R w = 1 for w = 1 / channels. It runs from one edge's to
+    the other's linearly, and the gain a, which brings the generated signal to the power of the channels' mean,
+    linearly in dB. To their mean, the channels have the relation h = R w: a level and a phase. What is left,
+    S = R - h h' = L L', is what they do not share. It is given to the generated signal G in quadrature, U, which has
+    the same power and no correlation with it:
 
-        Y = a (h G + L U),
+        Y = a (h G + L U).
 
-    with a the ratio of levels beside the gap. With one channel, Y is G with its level in each band corrected.
+    With one channel, Y is G with its level in each band corrected.
 
     Args:
         generated: float64, `(samples,)`, aligned with the channels, whose mean it stands for.

@@ -29,46 +29,80 @@ def splice(
     order: int = ORDER,
 ) -> np.ndarray:
     """
-    A copy of `signal` with one gap filled by
-
-        w c + sqrt(1 - w^2) g,
-
-    where c is the continuation of both edges, g the generated audio, which is another signal and mixed at equal power,
-    and w the [`continuation_weight`].
+    A copy of `signal` with one gap filled by the [`mix`] of its [`continuation`] and generated audio.
 
     Args:
         signal: float64, `(samples,)`. Samples under the mask are not read.
         mask: bool, `(samples,)`, True = missing.
-        generated: float64, `(..., samples)`, aligned with `signal`, at its level ([`~aidd.matching.match_edges`]).
-            Read in the gap alone.
+        generated: float64, `(samples,)`, aligned with `signal`, at its level ([`~aidd.matching.match_edges`]). Read
+            in the gap alone.
         gap: start and end (exclusive) of the gap, in samples.
+        sampling_rate, reach_seconds, context_seconds, order: as of [`continuation`].
+
+    Returns:
+        float64 `(samples,)`: equal to `signal` outside the gap.
+
+    Raises:
+        ValueError: arrays of different lengths, or a gap that holds intact samples.
+    """
+    start, end = gap
+    if not len(signal) == len(mask) == len(generated):
+        raise ValueError(
+            f"signal, mask and generated must have one length, got {len(signal)}, {len(mask)}, {len(generated)}"
+        )
+    if not 0 <= start < end <= len(signal) or not mask[start:end].all():
+        raise ValueError(f"expected a gap within [0, {len(signal)}] whose samples are all missing, got {gap}")
+
+    estimate, weight = continuation(
+        signal,
+        mask,
+        gap,
+        sampling_rate=sampling_rate,
+        reach_seconds=reach_seconds,
+        context_seconds=context_seconds,
+        order=order,
+    )
+    restored = signal.copy()
+    restored[start:end] = mix(estimate, weight, generated[start:end])
+    return restored
+
+
+def continuation(
+    signal: np.ndarray,
+    mask: np.ndarray,
+    gap: tuple[int, int],
+    *,
+    sampling_rate: int,
+    reach_seconds: float,
+    context_seconds: float = CONTEXT_SECONDS,
+    order: int = ORDER,
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    The continuation of a gap's edges, and how much of it is heard.
+
+    Args:
+        signal, mask, gap: as of [`splice`].
         sampling_rate: Hz.
         reach_seconds: how far from an edge its continuation is heard, at most.
         context_seconds: intact audio beside the gap that the autoregressive models are fitted to, at most.
         order: of the models, at most.
 
     Returns:
-        float64, of the shape of `generated`: equal to `signal` outside the gap.
-
-    Raises:
-        ValueError: arrays of different lengths, or a gap that holds intact samples.
+        Two float64 `(end - start,)`: the estimate of [`continue_both_edges`], and its [`continuation_weight`].
     """
-    start, end = gap
-    if not len(signal) == len(mask) == generated.shape[-1]:
-        raise ValueError(
-            f"signal, mask and generated must have one length, got {len(signal)}, {len(mask)}, {generated.shape[-1]}"
-        )
-    if not 0 <= start < end <= len(signal) or not mask[start:end].all():
-        raise ValueError(f"expected a gap within [0, {len(signal)}] whose samples are all missing, got {gap}")
-
     estimate, error, (from_left, from_right) = continue_both_edges(
         signal, mask, gap, round(context_seconds * sampling_rate), order
     )
     reach = round(reach_seconds * sampling_rate)
-    weight = continuation_weight(error, reach, from_left=from_left, from_right=from_right)
-    restored = np.broadcast_to(signal, generated.shape).copy()
-    restored[..., start:end] = weight * estimate + np.sqrt(1 - weight**2) * generated[..., start:end]
-    return restored
+    return estimate, continuation_weight(error, reach, from_left=from_left, from_right=from_right)
+
+
+def mix(estimate: np.ndarray, weight: np.ndarray, generated: np.ndarray) -> np.ndarray:
+    """
+    w c + sqrt(1 - w^2) g: the continuation c with its weight w, and generated audio g, which is another signal and is
+    mixed at equal power. All float64; estimate and weight `(samples,)`, generated `(..., samples)`, as the result.
+    """
+    return weight * estimate + np.sqrt(1 - weight**2) * generated
 
 
 def continue_both_edges(

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.signal import lfilter
 
-from aidd.classical.envelope_noise import envelope_noise, power_spectrum, shaped_noise
+from aidd.classical.envelope_noise import envelope_noise, power_spectrum, shaped_noise, surrounding_noise
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -55,3 +55,16 @@ def test_silence_stays_silent():
 def test_a_window_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="multiple of 4, got 30"):
         envelope_noise(np.ones(10), np.arange(10) == 5, sampling_rate=8000, n_fft=30)
+
+
+def test_noise_above_a_bin_is_as_loud_as_beside_the_gap_and_silent_below():
+    signal, mask = np.random.default_rng(0).normal(size=20_000), np.zeros(20_000, bool)
+    mask[6000:14_000] = True
+    options = {"n_fft": 2048, "num_context": 1600, "generator": generator(), "first_bin": 512}
+    noise = surrounding_noise(np.where(mask, np.nan, signal), mask, (6000, 14_000), **options)
+    power = np.abs(np.fft.rfft(noise[6000:14_000])) ** 2 / 8000
+    assert power[2250:].mean() == pytest.approx(1, abs=0.15)
+    assert power[:1750].mean() < 1e-3
+    assert not noise[:4400].any() and not noise[15_600:].any()
+    everything = np.ones(100, bool)
+    assert not surrounding_noise(np.full(100, np.nan), everything, (0, 100), **options).any()

@@ -68,18 +68,50 @@ def _fill(
 
     restored = signal.copy()
     for start, end in find_gaps(missing).tolist():
-        num_before = min(intact_run(missing[:start][::-1]), num_context)
-        num_after = min(intact_run(missing[end:]), num_context)
-        here = slice(start - num_before, end + num_after)
-        edges = [
-            power_spectrum(edge, n_fft)
-            for edge in (signal[start - num_before : start], signal[end : end + num_after])
-            if len(edge)
-        ]
-        noise = shaped_noise(edges[0], edges[-1], here.stop - here.start, generator)
-        gap = (num_before, num_before + end - start)
+        here = slice(max(start - num_context, 0), end + num_context)
+        gap = (start - here.start, end - here.start)
+        noise = surrounding_noise(
+            signal[here], missing[here], gap, n_fft=n_fft, num_context=num_context, generator=generator
+        )
         restored[here] = splice(signal[here], missing[here], noise, gap, sampling_rate=sampling_rate)
     return restored
+
+
+def surrounding_noise(
+    signal: np.ndarray,
+    missing: np.ndarray,
+    gap: tuple[int, int],
+    *,
+    n_fft: int,
+    num_context: int,
+    generator: Generator | None,
+    first_bin: int = 0,
+) -> np.ndarray:
+    """
+    Noise in a gap and around it, shaped by the spectra beside the gap.
+
+    Args:
+        signal: float64, `(samples,)`. Missing samples are not read.
+        missing: bool, `(samples,)`.
+        gap: start and end (exclusive), in samples.
+        n_fft: window length of the spectra, in samples, a multiple of 4.
+        num_context: samples of intact audio on each side whose spectrum is measured, at most.
+        generator: of the noise.
+        first_bin: of `n_fft / 2 + 1`; below, there is no noise.
+
+    Returns:
+        float64 `(samples,)`: noise in the gap and in the intact audio that was measured, zero elsewhere, and
+        everywhere where nothing intact is beside the gap.
+    """
+    start, end = gap
+    first = start - min(intact_run(missing[:start][::-1]), num_context)
+    last = end + min(intact_run(missing[end:]), num_context)
+    edges = [power_spectrum(edge, n_fft) for edge in (signal[first:start], signal[end:last]) if len(edge)]
+    noise = np.zeros(len(signal))
+    if edges:
+        heard = np.arange(n_fft // 2 + 1) >= first_bin
+        noise[first:last] = shaped_noise(edges[0] * heard, edges[-1] * heard, last - first, generator)
+    return noise
 
 
 def power_spectrum(signal: np.ndarray, n_fft: int) -> np.ndarray:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ..pipelines import AIDDPipeline
 
 FADE_SECONDS = 0.01
-# Windows are encoded at the peak that the codec and the token model were trained on, -3 dBFS.
-PEAK = 10 ** (-3 / 20)
 
 
 def aidd_paper(
@@ -110,25 +108,12 @@ def _generate(
     Windows around the gaps, and their decoded audio, float64 `(windows, samples)`, of a signal, float64, and a mask,
     bool, both `(samples,)` at the codec's rate.
     """
-    hop, max_tokens = pipe.codec.config.hop_length, pipe.transformer.config.max_position_embeddings
-    token_missing = tokens_touched(missing, hop)
+    max_tokens = pipe.transformer.config.max_position_embeddings
+    token_missing = tokens_touched(missing, pipe.codec.config.hop_length)
     # Half of a training window at most, as the pipeline.
     windows = plan_windows(token_missing, max_tokens, max_tokens // 2)
-    padded = np.pad(mono, (0, -len(mono) % hop))
-    audio = np.stack([padded[window.start * hop : window.end * hop] for window in windows])
-    peaks = np.abs(audio).max(-1, keepdims=True)
-    gains = PEAK / np.where(peaks > 0, peaks, 1.0)
-    input_values = torch.from_numpy(audio * gains)[:, None].to(pipe.device, pipe.codec.dtype)
-    tokens = pipe.codec.encode(input_values).audio_codes[:, 0]
+    # The pipeline's own steps: only what is encoded, and what becomes of the decoded audio, is another.
+    tokens, gains = pipe._encode(mono, windows, pipe.sampling_rate)
     still_missing = torch.from_numpy(np.stack([token_missing[window.start : window.end] for window in windows]))
-    still_missing = still_missing.to(tokens.device)
-
-    scheduler = pipe.scheduler
-    scheduler.set_timesteps(num_missing=still_missing.sum(-1), generator=generator, device=tokens.device)
-    for timestep in scheduler.timesteps:
-        sigma = scheduler.schedule.sigma(timestep) if pipe.transformer.config.time_conditioning else None
-        log_probs = pipe.transformer(tokens, still_missing, sigma).log_probs
-        output = scheduler.step(log_probs, timestep, tokens, missing=still_missing, generator=generator)
-        tokens, still_missing = output.prev_sample, output.prev_missing
-    decoded = pipe.codec.decode(tokens[:, None]).audio_values[:, 0]
-    return windows, decoded.double().cpu().numpy() / gains
+    tokens = pipe._sample(tokens, still_missing.to(tokens.device), None, generator, None, ())
+    return windows, pipe._decode(tokens, gains)

@@ -32,10 +32,12 @@ def generator():
 
 def perturbed(config, generator):
     """A model with no weight at its initial 0 or 1, without dropout."""
+    # From the global generator: without a seed, rounding would be another in every run.
+    torch.manual_seed(0)
     model = DiTTokenModel(copy.deepcopy(config)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
+            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
     return model
 
 
@@ -97,7 +99,7 @@ def test_padding_changes_nothing(model, generator):
         "missing": torch.cat([inputs["missing"], torch.zeros(3, 5, dtype=torch.bool)], 1),
     }
     output = model(**inputs | padded, attention_mask=attention_mask).log_probs[:, :11]
-    torch.testing.assert_close(output, expected, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(output, expected, rtol=1e-4, atol=1e-5)
     unmasked = model(**inputs | padded).log_probs[:, :11]
     assert (unmasked - expected)[expected.isfinite()].abs().max() > 1e-3
 
@@ -108,7 +110,7 @@ def test_items_of_a_batch_do_not_mix(model, generator):
     together = model(**inputs).log_probs
     for row in range(3):
         alone = model(**{name: tensor[row : row + 1] for name, tensor in inputs.items()}).log_probs
-        torch.testing.assert_close(together[row : row + 1], alone, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(together[row : row + 1], alone, rtol=1e-4, atol=1e-5)
 
 
 # --- The probabilities -----------------------------------------------------------------------------------------------
@@ -184,7 +186,7 @@ def test_attention_written_out_equals_sdpa(model, generator, padded):
     written_out = AutoModel.from_config(copy.deepcopy(model.config), attn_implementation="eager").eval()
     written_out.load_state_dict(model.state_dict())
     assert (model.config._attn_implementation, written_out.config._attn_implementation) == ("sdpa", "eager")
-    torch.testing.assert_close(written_out(**inputs).log_probs, model(**inputs).log_probs, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(written_out(**inputs).log_probs, model(**inputs).log_probs, rtol=1e-4, atol=1e-5)
 
 
 def test_attention_scores_depend_on_distance_alone(generator):
