@@ -18,7 +18,6 @@ import argparse
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ from aidd.audio_io import find_audio_files
 from aidd.evaluation.bootstrap import bootstrap_interval
 from aidd.evaluation.evaluated_methods import EVALUATED_METHODS, evaluated_methods
 from aidd.evaluation.metrics import level_error, log_spectral_distance, seam_discontinuity, snr_in_gap
-from aidd.evaluation.segments import SEGMENT_SECONDS, read_segments
+from aidd.evaluation.segments import SEGMENT_SECONDS, centred_gap, read_segments
 
 
 METRICS = {
@@ -88,7 +87,8 @@ def main() -> None:
             tqdm.write(f"{path} is left out: shorter than {SEGMENT_SECONDS} s")
             continue
         for start, segment, rate in read_segments(path, args.segments_per_recording):
-            for gap_ms, mask in centred_gaps(args.gap_ms, len(segment), rate):
+            for gap_ms in args.gap_ms:
+                mask = centred_gap(len(segment), gap_ms, rate)
                 if not segment[mask].any():
                     tqdm.write(f"{path}, {gap_ms:g} ms in the segment at {start} is left out: silent in the gap")
                     continue
@@ -122,16 +122,6 @@ def find_recordings(folders: list[Path]) -> dict[str, Path]:
         for folder in folders
         for path in find_audio_files(folder)
     }
-
-
-def centred_gaps(gaps_ms: list[float], num_samples: int, sampling_rate: int) -> Iterator[tuple[float, np.ndarray]]:
-    """Lengths, and masks of gaps as long in the middle."""
-    for gap_ms in gaps_ms:
-        gap = round(gap_ms / 1000 * sampling_rate)
-        first = (num_samples - gap) // 2
-        mask = np.zeros(num_samples, bool)
-        mask[first : first + gap] = True
-        yield gap_ms, mask
 
 
 def measure(segment: np.ndarray, restored: np.ndarray, mask: np.ndarray, sampling_rate: int) -> dict:

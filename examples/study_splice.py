@@ -23,7 +23,8 @@ from tqdm.auto import tqdm
 import aidd
 from aidd.audio_io import find_audio_files
 from aidd.evaluation.metrics import log_spectral_distance, snr_in_gap
-from aidd.evaluation.segments import read_segments
+from aidd.evaluation.segments import centred_gap, read_segments
+from aidd.masks import find_gaps
 from aidd.splice import CONTEXT_SECONDS, ORDER, continuation_weight, continue_both_edges, edge_fade
 
 
@@ -60,13 +61,11 @@ def main() -> None:
     for path in tqdm([path for folder in args.data_dir for path in find_audio_files(folder)], unit="recording"):
         for _, segment, rate in read_segments(path, args.segments_per_recording):
             for gap_ms in args.gap_ms:
-                length = round(gap_ms / 1000 * rate)
-                start = (len(segment) - length) // 2
-                gap = slice(start, start + length)
-                mask = np.zeros(len(segment), bool)
-                mask[gap] = True
+                mask = centred_gap(len(segment), gap_ms, rate)
+                ((start, end),) = find_gaps(mask).tolist()
+                gap = slice(start, end)
                 estimate, error, (left, right) = continue_both_edges(
-                    segment, mask, (gap.start, gap.stop), round(CONTEXT_SECONDS * rate), ORDER
+                    segment, mask, (start, end), round(CONTEXT_SECONDS * rate), ORDER
                 )
                 for guard in args.guard_tokens:
                     # With no reach, the pipeline puts nothing but generated audio into the gap.

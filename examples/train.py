@@ -41,6 +41,7 @@ from aidd.training.hub import publish_model
 from aidd.training.recipes import recipe_options
 from aidd.training.score_entropy import score_entropy_loss
 from aidd.training.token_windows import TokenWindowDataset
+from aidd.training.validation import gap_cross_entropy
 
 
 logger = get_logger(__name__)
@@ -104,25 +105,15 @@ def write_dummy_data(folder: Path, codebook_size: int) -> None:
     Dataset.from_list([{"recording": "dummy", "speed": 1.0, "audio_codes": codes}]).save_to_disk(folder)
 
 
-@torch.no_grad()
 def validate(
     model: DiTTokenModel, windows: torch.Tensor, schedule: LogLinearSchedule, batch_size: int
 ) -> dict[str, float]:
-    """Cross-entropy in nats a token, scores renormalised, on a gap in the middle of fixed windows."""
+    """Cross-entropy in nats a token on gaps in the middle of fixed windows, of the codes the model can generate."""
     model.eval()
     metrics = {}
     for gap in (gap for gap in VALIDATION_GAPS if gap < windows.shape[1]):
-        start = (windows.shape[1] - gap) // 2
-        inside = slice(start, start + gap)
-        missing = torch.zeros_like(windows, dtype=torch.bool)
-        missing[:, inside] = True
-        cross_entropies = []
-        for tokens, of_batch in zip(windows.split(batch_size), missing.split(batch_size), strict=True):
-            sigma = schedule.sigma(schedule.time(of_batch.float().mean(-1)))
-            log_probs = model(tokens, of_batch, sigma if model.config.time_conditioning else None).log_probs
-            true = log_probs[:, inside].log_softmax(-1).gather(-1, tokens[:, inside, None])
-            cross_entropies.append(-true.flatten())
-        metrics[f"valid/cross_entropy_gap_{gap}"] = torch.cat(cross_entropies).mean().item()
+        nats = gap_cross_entropy(model, windows, gap, schedule, batch_size=batch_size)
+        metrics[f"valid/cross_entropy_gap_{gap}"] = nats[nats.isfinite()].mean().item()
     model.train()
     return metrics
 
