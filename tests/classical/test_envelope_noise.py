@@ -57,6 +57,16 @@ def test_a_window_that_does_not_fit_is_refused():
         envelope_noise(np.ones(10), np.arange(10) == 5, sampling_rate=8000, n_fft=30)
 
 
+def test_gaps_near_each_other_are_all_filled():
+    signal, mask = np.random.default_rng(0).normal(size=8000), np.zeros(8000, bool)
+    for start in (2000, 2600, 3300):
+        mask[start : start + 240] = True
+    restored = envelope_noise(np.where(mask, np.nan, signal), mask, sampling_rate=8000, generator=generator())
+    assert np.isfinite(restored).all()
+    for start in (2000, 2600, 3300):
+        assert 0.5 < np.std(restored[start : start + 240]) < 2
+
+
 def test_noise_above_a_bin_is_as_loud_as_beside_the_gap_and_silent_below():
     signal, mask = np.random.default_rng(0).normal(size=20_000), np.zeros(20_000, bool)
     mask[6000:14_000] = True
