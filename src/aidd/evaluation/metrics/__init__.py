@@ -1,9 +1,31 @@
 """Metrics of restored audio: pure functions of arrays."""
 
+from .chroma_agreement import chroma_agreement
+from .frechet_audio_distance import frechet_audio_distance
+from .kernel_audio_distance import kernel_audio_distance, paired_kernel_audio_distance
 from .level_error import level_error
+from .log_mel_distance import log_mel_distance
 from .lsd import log_spectral_distance
+from .onset_agreement import onset_agreement
+from .peaq import objective_difference_grade
 from .seam_discontinuity import seam_discontinuity
+from .seam_spectral_flux import seam_spectral_flux
 from .snr import snr_in_gap
+from .unchanged_outside import unchanged_outside
 
 
-__all__ = ["level_error", "log_spectral_distance", "seam_discontinuity", "snr_in_gap"]
+__all__ = [
+    "chroma_agreement",
+    "frechet_audio_distance",
+    "kernel_audio_distance",
+    "level_error",
+    "log_mel_distance",
+    "log_spectral_distance",
+    "objective_difference_grade",
+    "onset_agreement",
+    "paired_kernel_audio_distance",
+    "seam_discontinuity",
+    "seam_spectral_flux",
+    "snr_in_gap",
+    "unchanged_outside",
+]

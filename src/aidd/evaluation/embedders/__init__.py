@@ -1,0 +1,9 @@
+"""Embedders of audio, for distances between sets of recordings."""
+
+from .clap import ClapEmbedder
+from .embedder import Embedder
+from .random_projection import RandomProjectionEmbedder
+from .vggish import VGGishEmbedder
+
+
+__all__ = ["ClapEmbedder", "Embedder", "RandomProjectionEmbedder", "VGGishEmbedder"]

@@ -1,0 +1,56 @@
+"""An embedder without learned weights."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .embedder import as_batch
+from .log_mel import HOP_LENGTH, N_MELS, SAMPLING_RATE, WINDOW_LENGTH, log_mel
+
+
+# Of log-mel values of 21 public-domain and Creative Commons recordings of classical music: mean and spread, rounded.
+LOG_MEL_MEAN, LOG_MEL_SPREAD = -2.4, 1.9
+
+
+class RandomProjectionEmbedder:
+    """
+    One layer of a random network on the log-mel patch of a whole piece: no weights to fetch, the same everywhere.
+
+        embedding = max(0, z W / sqrt(len(z))),    z = (log-mel patch - mean) / spread, flattened
+
+    with W standard normal. Each place in time and frequency has its own weights, so that order in time matters; the
+    patch is standardised by constants, so that level does too. Random projections keep distances (Johnson and
+    Lindenstrauss), and their rectified features have the arc-cosine kernel of order 1 for inner product (Cho and Saul
+    2009). What makes pieces alike to it is the log-mel patch and no more: it hears a spectral balance or a hole, but
+    knows nothing of music. For tests, for bootstraps, and as a sanity check beside a learned embedder.
+
+    The frames of a longer piece share the weights of a shorter one's, but embeddings of pieces of two lengths do not
+    compare.
+
+    Args:
+        seed: of the weights, drawn by numpy's PCG64.
+        dimension: of an embedding.
+    """
+
+    sampling_rate = SAMPLING_RATE
+
+    def __init__(self, seed: int = 0, dimension: int = 128):
+        self.seed, self.dimension = seed, dimension
+
+    def __call__(self, audio: ArrayLike) -> np.ndarray:
+        """
+        Embeddings of pieces of one length.
+
+        Args:
+            audio: float `(batch, samples)`, mono at 16 kHz, samples at least 400 (25 ms).
+
+        Returns:
+            float64 `(batch, dimension)`, at least 0.
+
+        Raises:
+            ValueError: audio of another shape, too short, or not finite.
+        """
+        audio = as_batch(audio, WINDOW_LENGTH)
+        features = 1 + (audio.shape[-1] - WINDOW_LENGTH) // HOP_LENGTH, N_MELS
+        weights = np.random.Generator(np.random.PCG64(self.seed)).standard_normal((*features, self.dimension))
+        patch = (log_mel(audio) - LOG_MEL_MEAN) / LOG_MEL_SPREAD
+        return np.maximum(0, np.einsum("btm,tmd->bd", patch, weights, optimize=True) / np.sqrt(np.prod(features)))
