@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from aidd import METHODS
-from aidd.evaluation.evaluated_methods import EVALUATED_METHODS, evaluated_methods
+from aidd.evaluation.evaluated_methods import evaluated_methods
+from aidd.evaluation.names import EVALUATED_METHODS
 
 
 RATE = 24_000

@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 
     from ..pipelines import AIDDPipeline
 
-EVALUATED_METHODS = ("masked", *METHODS, "aidd_paper", "codec")
-
 
 def evaluated_methods(pipe: AIDDPipeline) -> dict[str, Callable[..., np.ndarray | Tensor]]:
     """
-    Functions `method(audio, mask, *, sampling_rate, generator=None) -> audio` by the names of `EVALUATED_METHODS`:
+    Functions `method(audio, mask, *, sampling_rate, generator=None) -> audio` by the names in
+    `aidd.evaluation.names.EVALUATED_METHODS`:
 
     - [`masked`], silence in the gaps;
     - those of `aidd.METHODS`;

@@ -1,0 +1,102 @@
+"""Conditions: a kind of damage and its parameters, as the files of protocols name them."""
+
+import inspect
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .geometry import GEOMETRIES
+
+
+# Parameters of geometries that are sequences of numbers. All others are numbers.
+SEQUENCES = frozenset({"start_seconds"})
+
+
+@dataclass(frozen=True)
+class Condition:
+    """
+    One way to damage a segment.
+
+    Args:
+        geometry: name of a function of `aidd.evaluation.geometry.GEOMETRIES`.
+        parameters: its arguments, but for the first two and the generator: floats, or lists of them.
+
+    Raises:
+        ValueError: no such geometry, or not its parameters.
+    """
+
+    geometry: str
+    parameters: dict[str, float | list[float]]
+
+    def __post_init__(self):
+        if self.geometry not in GEOMETRIES:
+            raise ValueError(f"geometry must be one of {', '.join(GEOMETRIES)}, got {self.geometry!r}")
+        expected = geometry_parameters(self.geometry)
+        if set(self.parameters) != set(expected):
+            raise ValueError(f"{self.geometry} has the parameters {expected}, got {sorted(self.parameters)}")
+        # One form of each, so that equal conditions have equal labels and digests.
+        plain = {name: _plain(name, self.parameters[name]) for name in expected}
+        object.__setattr__(self, "parameters", plain)
+
+    @property
+    def label(self) -> str:
+        """Such as `centred_gap gap_seconds=0.2`."""
+        values = {name: value if isinstance(value, list) else [value] for name, value in self.parameters.items()}
+        return " ".join(
+            [self.geometry, *(f"{name}={','.join(f'{v:.12g}' for v in value)}" for name, value in values.items())]
+        )
+
+    def mask(self, audio: np.ndarray, sampling_rate: int, seed: int) -> np.ndarray:
+        """
+        What is missing of a segment, float64 `(samples,)`: bool `(samples,)`. Only some geometries draw from the seed.
+
+        Raises:
+            ValueError: of the geometry, parameters out of range or gaps for which there is no room.
+        """
+        function = GEOMETRIES[self.geometry]
+        taken = inspect.signature(function).parameters
+        draws = {"generator": np.random.default_rng(seed)} if "generator" in taken else {}
+        signal = audio if "audio" in taken else len(audio)
+        return function(signal, sampling_rate, **self.parameters, **draws)
+
+
+def expand_condition(written: dict) -> list[Condition]:
+    """
+    The conditions that an entry of a protocol's file stands for: its `geometry`, and parameters. A list, where the
+    parameter is a number, stands for a condition each; several such lists for their product, the last one's values
+    changing fastest.
+
+    Raises:
+        ValueError: as [`Condition`].
+    """
+    parameters = {name: value for name, value in written.items() if name != "geometry"}
+    choices = [value if _is_choice(name, value) else [value] for name, value in parameters.items()]
+    return [
+        Condition(written["geometry"], dict(zip(parameters, chosen, strict=True)))
+        for chosen in itertools.product(*choices)
+    ]
+
+
+def geometry_parameters(geometry: str) -> list[str]:
+    """Names of the parameters that a condition gives a geometry, sorted."""
+    parameters = inspect.signature(GEOMETRIES[geometry]).parameters.values()
+    return sorted(p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "generator")
+
+
+def is_number(value: object) -> bool:
+    """Whether a value of a JSON file is a finite number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_choice(name: str, value: object) -> bool:
+    return isinstance(value, list) and (name not in SEQUENCES or any(isinstance(one, list) for one in value))
+
+
+def _plain(name: str, value: object) -> float | list[float]:
+    if name in SEQUENCES and isinstance(value, (list, tuple)) and all(map(is_number, value)):
+        return [float(v) for v in value]
+    if name not in SEQUENCES and is_number(value):
+        return float(value)
+    raise ValueError(f"{name} must be {'a list of numbers' if name in SEQUENCES else 'a number'}, got {value!r}")

@@ -1,0 +1,20 @@
+"""What evaluations are asked for by name. Imports nothing: the command line lists these names in its help."""
+
+from pathlib import Path
+
+from ..methods import METHODS
+
+
+EVALUATED_METHODS = ("masked", *METHODS, "aidd_paper", "codec")
+# Those that stand in every table: what any method must beat, and what it cannot pass.
+ANCHORS = (
+    *("masked", "linear", "autoregressive", "janssen", "sparse", "envelope_noise"),
+    *("aidd_paper", "aidd", "codec"),
+)
+LAYOUTS = ("folder", "musicnet", "maestro")
+PROTOCOLS = Path(__file__).parent / "protocols"
+
+
+def shipped_protocols() -> list[str]:
+    """Names of the protocols that come with the package."""
+    return sorted(path.stem for path in PROTOCOLS.glob("*.json"))
