@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from .models.dit_token import DiTTokenConfig, DiTTokenModel
     from .models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
     from .pipelines.pipeline_aidd import AIDDPipeline
-    from .schedulers import EulerTauLeapingScheduler, MaskedDiscreteScheduler, TauLeapingScheduler
+    from .schedulers import (
+        EntropyBoundScheduler,
+        EulerTauLeapingScheduler,
+        MaskedDiscreteScheduler,
+        TauLeapingScheduler,
+        ThetaTrapezoidalScheduler,
+    )
 
 __version__ = "0.1.0.dev0"
 
@@ -23,9 +29,11 @@ __all__ = [
     "AudioPipelineOutput",
     "DiTTokenConfig",
     "DiTTokenModel",
+    "EntropyBoundScheduler",
     "EulerTauLeapingScheduler",
     "MaskedDiscreteScheduler",
     "TauLeapingScheduler",
+    "ThetaTrapezoidalScheduler",
     "WavTokenizerConfig",
     "WavTokenizerModel",
     "__version__",
@@ -44,9 +52,11 @@ _REGISTERED_MODULES = {
     "AudioPipelineOutput": "diffusers",
     "DiTTokenConfig": "aidd.models.dit_token",
     "DiTTokenModel": "aidd.models.dit_token",
+    "EntropyBoundScheduler": "aidd.schedulers",
     "EulerTauLeapingScheduler": "aidd.schedulers",
     "MaskedDiscreteScheduler": "aidd.schedulers",
     "TauLeapingScheduler": "aidd.schedulers",
+    "ThetaTrapezoidalScheduler": "aidd.schedulers",
     "WavTokenizerConfig": "aidd.models.wavtokenizer",
     "WavTokenizerModel": "aidd.models.wavtokenizer",
 }

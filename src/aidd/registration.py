@@ -6,9 +6,11 @@ from diffusers.pipelines import pipeline_loading_utils
 # Parts of pipelines, as `model_index.json` names them: ["aidd", class name].
 COMPONENTS = (
     "DiTTokenModel",
+    "EntropyBoundScheduler",
     "EulerTauLeapingScheduler",
     "MaskedDiscreteScheduler",
     "TauLeapingScheduler",
+    "ThetaTrapezoidalScheduler",
     "WavTokenizerModel",
 )
 

@@ -9,7 +9,12 @@ from diffusers import AudioPipelineOutput
 
 from aidd.evaluation.metrics import snr_in_gap
 from aidd.pipelines import AIDDPipeline
-from aidd.schedulers import EulerTauLeapingScheduler, TauLeapingScheduler
+from aidd.schedulers import (
+    EntropyBoundScheduler,
+    EulerTauLeapingScheduler,
+    TauLeapingScheduler,
+    ThetaTrapezoidalScheduler,
+)
 
 
 RATES = (16_000, 22_050, 24_000, 44_100, 48_000, 96_000)
@@ -160,7 +165,36 @@ def test_first_hitting_calls_the_network_once_a_missing_token(tiny_pipeline, ton
     assert len(calls) == 14
 
 
-@pytest.mark.parametrize("scheduler_class", [TauLeapingScheduler, EulerTauLeapingScheduler])
+def test_the_network_is_called_no_more_when_nothing_is_missing(tiny_pipeline, tones):
+    tiny_pipeline.scheduler = EntropyBoundScheduler.from_config(tiny_pipeline.scheduler.config, entropy_bound=10.0)
+    audio, mask = tones(30_000, 24_000), np.zeros(30_000, bool)
+    mask[12_800:16_000] = True
+    before = []
+    handle = tiny_pipeline.transformer.register_forward_hook(lambda _, inputs, __: before.append(int(inputs[1].sum())))
+    restored = tiny_pipeline(audio, mask, generator=generator()).audios
+    handle.remove()
+    assert before[0] == 14 and before[-1] > 0 and len(before) < 14
+    assert (np.diff(before) < 0).all() and np.diff(before).min() < -1
+    assert np.array_equal(restored[:, ~mask], audio[:, ~mask])
+
+
+def test_missing_tokens_alone_are_predicted_and_as_among_all(tiny_pipeline, tones):
+    audio, mask = tones(48_000, 24_000), many_gaps(48_000, 24_000)
+    network, widths = tiny_pipeline.transformer, []
+
+    def check(_, inputs, options, output):
+        widths.append(output.log_probs.shape[1])
+        expected = network.forward(*inputs).log_probs[:, options["positions"]]
+        torch.testing.assert_close(output.log_probs, expected, rtol=1e-5, atol=1e-5)
+        return output
+
+    handle = network.register_forward_hook(check, with_kwargs=True)
+    tiny_pipeline(audio, mask, generator=generator())
+    handle.remove()
+    assert 0 < widths[0] < network.config.max_position_embeddings and len(set(widths)) == 1
+
+
+@pytest.mark.parametrize("scheduler_class", [TauLeapingScheduler, EulerTauLeapingScheduler, ThetaTrapezoidalScheduler])
 def test_schedulers_are_exchanged_with_from_config(tiny_pipeline, tones, scheduler_class):
     tiny_pipeline.scheduler = scheduler_class.from_config(tiny_pipeline.scheduler.config)
     audio, mask = tones(30_000, 24_000), np.zeros(30_000, bool)

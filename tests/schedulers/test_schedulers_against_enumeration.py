@@ -10,14 +10,17 @@ import torch
 from torch import Tensor
 
 from aidd.schedulers import (
+    EntropyBoundScheduler,
     EulerTauLeapingScheduler,
     GeometricSchedule,
     LogLinearSchedule,
     MaskedDiscreteScheduler,
     TauLeapingScheduler,
+    ThetaTrapezoidalScheduler,
 )
 from aidd.schedulers.sampling import uniform
 from aidd.schedulers.scheduling_tau_leaping import transition_probs
+from aidd.schedulers.scheduling_theta_trapezoidal import extrapolate
 
 
 NUM_SYMBOLS = 3
@@ -30,12 +33,13 @@ def generator(seed: int = 0) -> torch.Generator:
 class Chain:
     """
     A random Markov chain, and its conditionals p(x_i | visible tokens) for every partly masked state. States are
-    written in base 4, the digit 3 standing for a missing token.
+    written in base 4, the digit 3 standing for a missing token. The larger the spread, the more tokens depend on
+    each other.
     """
 
-    def __init__(self, num_tokens: int, seed: int = 0):
+    def __init__(self, num_tokens: int, seed: int = 0, spread: float = 2.0):
         def random_law(*shape: int) -> Tensor:
-            return (2 * torch.randn(shape, generator=generator(seed), dtype=torch.float64)).softmax(-1)
+            return (spread * torch.randn(shape, generator=generator(seed), dtype=torch.float64)).softmax(-1)
 
         first, transitions = random_law(NUM_SYMBOLS), random_law(num_tokens - 1, NUM_SYMBOLS, NUM_SYMBOLS)
         self.num_tokens = num_tokens
@@ -172,21 +176,30 @@ def test_tau_leaping_draws_the_law_of_its_transition_probabilities(chain):
         torch.testing.assert_close((counts / num_draws).double(), expected.double(), atol=0.004, rtol=0)
 
 
+def joint_of(laws: Tensor) -> Tensor:
+    """Law of states, or of words, of independent tokens with these laws: `(..., tokens, n)` to `(..., n^tokens)`."""
+    joint, *others = laws.unbind(-2)
+    for law in others:
+        joint = (joint[..., :, None] * law[..., None, :]).flatten(-2)
+    return joint
+
+
+def moves_of(chain: Chain, probs: Tensor, stay: Tensor, states: slice | Tensor = slice(None)) -> Tensor:
+    """Law of every token's symbol behind a step from `states`, where a missing one moves by probs or stays missing."""
+    shown = torch.nn.functional.one_hot(chain.states[states], NUM_SYMBOLS + 1).double()
+    is_missing = (chain.states[states] == NUM_SYMBOLS)[..., None]
+    return torch.where(is_missing, torch.cat([probs, stay[..., None].expand(*probs.shape[:-1], 1)], -1), shown)
+
+
 def law_of_tau_leaping(chain: Chain, scheduler, steps: int) -> Tensor:
     """The law of what `steps` steps and the last call generate, over `words`, by propagating it through all states."""
     scheduler.set_timesteps(steps, num_missing=torch.tensor([chain.num_tokens]))
-    shown = torch.nn.functional.one_hot(chain.states, NUM_SYMBOLS + 1).double()
-    is_missing = (chain.states == NUM_SYMBOLS)[..., None]
     law = torch.zeros(len(chain.states), dtype=torch.float64)
     law[-1] = 1
     fractions = [scheduler.unmasking_fraction(*pair) for pair in itertools.pairwise(scheduler.timesteps)]
     for fraction in [*fractions, torch.ones(1)]:
         probs = fraction * chain.log_probs.exp()
-        moves = torch.where(is_missing, torch.cat([probs, 1 - probs.sum(-1, keepdim=True)], -1), shown)
-        transition = moves[:, 0]
-        for position in range(1, chain.num_tokens):
-            transition = (transition[:, :, None] * moves[:, position, None]).flatten(1)
-        law = law @ transition
+        law = law @ joint_of(moves_of(chain, probs, 1 - probs.sum(-1)))
     whole = (chain.states < NUM_SYMBOLS).all(-1)
     assert law[~whole].sum() < 1e-9
     return law[whole]
@@ -234,3 +247,140 @@ def test_euler_equals_analytic_for_log_linear_noise_and_in_the_limit():
         for scheduler_class in (TauLeapingScheduler, EulerTauLeapingScheduler)
     )
     assert ((analytic - euler).abs() > 0.01 * analytic).all()
+
+
+def law_within_bound(chain: Chain, bound: float) -> tuple[Tensor, float]:
+    """The law over `words` of what the entropy bound generates, and the mean number of calls, by propagation."""
+    missing, scheduler = chain.states == NUM_SYMBOLS, EntropyBoundScheduler(entropy_bound=bound)
+    scheduler.set_timesteps(num_missing=missing.sum(-1))
+    output = scheduler.step(chain.log_probs, scheduler.timesteps[0], chain.states, missing=missing)
+    stay = output.prev_missing.double()
+    transition = joint_of(moves_of(chain, chain.log_probs.exp() * (1 - stay[..., None]), stay))
+    law, num_calls = torch.zeros(len(chain.states), dtype=torch.float64), 0.0
+    law[-1] = 1
+    whole = ~missing.any(-1)
+    for _ in range(chain.num_tokens):
+        num_calls += law[~whole].sum().item()
+        law = law @ transition
+    assert law[~whole].sum() < 1e-9
+    return law[whole], num_calls
+
+
+def total_variation(law: Tensor, other: Tensor) -> float:
+    return (law - other).abs().sum().item() / 2
+
+
+@pytest.mark.parametrize("bound", [0.0, 1e-6])
+def test_near_bound_zero_the_law_is_that_of_first_hitting_one_token_a_call(bound):
+    """Which is the joint: `test_first_hitting_is_exact_in_one_call_a_token`."""
+    chain = Chain(num_tokens=5)
+    law, num_calls = law_within_bound(chain, bound)
+    assert num_calls == pytest.approx(5)
+    torch.testing.assert_close(law, chain.joint, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_divergence_is_at_most_the_bound_a_call(seed):
+    """Without noise. The larger the bound, the fewer the calls and the larger the distance."""
+    chain, distances, calls = Chain(num_tokens=5, seed=seed), [], []
+    for bound in (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 100.0):
+        law, num_calls = law_within_bound(chain, bound)
+        divergence = (chain.joint * (chain.joint / law).log()).sum().item()
+        print(
+            f"bound {bound}: divergence {divergence:.4f}, total variation {total_variation(law, chain.joint):.4f}, "
+            f"{num_calls:.2f} calls"
+        )
+        assert divergence <= bound * num_calls + 1e-12
+        distances.append(total_variation(law, chain.joint))
+        calls.append(num_calls)
+    assert all(later <= earlier for earlier, later in itertools.pairwise(calls))
+    assert calls[0] == pytest.approx(5) and calls[-1] == pytest.approx(1)
+    assert distances[0] < 1e-12 and distances[2] < 0.05 < distances[-1]
+
+
+@pytest.mark.parametrize("bound", [0.0, 0.2, 1.0])
+def test_entropy_bound_draws_its_law_in_its_number_of_calls(bound):
+    chain, num_draws, calls = Chain(num_tokens=5), 100_000, []
+    law, mean_calls = law_within_bound(chain, bound)
+
+    def predict(tokens: Tensor, missing: Tensor) -> Tensor:
+        calls.append(missing.any(-1).double().mean().item())
+        return chain.predict(tokens, missing)
+
+    tokens, _ = sample(EntropyBoundScheduler(entropy_bound=bound), predict, *all_missing(num_draws, 5))
+    # Calls a row needs are at most 5 and at least 1: their deviation is at most 2.
+    assert abs(sum(calls) - mean_calls) < 4.5 * 2 / num_draws**0.5
+    distance, floor = chain.distance(tokens, law), chain.noise_floor(law, num_draws)
+    print(
+        f"bound {bound}: total variation from its law {distance:.4f}, noise floor {floor:.4f}, from the joint "
+        f"{chain.distance(tokens, chain.joint):.4f}, {mean_calls:.2f} calls, {num_draws} draws"
+    )
+    assert abs(distance - floor) < 0.006
+
+
+def law_of_trapezoidal(chain: Chain, steps: int, theta: float) -> Tensor:
+    """The law over `words`, propagated through all pairs of a state and what it is behind the first stage."""
+    scheduler = ThetaTrapezoidalScheduler(theta=theta)
+    scheduler.set_timesteps(steps, num_missing=torch.tensor([chain.num_tokens]))
+    times = [*scheduler.timesteps[:, 0], torch.zeros((), dtype=torch.float64)]
+    missing, first = chain.states == NUM_SYMBOLS, chain.log_probs
+    # Pairs (x, x*) where x* agrees with all that x shows, and the law of codes between them.
+    shows = (chain.states[:, None] == chain.states) | missing[:, None]
+    before, between = shows.all(-1).nonzero().unbind(-1)
+    second = extrapolate(first[before], first[between], theta).exp()
+    law = torch.zeros(len(chain.states), dtype=torch.float64)
+    law[-1] = 1
+    for start, middle, end in zip(times[:-1:2], times[1::2], times[2::2], strict=True):
+        stay = (middle / start).expand(len(law), chain.num_tokens)
+        probs = first.exp() * (1 - middle / start)
+        of_pairs = law[before] * joint_of(moves_of(chain, probs, stay))[before, between]
+        stay = (end / middle).expand(len(before), chain.num_tokens)
+        law = of_pairs @ joint_of(moves_of(chain, second * (1 - end / middle), stay, between))
+    whole = ~missing.any(-1)
+    assert law[~whole].sum() < 1e-9
+    return law[whole]
+
+
+@pytest.mark.parametrize("theta", [0.3, 0.5, 0.6])
+def test_one_trapezoidal_step_is_exact_for_two_tokens(theta):
+    chain = Chain(num_tokens=2, spread=0.3)
+    torch.testing.assert_close(law_of_trapezoidal(chain, 1, theta), chain.joint, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("theta", [0.3, 0.5])
+def test_error_of_the_trapezoidal_is_of_second_order(theta):
+    """Without noise: the distance falls by 4 when steps grow by 2. That of tau-leaping, in as many calls, by 2."""
+    chain, errors, errors_of_tau_leaping = Chain(num_tokens=4, spread=0.3), [], []
+    for steps in (4, 8, 16):
+        errors.append(total_variation(law_of_trapezoidal(chain, steps, theta), chain.joint))
+        law = law_of_tau_leaping(chain, TauLeapingScheduler(), 2 * steps - 1)
+        errors_of_tau_leaping.append(total_variation(law, chain.joint))
+    print(f"total variation in 8, 16, 32 calls: {errors}, of tau-leaping {errors_of_tau_leaping}")
+    for (error, half), (error_of_tau, half_of_tau) in zip(
+        itertools.pairwise(errors), itertools.pairwise(errors_of_tau_leaping), strict=True
+    ):
+        assert error / half == pytest.approx(4, rel=0.1)
+        assert error_of_tau / half_of_tau == pytest.approx(2, rel=0.15)
+    assert 30 * errors[0] < errors_of_tau_leaping[0]
+
+
+def test_of_strongly_coupled_tokens_the_trapezoidal_is_nearer_than_tau_leaping_in_as_many_calls():
+    """Though codes are cut off, and its error falls by 2 when steps grow by 2."""
+    chain = Chain(num_tokens=4)
+    errors = {steps: total_variation(law_of_trapezoidal(chain, steps, 0.5), chain.joint) for steps in (1, 2, 4, 8)}
+    for steps, error in errors.items():
+        law = law_of_tau_leaping(chain, TauLeapingScheduler(), 2 * steps - 1)
+        distance = total_variation(law, chain.joint)
+        print(f"{2 * steps} calls: total variation {error:.4f}, of tau-leaping {distance:.4f}")
+        assert error < 0.7 * distance
+    assert errors[4] / errors[8] == pytest.approx(2, rel=0.1)
+
+
+def test_trapezoidal_draws_its_law():
+    num_draws, chain = 100_000, Chain(num_tokens=4)
+    law = law_of_trapezoidal(chain, 2, 0.5)
+    tokens, num_calls = sample(ThetaTrapezoidalScheduler(), chain.predict, *all_missing(num_draws, 4), 2)
+    distance, floor = chain.distance(tokens, law), chain.noise_floor(law, num_draws)
+    print(f"total variation from its law {distance:.4f}, noise floor {floor:.4f}, {num_calls} calls")
+    assert num_calls == 4
+    assert abs(distance - floor) < 0.005 < chain.distance(tokens, chain.joint) / 2

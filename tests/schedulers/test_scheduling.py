@@ -9,14 +9,27 @@ import torch
 
 from aidd.schedulers import (
     DiscreteSchedulerOutput,
+    EntropyBoundScheduler,
     EulerTauLeapingScheduler,
     LogLinearSchedule,
     MaskedDiscreteScheduler,
     TauLeapingScheduler,
+    ThetaTrapezoidalScheduler,
 )
 
 
-SCHEDULERS = [MaskedDiscreteScheduler, TauLeapingScheduler, EulerTauLeapingScheduler]
+# Those that call the network as often as the missing tokens need, and those that do so as often as they are told.
+BY_TOKENS = [MaskedDiscreteScheduler, EntropyBoundScheduler]
+TAU_LEAPING = [TauLeapingScheduler, EulerTauLeapingScheduler]
+SCHEDULERS = [*BY_TOKENS, *TAU_LEAPING, ThetaTrapezoidalScheduler]
+# Arguments that some of them alone have.
+OWN_ARGUMENTS = {
+    MaskedDiscreteScheduler: {},
+    EntropyBoundScheduler: {"entropy_bound": 0.3},
+    TauLeapingScheduler: {"schedule": "geometric", "eps": 1e-3},
+    EulerTauLeapingScheduler: {"schedule": "geometric", "eps": 1e-3},
+    ThetaTrapezoidalScheduler: {"theta": 0.3},
+}
 BATCH, TOKENS, CODES = 6, 9, 11
 
 every_scheduler = pytest.mark.parametrize("scheduler_class", SCHEDULERS)
@@ -52,7 +65,7 @@ def sample(scheduler, tokens, missing, draws, num_inference_steps=None):
 
 
 def steps_of(scheduler_class) -> int | None:
-    return None if scheduler_class is MaskedDiscreteScheduler else 8
+    return None if scheduler_class in BY_TOKENS else 8
 
 
 @every_scheduler
@@ -112,7 +125,7 @@ def test_temperature_shapes_codes_and_leaves_unmasking_alone(scheduler_class):
     outputs = []
     for temperature in (1.0, 0.5):
         scheduler = scheduler_class(temperature=temperature)
-        steps = None if scheduler_class is MaskedDiscreteScheduler else 2
+        steps = None if scheduler_class in BY_TOKENS else 2
         scheduler.set_timesteps(steps, num_missing=torch.ones(num_draws, dtype=torch.int64), generator=generator())
         outputs.append(
             scheduler.step(
@@ -173,7 +186,7 @@ def test_first_hitting_chooses_positions_uniformly():
     torch.testing.assert_close(chosen.mean(0), missing[0].double() / 4, atol=0.007, rtol=0)
 
 
-@pytest.mark.parametrize("scheduler_class", SCHEDULERS[1:])
+@pytest.mark.parametrize("scheduler_class", TAU_LEAPING)
 def test_tau_leaping_calls_at_equal_steps_of_time_and_once_at_eps(scheduler_class):
     scheduler = scheduler_class(eps=0.2)
     scheduler.set_timesteps(4, num_missing=torch.tensor([0, 7]))
@@ -184,7 +197,7 @@ def test_tau_leaping_calls_at_equal_steps_of_time_and_once_at_eps(scheduler_clas
     assert len(scheduler) == 1025
 
 
-@pytest.mark.parametrize("scheduler_class", SCHEDULERS[1:])
+@pytest.mark.parametrize("scheduler_class", TAU_LEAPING)
 def test_the_last_step_of_tau_leaping_resolves_everything(scheduler_class):
     """However small the learned rate of unmasking; and no step before it does so at such a rate."""
     scheduler = scheduler_class()
@@ -227,7 +240,7 @@ def test_step_returns_an_output_or_its_fields(scheduler_class):
 def test_siblings_exchange_their_configs(pair, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("diffusers"), "propagate", True)
     first, second = pair
-    extra = {} if first is MaskedDiscreteScheduler else {"schedule": "geometric", "eps": 1e-3}
+    extra = OWN_ARGUMENTS[first]
     there = second.from_config(first(temperature=0.7, top_p=0.9, **extra).config)
     assert (there.config.temperature, there.config.top_p) == (0.7, 0.9)
     back = first.from_config(there.config)
@@ -238,8 +251,7 @@ def test_siblings_exchange_their_configs(pair, caplog, monkeypatch):
 
 @every_scheduler
 def test_config_is_saved_and_loaded(scheduler_class, tmp_path):
-    extra = {} if scheduler_class is MaskedDiscreteScheduler else {"schedule": "geometric", "eps": 1e-3}
-    scheduler = scheduler_class(temperature=0.8, top_p=0.5, **extra)
+    scheduler = scheduler_class(temperature=0.8, top_p=0.5, **OWN_ARGUMENTS[scheduler_class])
     scheduler.save_pretrained(tmp_path)
     loaded = scheduler_class.from_pretrained(tmp_path)
     assert dict(loaded.config) == dict(scheduler.config)
@@ -261,7 +273,7 @@ def test_bad_configs_are_refused(scheduler_class, arguments, message):
         scheduler_class(**arguments)
 
 
-@pytest.mark.parametrize("scheduler_class", SCHEDULERS[1:])
+@pytest.mark.parametrize("scheduler_class", TAU_LEAPING)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -286,12 +298,13 @@ def test_bad_tau_leaping_configs_are_refused(scheduler_class, arguments, message
 )
 def test_bad_counts_are_refused(scheduler_class, num_missing, message):
     with pytest.raises(ValueError, match=message):
-        scheduler_class().set_timesteps(num_missing=num_missing)
+        scheduler_class().set_timesteps(steps_of(scheduler_class), num_missing=num_missing)
 
 
-def test_first_hitting_refuses_a_number_of_steps_and_names_the_sibling_that_takes_one():
-    with pytest.raises(ValueError, match=r"got 128.*TauLeapingScheduler\.from_config"):
-        MaskedDiscreteScheduler().set_timesteps(128, num_missing=torch.tensor([3]))
+@pytest.mark.parametrize("scheduler_class", BY_TOKENS)
+def test_a_number_of_steps_is_refused_where_tokens_say_it_and_siblings_are_named(scheduler_class):
+    with pytest.raises(ValueError, match=rf"{scheduler_class.__name__} .*got 128.*TauLeapingScheduler\.from_config"):
+        scheduler_class().set_timesteps(128, num_missing=torch.tensor([3]))
 
 
 def test_tau_leaping_refuses_less_than_one_step():
@@ -317,16 +330,18 @@ def test_bad_step_inputs_are_refused(scheduler_class, change, message):
     scheduler, (tokens, missing) = scheduler_class(), damaged()
     scheduler.set_timesteps(steps_of(scheduler_class), num_missing=missing.sum(-1))
     valid = {"model_output": predict(tokens, missing), "timestep": scheduler.timesteps[-1], "sample": tokens}
+    if scheduler.order == 2:
+        scheduler.step(**valid | {"missing": missing, "timestep": scheduler.timesteps[-2]})
     with pytest.raises(ValueError, match=message):
         scheduler.step(**(valid | {"missing": missing} | change))
 
 
-@pytest.mark.parametrize("scheduler_class", SCHEDULERS[1:])
-def test_tau_leaping_refuses_times_that_are_not_its_own(scheduler_class):
+@pytest.mark.parametrize("scheduler_class", [*TAU_LEAPING, EntropyBoundScheduler, ThetaTrapezoidalScheduler])
+def test_times_that_are_not_a_schedulers_own_are_refused(scheduler_class):
     scheduler, (tokens, missing) = scheduler_class(), damaged()
     arguments = (predict(tokens, missing), torch.full((BATCH,), 0.123), tokens)
     with pytest.raises(ValueError, match="set_timesteps"):
         scheduler.step(*arguments, missing=missing)
-    scheduler.set_timesteps(10, num_missing=missing.sum(-1))
-    with pytest.raises(ValueError, match=r"shape \(11, 6\)"):
+    scheduler.set_timesteps(steps_of(scheduler_class), num_missing=missing.sum(-1))
+    with pytest.raises(ValueError, match=rf"shape \({len(scheduler)}, 6\)"):
         scheduler.step(*arguments, missing=missing)

@@ -363,11 +363,18 @@ class AIDDPipeline(DiffusionPipeline):
         self.scheduler.set_timesteps(
             num_inference_steps, num_missing=missing.sum(-1), generator=generator, device=tokens.device
         )
+        positions = missing.any(0).nonzero().flatten()
         for step, timestep in enumerate(self.progress_bar(self.scheduler.timesteps)):
+            # Some schedulers need fewer calls than they have times.
+            if not missing.any():
+                break
             sigma = self.scheduler.schedule.sigma(timestep) if self.transformer.config.time_conditioning else None
-            log_probs = self.transformer(tokens, missing, sigma).log_probs
-            output = self.scheduler.step(log_probs, timestep, tokens, missing=missing, generator=generator)
-            tokens, missing = output.prev_sample, output.prev_missing
+            log_probs = self.transformer(tokens, missing, sigma, positions=positions).log_probs
+            output = self.scheduler.step(
+                log_probs, timestep, tokens[:, positions], missing=missing[:, positions], generator=generator
+            )
+            tokens = tokens.index_copy(1, positions, output.prev_sample)
+            missing = missing.index_copy(1, positions, output.prev_missing)
             if callback is not None:
                 state = {"tokens": tokens, "missing": missing}
                 changed = callback(self, step, timestep, {name: state[name] for name in callback_tensor_inputs})

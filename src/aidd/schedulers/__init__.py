@@ -1,19 +1,23 @@
 """Absorbing diffusion over tokens: the forward process, and the samplers of its reversal."""
 
 from .process import GeometricSchedule, LogLinearSchedule, independent_mask, span_mask
+from .scheduling_entropy_bound import EntropyBoundScheduler
 from .scheduling_euler_tau_leaping import EulerTauLeapingScheduler
 from .scheduling_masked_discrete import MaskedDiscreteScheduler
 from .scheduling_tau_leaping import TauLeapingScheduler
+from .scheduling_theta_trapezoidal import ThetaTrapezoidalScheduler
 from .scheduling_utils import DiscreteSchedulerOutput
 
 
 __all__ = [
     "DiscreteSchedulerOutput",
+    "EntropyBoundScheduler",
     "EulerTauLeapingScheduler",
     "GeometricSchedule",
     "LogLinearSchedule",
     "MaskedDiscreteScheduler",
     "TauLeapingScheduler",
+    "ThetaTrapezoidalScheduler",
     "independent_mask",
     "span_mask",
 ]

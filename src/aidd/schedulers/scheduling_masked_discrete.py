@@ -52,9 +52,9 @@ class MaskedDiscreteScheduler(DiscreteSchedulerMixin):
         """
         if num_inference_steps is not None:
             raise ValueError(
-                f"MaskedDiscreteScheduler takes one step for each missing token, and no num_inference_steps (got "
-                f"{num_inference_steps}). To choose the number of steps, use "
-                "TauLeapingScheduler.from_config(scheduler.config)."
+                f"{type(self).__name__} takes one step for each missing token at most, and no num_inference_steps "
+                f"(got {num_inference_steps}). To choose the number of steps, use "
+                "ThetaTrapezoidalScheduler or TauLeapingScheduler.from_config(scheduler.config)."
             )
         check_num_missing(num_missing)
         device = num_missing.device if device is None else torch.device(device)

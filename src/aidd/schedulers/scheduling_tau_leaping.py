@@ -94,16 +94,6 @@ class TauLeapingScheduler(DiscreteSchedulerMixin):
         self.timesteps = times[:, None].repeat(1, len(num_missing))
         self.num_inference_steps = num_inference_steps
 
-    def _index_of(self, timestep: Tensor) -> int:
-        if self.timesteps.shape[1:] == timestep.shape:
-            matches = (self.timesteps == timestep).all(-1).nonzero()
-            if len(matches) == 1:
-                return int(matches)
-        raise ValueError(
-            f"timestep must be a row of scheduler.timesteps, which have shape {tuple(self.timesteps.shape)} since "
-            f"set_timesteps was last called; got {timestep.tolist()}"
-        )
-
     def unmasking_fraction(self, t: Tensor, t_next: Tensor) -> Tensor:
         """Probability of unmasking in a step from t to t_next, `(batch,)`, where the prediction is normalised."""
         return unmasking_fraction(t, t_next, self.schedule)

@@ -40,7 +40,13 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
     """
 
     order = 1
-    _compatibles = ("MaskedDiscreteScheduler", "TauLeapingScheduler", "EulerTauLeapingScheduler")
+    _compatibles = (
+        "MaskedDiscreteScheduler",
+        "EntropyBoundScheduler",
+        "TauLeapingScheduler",
+        "EulerTauLeapingScheduler",
+        "ThetaTrapezoidalScheduler",
+    )
 
     schedule: LogLinearSchedule | GeometricSchedule
     timesteps: Tensor
@@ -62,7 +68,7 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
         return [getattr(siblings, name) for name in cls._compatibles]
 
     def __len__(self) -> int:
-        """Number of calls of the network, 0 before `set_timesteps`."""
+        """Number of calls of the network, at most; 0 before `set_timesteps`."""
         return len(self.timesteps)
 
     def scale_model_input(self, sample: Tensor, timestep: Tensor | None = None) -> Tensor:
@@ -86,6 +92,17 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
             raise ValueError(f"timesteps must have shape ({batch_size},), got {tuple(timesteps.shape)}")
         return independent_mask(self.schedule.masked_fraction(timesteps), num_tokens, generator)
 
+    def _index_of(self, timestep: Tensor) -> int:
+        """The row of `timesteps` that this is; of equal ones, the first."""
+        if self.timesteps.shape[1:] == timestep.shape:
+            matches = (self.timesteps == timestep).all(-1).nonzero()
+            if len(matches):
+                return int(matches[0])
+        raise ValueError(
+            f"timestep must be a row of scheduler.timesteps, which have shape {tuple(self.timesteps.shape)} since "
+            f"set_timesteps was last called; got {timestep.tolist()}"
+        )
+
     def _unmask(
         self,
         model_output: Tensor,
@@ -96,9 +113,25 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
         return_dict: bool,
     ) -> DiscreteSchedulerOutput | tuple[Tensor, ...]:
         """Draws the chosen tokens, bool `(batch, tokens)`, by inversion of their uniforms, `(number of chosen,)`."""
-        log_probs = shape_log_probs(model_output[chosen], self.config.temperature, self.config.top_p)
+        codes = sample_categorical(self._shape(model_output[chosen]), uniforms)
+        return self._put(model_output, sample, missing, chosen, codes, return_dict)
+
+    def _shape(self, log_probs: Tensor) -> Tensor:
+        """Log-probabilities `(..., codes)` by `temperature` and `top_p`, normalised."""
+        return shape_log_probs(log_probs, self.config.temperature, self.config.top_p)
+
+    def _put(
+        self,
+        model_output: Tensor,
+        sample: Tensor,
+        missing: Tensor,
+        chosen: Tensor,
+        codes: Tensor,
+        return_dict: bool,
+    ) -> DiscreteSchedulerOutput | tuple[Tensor, ...]:
+        """The output of a step that drew codes `(number of chosen,)` for the chosen tokens, bool `(batch, tokens)`."""
         sampled_tokens = torch.full_like(sample, -1)
-        sampled_tokens[chosen] = sample_categorical(log_probs, uniforms)
+        sampled_tokens[chosen] = codes
         output = DiscreteSchedulerOutput(
             prev_sample=torch.where(chosen, sampled_tokens, sample),
             prev_missing=missing & ~chosen,

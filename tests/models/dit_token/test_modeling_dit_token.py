@@ -113,6 +113,24 @@ def test_items_of_a_batch_do_not_mix(model, generator):
         torch.testing.assert_close(together[row : row + 1], alone, rtol=1e-4, atol=1e-5)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("positions", [[2, 3, 7], [10, 0, 4, 4], list(range(11)), []])
+def test_a_position_is_predicted_alone_as_among_all(model, generator, positions):
+    inputs = draw_inputs(model, generator)
+    inputs["attention_mask"] = torch.arange(11).expand(3, 11) < torch.tensor([[11], [7], [1]])
+    expected = model(**inputs).log_probs[:, positions]
+    log_probs = model(**inputs, positions=torch.tensor(positions, dtype=torch.int64)).log_probs
+    torch.testing.assert_close(log_probs, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_positions_that_are_not_asked_for_are_not_computed(model, generator):
+    shapes = []
+    for module in (model.head, model.layers[-1].fc1, model.layers[0].fc1):
+        module.register_forward_hook(lambda _, __, output: shapes.append(tuple(output.shape[:2])))
+    model(**draw_inputs(model, generator), positions=torch.tensor([2, 5]))
+    assert shapes == [(3, 11), (3, 2), (3, 2)]
+
+
 # --- The probabilities -----------------------------------------------------------------------------------------------
 
 
@@ -306,6 +324,11 @@ def test_sigma_is_required_or_refused(model, generator):
         ({"input_ids": torch.tensor([[0, -1, 2, 3]])}, r"in \[0, 20\), got values from -1 to 3"),
         ({"missing": torch.zeros(1, 4)}, "missing must be bool of input_ids' shape"),
         ({"missing": torch.zeros(1, 3, dtype=torch.bool)}, r"got torch.bool of \(1, 3\)"),
+        (
+            {"positions": torch.zeros(1, 2).long()},
+            r"positions must be int64 of shape \(num_positions,\), got .*\(1, 2\)",
+        ),
+        ({"positions": torch.ones(4, dtype=torch.bool)}, "got torch.bool"),
     ],
 )
 def test_wrong_inputs_are_refused(changes, message):

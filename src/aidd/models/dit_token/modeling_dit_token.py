@@ -28,9 +28,10 @@ class DiTTokenOutput(ModelOutput):
     """
     Args:
         log_probs (`torch.FloatTensor` of shape `(batch_size, num_tokens, codebook_size)`):
-            Log-probability of every code given the visible tokens, float32. Normalised by a `"log_probs"` model. Of a
-            `"score"` model, `log(score) + log(exp(sigma) - 1)`: its sum over codes is the learned rate of unmasking,
-            in units of the true one, and the code whose id stands for the mask has `-inf`.
+            Log-probability of every code given the visible tokens, float32, at all tokens or the `positions` asked
+            for. Normalised by a `"log_probs"` model. Of a `"score"` model, `log(score) + log(exp(sigma) - 1)`: its
+            sum over codes is the learned rate of unmasking, in units of the true one, and the code whose id stands
+            for the mask has `-inf`.
     """
 
     log_probs: torch.FloatTensor | None = None
@@ -165,11 +166,15 @@ class DiTTokenBlock(GradientCheckpointingLayer):
         conditioning: Tensor | None,
         position_embeddings: tuple[Tensor, Tensor],
         attention_mask: Tensor | None,
+        positions: Tensor | None = None,
     ) -> Tensor:
+        """`(batch, num_tokens, hidden_size)` to the same, or to the tokens at `positions`, `(num_positions,)`."""
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = self.modulation(conditioning)
         modulated = self.attention_norm(hidden_states) * (1 + scale_a) + shift_a
         attended = self.attention(modulated, position_embeddings, attention_mask)
         hidden_states = hidden_states + gate_a * self.dropout(attended)
+        if positions is not None:
+            hidden_states = hidden_states[:, positions]
         modulated = self.mlp_norm(hidden_states) * (1 + scale_m) + shift_m
         perceived = self.fc2(nn.functional.gelu(self.fc1(modulated), approximate="tanh"))
         return hidden_states + gate_m * self.dropout(perceived)
@@ -222,6 +227,7 @@ class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
         missing: Tensor,
         sigma: Tensor | None = None,
         attention_mask: Tensor | None = None,
+        positions: Tensor | None = None,
     ) -> DiTTokenOutput:
         """
         Args:
@@ -232,11 +238,14 @@ class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
                 Total noise, `-log(1 - masked fraction)`. Needed with, and only with, `time_conditioning`.
             attention_mask (`torch.BoolTensor` of shape `(batch_size, num_tokens)`, *optional*):
                 True at tokens to attend to, False at padding.
+            positions (`torch.LongTensor` of shape `(num_positions,)`, *optional*):
+                Tokens to predict, of every row: `log_probs` then has `num_positions` for `num_tokens`, and what only
+                the others need is not computed. Default: all, in order.
 
         Raises:
             ValueError: shapes that differ, codes outside the codebook, sigma missing or not asked for.
         """
-        self._check_inputs(input_ids, missing, sigma)
+        self._check_inputs(input_ids, missing, sigma, positions)
         hidden_states = self.embed_tokens(input_ids.masked_fill(missing, self.config.mask_token_id))
         conditioning = None
         if sigma is not None:
@@ -250,8 +259,11 @@ class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
         )
         attention_mask = create_bidirectional_mask(self.config, hidden_states, attention_mask)
         hidden_states = hidden_states.float()
-        for layer in self.layers:
+        *layers, last_layer = self.layers
+        for layer in layers:
             hidden_states = layer(hidden_states, conditioning, position_embeddings, attention_mask)
+        # Behind the last attention, no token reads another.
+        hidden_states = last_layer(hidden_states, conditioning, position_embeddings, attention_mask, positions)
         shift, scale = self.modulation(conditioning)
         logits = self.head(self.norm(hidden_states) * (1 + scale) + shift).float()
         if self.config.parameterization == "log_probs":
@@ -261,7 +273,9 @@ class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
         mask_token = torch.tensor(self.config.mask_token_id, device=log_probs.device)
         return DiTTokenOutput(log_probs.index_fill(-1, mask_token, -torch.inf))
 
-    def _check_inputs(self, input_ids: Tensor, missing: Tensor, sigma: Tensor | None) -> None:
+    def _check_inputs(
+        self, input_ids: Tensor, missing: Tensor, sigma: Tensor | None, positions: Tensor | None
+    ) -> None:
         if input_ids.ndim != 2 or input_ids.numel() == 0:
             raise ValueError(f"input_ids must have shape (batch_size, num_tokens), got {tuple(input_ids.shape)}")
         if missing.shape != input_ids.shape or missing.dtype != torch.bool:
@@ -274,6 +288,10 @@ class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
             raise ValueError(f"this model needs sigma of shape ({len(input_ids)},), got {got}")
         if not self.config.time_conditioning and sigma is not None:
             raise ValueError("this model is time-free (time_conditioning=False): it takes no sigma")
+        if positions is not None and (positions.ndim != 1 or positions.dtype != torch.int64):
+            raise ValueError(
+                f"positions must be int64 of shape (num_positions,), got {positions.dtype} of {tuple(positions.shape)}"
+            )
         low, high = input_ids.masked_fill(missing, 0).aminmax()
         if low < 0 or high >= self.config.codebook_size:
             raise ValueError(
