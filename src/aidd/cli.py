@@ -1,4 +1,4 @@
-"""The command line: `aidd inpaint`, `aidd info`."""
+"""The command line: `aidd inpaint`, `aidd evaluate`, `aidd info`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 from . import __version__
-from .commands import info, inpaint
+from .commands import evaluate, info, inpaint
 
 
 DESCRIPTION = """\
@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"aidd {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     inpaint.add_parser(commands)
+    evaluate.add_parser(commands)
     info.add_parser(commands)
     return parser
 

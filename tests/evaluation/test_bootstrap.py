@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
-from aidd.evaluation.bootstrap import bootstrap_interval
+from aidd.evaluation.bootstrap import bootstrap_interval, jackknife_interval
 
 
 def test_covers_the_mean_as_often_as_it_says():
@@ -26,3 +27,11 @@ def test_what_does_not_fit_is_refused():
         bootstrap_interval([], [])
     with pytest.raises(ValueError, match="got 2 and 1"):
         bootstrap_interval([1.0, 2.0], ["a"])
+
+
+def test_the_jackknife_of_a_mean_is_students_interval():
+    values = np.random.default_rng(0).normal(size=8)
+    left_out = [np.delete(values, i).mean() for i in range(8)]
+    expected = student.interval(0.95, 7, loc=values.mean(), scale=values.std(ddof=1) / np.sqrt(8))
+    assert jackknife_interval(values.mean(), left_out) == pytest.approx(expected)
+    assert np.isnan(jackknife_interval(1.0, [1.0])).all()

@@ -25,6 +25,8 @@ RECIPES = sorted((EXAMPLES / "configs").glob("paper_*/*.json"))
 RECIPES = [path for path in RECIPES if path.name != "dit_token.json"]
 TWO_PROCESSES = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", 2, "--num_machines", 1)
 TWO_PROCESSES += ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", 0)
+ABLATION = sorted((EXAMPLES / "configs" / "ablation").glob("*.json"))
+ABLATION = [path for path in ABLATION if path.name not in ("score.json", "time_free.json")]
 CONFIG = {
     "model_type": "aidd_dit_token",
     "codebook_size": 32,
@@ -246,6 +248,18 @@ def test_every_recipe_of_the_paper_is_understood(recipe, monkeypatch):
     window = config.max_position_embeddings
     assert args.max_grad_norm * window == pytest.approx(1) and args.adam_epsilon * window == pytest.approx(1e-8)
     assert (args.train_batch_size, args.learning_rate, args.ema_decay) == (128, 1e-6, 0.9999)
+
+
+@pytest.mark.parametrize("recipe", ABLATION, ids=lambda path: path.stem)
+def test_the_recipes_of_the_ablation_differ_in_what_they_are_named_for(recipe, monkeypatch):
+    arguments = ["--arguments_path", recipe, "--train_data_dir", "tokens", "--output_dir", "outputs"]
+    monkeypatch.setattr(sys, "argv", [SCRIPT.name, *map(str, arguments)])
+    args = load_script().parse_args()
+    assert (args.corruption == "span") == ("span" in recipe.stem)
+    assert (args.derivative_loss_weight > 0) == ("derivative" in recipe.stem)
+    assert (args.gap_probability > 0) == ("gaps" in recipe.stem)
+    assert DiTTokenConfig.from_pretrained(args.config_path).time_conditioning == ("time_free" not in recipe.stem)
+    assert (args.max_train_steps, args.train_batch_size, args.learning_rate) == (1000, 16, 1e-3)
 
 
 @pytest.mark.parametrize("recipe", [{"learning_speed": 1}, {"corruption": "spans"}])

@@ -1,8 +1,9 @@
-"""Confidence intervals of means over recordings."""
+"""Confidence intervals by recording."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import t as student
 
 
 def bootstrap_interval(
@@ -32,3 +33,25 @@ def bootstrap_interval(
     means = sums[draws].sum(1) / counts[draws].sum(1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def jackknife_interval(value: float, left_out: Sequence[float], *, level: float = 0.95) -> tuple[float, float]:
+    """
+    Interval of a statistic of a whole set, such as a distance of distributions: for one of those, a bootstrap sample,
+    which holds the same items several times, is no set of the same kind.
+
+    Args:
+        value: of all groups.
+        left_out: the value without each of the g groups.
+        level: confidence level in (0, 1).
+
+    Returns:
+        Lower and upper end: value -+ t sqrt((g - 1) / g * sum_i (left_out_i - mean)^2) (Tukey's jackknife), t of
+        Student's distribution with g - 1 degrees of freedom. Of one group, not a number.
+    """
+    number = len(left_out)
+    if number < 2:
+        return float("nan"), float("nan")
+    variance = (number - 1) / number * np.sum((np.asarray(left_out) - np.mean(left_out)) ** 2)
+    reach = student.ppf((1 + level) / 2, number - 1) * np.sqrt(variance)
+    return float(value - reach), float(value + reach)

@@ -1,0 +1,199 @@
+"""`aidd evaluate`: methods on the items of a protocol, on recordings of the user."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..evaluation.names import ANCHORS, EVALUATED_METHODS, LAYOUTS, shipped_protocols
+from ..methods import DEFAULT_MODEL
+from .loading import check_model, load_pipeline
+
+
+if TYPE_CHECKING:
+    from ..evaluation.page import Example
+    from ..evaluation.protocol import Item
+    from ..evaluation.selection import Selection
+
+DESCRIPTION = """\
+Makes holes in intact recordings as a protocol says, has methods fill them, and measures what comes out. A run that was
+stopped goes on where it stood when it is started again with the same arguments; more methods can be added to it."""
+EPILOG = """\
+examples:
+  aidd evaluate --protocol tiny --output results
+      the recordings that come with the package, in a minute
+  aidd evaluate --protocol one_gap --data recordings --method aidd --method janssen --output results
+      two methods on a folder of recordings
+  aidd evaluate --protocol musicnet_four_gap --data musicnet --layout musicnet --split test --freeze --output results
+      only write down which samples would be taken away: results/manifest.jsonl
+  aidd evaluate --protocol results/manifest.jsonl --data musicnet --layout musicnet --split test --output results
+      evaluate on exactly these
+  accelerate launch examples/evaluate.py --protocol one_gap --data recordings --output results
+      the same arguments, in many processes
+
+results: manifest.jsonl; items.parquet, a row an item and method; embeddings.parquet; results.md and summary.md, tables
+with 95 % intervals by recording; plots and index.html, to look and listen; blind.html, to rate without names."""
+MANIFEST = "manifest.jsonl"
+# Of the page to listen to.
+NUM_EXAMPLES = 4
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="compare methods on intact recordings",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--protocol",
+        default="one_gap",
+        help=f"one of {', '.join(shipped_protocols())}, a protocol's JSON file, or a manifest (.jsonl); "
+        "%(default)s by default",
+    )
+    parser.add_argument(
+        "--data",
+        action="append",
+        type=Path,
+        metavar="DIR",
+        help="folder of intact recordings, once or more; those that come with the package by default",
+    )
+    parser.add_argument("--layout", choices=LAYOUTS, default="folder", help="how --data is laid out")
+    parser.add_argument("--split", help="official split of --layout musicnet or maestro")
+    parser.add_argument(
+        "--method",
+        action="append",
+        choices=EVALUATED_METHODS,
+        metavar="METHOD",
+        help=f"once or more: {', '.join(EVALUATED_METHODS)}. By default {', '.join(ANCHORS)}",
+    )
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help="folder or Hub id of the AIDD model; the one of the package by default"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the items and of the methods' draws")
+    parser.add_argument("--freeze", action="store_true", help=f"only write OUTPUT/{MANIFEST}")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the results")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    selection = prepare(arguments)
+    if not arguments.freeze:
+        fill_and_measure(arguments, selection)
+        report(arguments, selection)
+
+
+def prepare(arguments: argparse.Namespace) -> Selection:
+    """The items, which are written down in the output folder."""
+    from ..evaluation.manifest import freeze, thaw
+    from ..evaluation.protocol import Protocol
+    from ..evaluation.selection import select_items
+
+    if Path(arguments.protocol).suffix == ".jsonl":
+        selection = thaw(arguments.protocol)
+    else:
+        selection = select_items(Protocol.load(arguments.protocol), recordings(arguments), seed=arguments.seed)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    freeze(selection, arguments.output / MANIFEST)
+    return selection
+
+
+def recordings(arguments: argparse.Namespace) -> dict[str, Path]:
+    """Files by name."""
+    from ..evaluation.recordings import join_recordings, recordings_of
+    from ..evaluation.samples import sample_recordings
+
+    if not arguments.data:
+        return sample_recordings()
+    return join_recordings(*(recordings_of(folder, arguments.layout, arguments.split) for folder in arguments.data))
+
+
+def fill_and_measure(
+    arguments: argparse.Namespace, selection: Selection, process_index: int = 0, num_processes: int = 1
+) -> None:
+    """The share of a process: rows in journals."""
+    from tqdm.auto import tqdm
+
+    from ..evaluation import runner
+    from ..evaluation.embedders import RandomProjectionEmbedder
+    from ..evaluation.evaluated_methods import evaluated_methods
+
+    check_model(arguments.model)
+    pipe = load_pipeline(arguments.model)
+    pipe.set_progress_bar_config(disable=True)
+    methods = evaluated_methods(pipe)
+    weights = {
+        f"{name}.{key}": value
+        for name in ("codec", "transformer")
+        for key, value in getattr(pipe, name).state_dict().items()
+    }
+    protocol = selection.protocol
+    runner.run(
+        selection.items,
+        recordings(arguments),
+        {name: methods[name] for name in arguments.method or ANCHORS},
+        output_dir=arguments.output,
+        provenance={
+            "protocol": protocol.name,
+            "protocol_version": protocol.version,
+            "protocol_digest": protocol.digest,
+            "seed": selection.seed,
+            **runner.provenance_of(weights, arguments.model),
+        },
+        embedder=RandomProjectionEmbedder(),
+        heard=[item.key for item in heard(selection.items)],
+        process_index=process_index,
+        num_processes=num_processes,
+        progress=partial(tqdm, unit="item", file=sys.stderr, disable=process_index > 0),
+    )
+
+
+def heard(items: list[Item]) -> list[Item]:
+    """Items to listen to, spread over the recordings and the conditions."""
+    number = min(NUM_EXAMPLES, len(items))
+    conditions = list(dict.fromkeys(item.condition.label for item in items))
+    spread = [conditions[(2 * one + 1) * len(conditions) // (2 * number)] for one in range(number)]
+    chosen = []
+    for one, condition in enumerate(spread):
+        of_condition = [item for item in items if item.condition.label == condition]
+        chosen.append(of_condition[(2 * one + 1) * len(of_condition) // (2 * number)])
+    return list({item.key: item for item in chosen}.values())
+
+
+def report(arguments: argparse.Namespace, selection: Selection) -> None:
+    """Tables, plots and pages of all rows that are there."""
+    from ..evaluation.report import write_report
+    from ..evaluation.results import collect
+
+    rows, embeddings = collect(arguments.output)
+    examples = [example(arguments, item, rows["method"].unique()) for item in heard(selection.items)]
+    write_report(rows, embeddings, arguments.output, examples=examples, title=f"aidd: {selection.protocol.name}")
+
+
+def example(arguments: argparse.Namespace, item: Item, methods: list[str]) -> Example:
+    import numpy as np
+
+    from ..evaluation.page import DAMAGED, ORIGINAL, Example
+    from ..evaluation.protocol import read_item
+    from ..evaluation.runner import audio_file
+
+    segment, mask = read_item(item, recordings(arguments))
+    files = {name: audio_file(arguments.output, item.key, name) for name in methods}
+    audios = {name: np.load(file) for name, file in files.items() if file.exists()}
+    rate = item.sampling_rate
+    return Example(
+        key=item.key,
+        title=f"{item.recording}, {item.start / rate:.1f} s, {item.condition.label}",
+        sampling_rate=rate,
+        gaps=[(start / rate, end / rate) for start, end in item.gaps],
+        audios={ORIGINAL: segment, DAMAGED: np.where(mask, 0.0, segment), **audios},
+    )

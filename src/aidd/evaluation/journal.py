@@ -1,0 +1,44 @@
+"""Rows of a run, each on disk as soon as it is there, so that a run that was killed can go on where it stood."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class Journal:
+    """
+    A file of JSON rows that grows line by line. Processes write one each, `<name>-<process>.jsonl`, and read all.
+
+    Args:
+        folder: of the run; made where it is not there.
+        name: of the journal.
+        process_index: number of this process.
+    """
+
+    def __init__(self, folder: str | Path, name: str, process_index: int = 0):
+        self.folder, self.name = Path(folder), name
+        self.path = self.folder / f"{name}-{process_index}.jsonl"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.path.exists():
+            self._take_off_half_a_line()
+
+    def append(self, rows: Iterable[dict]) -> None:
+        """Writes rows, in one piece. Not a number and infinities are refused: JSON has none."""
+        text = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    def read(self) -> list[dict]:
+        """The rows of all processes. What another process is about to write, half a line, is no row yet."""
+        rows = []
+        for path in sorted(self.folder.glob(f"{self.name}-*.jsonl")):
+            text = path.read_text(encoding="utf-8")
+            rows += [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        return rows
+
+    def _take_off_half_a_line(self) -> None:
+        """That a process left which was killed while it wrote."""
+        content = self.path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            self.path.write_bytes(whole)

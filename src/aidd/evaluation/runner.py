@@ -1,0 +1,195 @@
+"""Methods on the items of a protocol: a row an item and method, and embeddings of what was put into the gaps."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ..audio_io import resample
+from ..masks import find_gaps
+from .embedders import Embedder
+from .journal import Journal
+from .metrics import (
+    chroma_agreement,
+    level_error,
+    log_mel_distance,
+    log_spectral_distance,
+    onset_agreement,
+    seam_discontinuity,
+    seam_spectral_flux,
+    snr_in_gap,
+)
+from .protocol import Item, read_item
+from .replacing import replacing
+
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PACKAGES = ("aidd", "torch", "torchaudio", "transformers", "diffusers", "numpy", "scipy")
+WINDOW_SECONDS = 1.0
+# `method(audio, mask, *, sampling_rate, generator) -> audio`, the contract of `aidd.METHODS`.
+Method = Callable[..., "np.ndarray | Tensor"]
+
+
+def run(
+    items: Sequence[Item],
+    recordings: Mapping[str, Path],
+    methods: Mapping[str, Method],
+    *,
+    output_dir: str | Path,
+    provenance: Mapping[str, str | int],
+    embedder: Embedder,
+    heard: Collection[str] = (),
+    process_index: int = 0,
+    num_processes: int = 1,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> None:
+    """
+    Runs every method on every item, and writes rows to journals in the output folder. What stands there already is
+    not run again.
+
+    Args:
+        items: of a protocol.
+        recordings: files by the names that items give them.
+        methods: by name. `codec` alone is given the intact audio.
+        output_dir: of `rows-*.jsonl` and `embeddings-*.jsonl`.
+        provenance: what every row is to say of the run: protocol, model, seed.
+        embedder: of the windows of 1 s around each gap.
+        heard: keys of items whose restored audio is kept, `audio/<item>-<method>.npy`.
+        process_index, num_processes: which share of the items is this process's.
+        progress: wraps the items, to show a bar.
+
+    Raises:
+        ValueError: a folder that holds rows of another run.
+    """
+    rows, embeddings = (Journal(output_dir, name, process_index) for name in ("rows", "embeddings"))
+    done = set()
+    for row in rows.read():
+        differing = {name: row[name] for name, value in provenance.items() if row[name] != value}
+        if differing:
+            raise ValueError(
+                f"{output_dir} holds rows of another run: expected {dict(provenance)}, got {differing}; "
+                "choose another folder"
+            )
+        done.add((row["item"], row["method"]))
+
+    for item in progress(items[process_index::num_processes]):
+        missing_methods = [name for name in methods if (item.key, name) not in done]
+        if not missing_methods:
+            continue
+        segment, mask = read_item(item, recordings)
+        described = {**provenance, **describe(item, mask)}
+        if not any((item.key, name) in done for name in methods):
+            embeddings.append(embedding_rows(item, "reference", segment, mask, embedder))
+        for name in missing_methods:
+            row = {**described, "method": name}
+            audio = segment if name == "codec" else np.where(mask, np.nan, segment)
+            # Of the item: a run that goes on draws as one that was never stopped.
+            generator = torch.Generator().manual_seed(item.seed)
+            started = time.perf_counter()
+            try:
+                restored = methods[name](audio, mask, sampling_rate=item.sampling_rate, generator=generator)
+            except ValueError as refusal:
+                # Methods say what they cannot fill. The table counts it.
+                rows.append([{**row, "refusal": str(refusal)}])
+                continue
+            row["seconds"] = time.perf_counter() - started
+            embeddings.append(embedding_rows(item, name, restored, mask, embedder))
+            if item.key in heard:
+                keep_audio(output_dir, item.key, name, restored)
+            # Last, as this says that all of it is done.
+            rows.append([row | finite_or_text(measure(segment, restored, mask, item.sampling_rate))])
+
+
+def audio_file(output_dir: str | Path, key: str, method: str) -> Path:
+    """Where the restored audio of an item is kept."""
+    return Path(output_dir) / "audio" / f"{key}-{method}.npy"
+
+
+def keep_audio(output_dir: str | Path, key: str, method: str, audio: np.ndarray) -> None:
+    path = audio_file(output_dir, key, method)
+    path.parent.mkdir(exist_ok=True)
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        np.save(file, audio.astype(np.float32))
+
+
+def provenance_of(weights: Mapping[str, Tensor], model: str) -> dict[str, str]:
+    """The name of a model, without the folder it lies in, a digest of its weights, and versions of packages."""
+    digest = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    versions = {f"version_{name}": importlib.metadata.version(name) for name in PACKAGES}
+    return {"model": Path(model).name, "model_digest": digest.hexdigest()[:16], **versions}
+
+
+def describe(item: Item, mask: np.ndarray) -> dict[str, str | int | float]:
+    """The columns of an item."""
+    return {
+        "item": item.key,
+        "recording": item.recording,
+        "file_sha256": item.file_sha256,
+        "start": item.start,
+        "num_samples": item.num_samples,
+        "sampling_rate": item.sampling_rate,
+        "item_seed": item.seed,
+        "condition": item.condition.label,
+        "geometry": item.condition.geometry,
+        **{f"param_{name}": value for name, value in item.condition.parameters.items()},
+        "num_gaps": len(find_gaps(mask)),
+        "missing_seconds": int(mask.sum()) / item.sampling_rate,
+        "coverage": float(mask.mean()),
+    }
+
+
+def measure(reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, sampling_rate: int) -> dict[str, float]:
+    """Every metric of one item."""
+    return {
+        "snr": snr_in_gap(reference, estimate, mask),
+        "lsd": log_spectral_distance(reference, estimate),
+        "lsd_gap": log_spectral_distance(reference, estimate, mask=mask),
+        "level_error": level_error(reference, estimate, mask),
+        "seam_discontinuity": seam_discontinuity(reference, estimate, mask, sampling_rate=sampling_rate),
+        "seam_spectral_flux": seam_spectral_flux(reference, estimate, mask, sampling_rate=sampling_rate),
+        "log_mel_distance": log_mel_distance(reference, estimate, mask=mask, sampling_rate=sampling_rate),
+        "chroma_agreement": chroma_agreement(reference, estimate, mask, sampling_rate=sampling_rate),
+        "onset_agreement": onset_agreement(reference, estimate, mask, sampling_rate=sampling_rate),
+    }
+
+
+def finite_or_text(values: Mapping[str, float]) -> dict[str, float | str]:
+    """JSON has no infinity: `float` reads the text again."""
+    return {name: value if np.isfinite(value) else str(value) for name, value in values.items()}
+
+
+def window_starts(mask: np.ndarray, length: int) -> list[int]:
+    """
+    First samples of windows that are centred on gaps, moved inside the signal where they would stick out. A gap whose
+    window would overlap the last one gets none: windows are to be independent, not to hold all gaps.
+    """
+    starts: list[int] = []
+    for start, end in find_gaps(mask).tolist():
+        first = min(max((start + end - length) // 2, 0), len(mask) - length)
+        if not starts or first >= starts[-1] + length:
+            starts.append(first)
+    return starts
+
+
+def embedding_rows(item: Item, method: str, audio: np.ndarray, mask: np.ndarray, embedder: Embedder) -> list[dict]:
+    """A row a window of 1 s (or the whole segment, where that is shorter)."""
+    length = min(round(WINDOW_SECONDS * item.sampling_rate), len(audio))
+    windows = np.stack([audio[start : start + length] for start in window_starts(mask, length)])
+    embedded = embedder(resample(windows, item.sampling_rate, embedder.sampling_rate))
+    key = {"item": item.key, "method": method}
+    return [
+        {**key, "window": number, "embedding": [round(float(value), 6) for value in embedding]}
+        for number, embedding in enumerate(embedded)
+    ]

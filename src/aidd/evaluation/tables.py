@@ -1,0 +1,253 @@
+"""Tables of an evaluation: a line a method, a column a gap length, as Markdown and as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from numbers import Real
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .aggregate import set_distances, summarise
+
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A jackknife by recording leaves two or more windows to the distance of two sets.
+MIN_SET_RECORDINGS = 3
+
+
+@dataclass(frozen=True)
+class Metric:
+    """
+    How a metric is shown.
+
+    Args:
+        title: with the unit.
+        digits: decimal places in tables.
+        better: `lower` or `higher`.
+        logarithmic: drawn on a logarithmic axis, where possible.
+    """
+
+    title: str
+    digits: int
+    better: str
+    logarithmic: bool = False
+
+    @property
+    def heading(self) -> str:
+        return f"{self.title}, {self.better} is better"
+
+
+METRICS = {
+    "lsd": Metric("LSD", 3, "lower", logarithmic=True),
+    "lsd_gap": Metric("LSD in gap", 3, "lower"),
+    "snr": Metric("SNR in gap (dB)", 1, "higher"),
+    "level_error": Metric("absolute level error (dB)", 1, "lower"),
+    "seam_discontinuity": Metric("seam discontinuity (dB)", 1, "lower", logarithmic=True),
+    "seam_spectral_flux": Metric("seam spectral flux (dB)", 1, "lower"),
+    "log_mel_distance": Metric("log-mel distance (dB)", 1, "lower"),
+    "chroma_agreement": Metric("chroma agreement", 3, "higher"),
+    "onset_agreement": Metric("onset agreement", 3, "higher"),
+    "odg": Metric("ODG", 2, "higher"),
+    "visqol": Metric("ViSQOL", 2, "higher"),
+}
+SET_METRICS = {"kad": Metric("KAD", 2, "lower"), "fad": Metric("FAD", 2, "lower")}
+GAP_SECONDS = "param_gap_seconds"
+# What a parameter of a condition is called, and how its values are written.
+PARAMETERS = {
+    GAP_SECONDS: ("gap length", lambda value: f"{1000 * value:g} ms"),
+    "param_coverage": ("coverage", lambda value: f"{100 * value:g} %"),
+    "param_level_db": ("level below the peak", lambda value: f"{value:g} dB"),
+}
+# Signs that Markdown or the HTML in it would read as more than text. Underscores within words it takes as they are.
+MARKDOWN = str.maketrans({**{sign: "\\" + sign for sign in "\\`*[]|<>&$~"}, "\n": " ", "\r": " "})
+
+
+@dataclass(frozen=True)
+class Section:
+    """
+    The rows that share a table: of one kind of damage, of which one parameter differs.
+
+    Args:
+        title: the kind, and the parameters of which other sections of the kind have other values.
+        geometry: the kind.
+        fixed: those parameters, by column.
+        column: of the rows, each of whose values has a column of the table.
+        rows: a row an item and method.
+        embeddings: a row a window and method, with `column`.
+    """
+
+    title: str
+    geometry: str
+    fixed: Mapping[str, object]
+    column: str
+    rows: pd.DataFrame
+    embeddings: pd.DataFrame
+
+    @property
+    def values(self) -> list:
+        return sorted(self.rows[self.column].unique())
+
+    @property
+    def labels(self) -> dict[object, str]:
+        return {value: written(self.column, value) for value in self.values}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A mean and its interval as written, either of which may be empty, and what was left out of them."""
+
+    mean: str = ""
+    interval: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, [f"{self.mean} {self.interval}".strip(), *self.notes]))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headings of the columns, the first that of the methods, and a line of cells a method."""
+
+    headings: list[str]
+    lines: dict[str, list[Cell]]
+
+    def markdown(self) -> str:
+        lines = [f"| {escaped(method)} | {' | '.join(map(str, cells))} |\n" for method, cells in self.lines.items()]
+        head = f"| {' | '.join(map(escaped, self.headings))} |\n"
+        return head + "| --- " * len(self.headings) + "|\n" + "".join(lines)
+
+    def html(self) -> str:
+        head = "".join(f'<th scope="col">{escape(text)}</th>' for text in self.headings)
+        body = "".join(
+            f'<tr><th scope="row">{escape(method)}</th>{"".join(map(_html, cells))}</tr>\n'
+            for method, cells in self.lines.items()
+        )
+        return f'<div class="table"><table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n'
+
+
+def sections(rows: pd.DataFrame, embeddings: pd.DataFrame) -> list[Section]:
+    """
+    Rows apart by kind of damage, and by every parameter of several values but one: the gap length, where it has
+    several, else the first that has.
+    """
+    found = []
+    for geometry, items in rows.groupby("geometry", sort=False):
+        items = items.dropna(axis=1, how="all")
+        parameters = [name for name in items if name.startswith("param_")]
+        # Lists can be no keys.
+        lists = [name for name in parameters if not np.isscalar(items[name].iloc[0])]
+        items = items.assign(**{name: items[name].map(str) for name in lists})
+        varying = [name for name in parameters if items[name].nunique(dropna=False) > 1]
+        candidates = varying or parameters or ["condition"]
+        column = GAP_SECONDS if GAP_SECONDS in candidates else candidates[0]
+        others = [name for name in varying if name != column]
+        for values, part in items.groupby(others, dropna=False) if others else [((), items)]:
+            fixed = dict(zip(others, values, strict=True))
+            title = ", ".join([geometry, *(f"{noun(name)} {written(name, value)}" for name, value in fixed.items())])
+            of_item = part.drop_duplicates("item").set_index("item")[column]
+            windows = embeddings[embeddings["item"].isin(of_item.index)]
+            windows = windows.assign(**{column: windows["item"].map(of_item)})
+            found.append(Section(title, geometry, fixed, column, part, windows))
+    return found
+
+
+def summaries(section: Section) -> dict[str, pd.DataFrame]:
+    """
+    By metric, a row a method and value of the section's column: those two columns, `mean`, `low`, `high` and `n`, and
+    of metrics of items also `num_recordings` and `num_infinite`. Only metrics that have values; KAD and FAD only
+    where there are windows of three recordings.
+    """
+    by = ["method", section.column]
+    found = {name: summarise(section.rows, name, by) for name in METRICS if section.rows.get(name) is not None}
+    windows = section.embeddings.groupby(section.column).filter(
+        lambda group: group["recording"].nunique() >= MIN_SET_RECORDINGS
+    )
+    if len(windows):
+        distances = set_distances(windows, [section.column])
+        order = {name: place for place, name in enumerate(section.rows["method"].unique())}
+        distances = distances.sort_values("method", key=lambda names: names.map(order), kind="stable")
+        for name in SET_METRICS:
+            columns = {name: "mean", f"{name}_low": "low", f"{name}_high": "high"}
+            found[name] = distances[[*by, *columns, "n"]].rename(columns=columns)
+    return found
+
+
+def table(section: Section, name: str, summary: pd.DataFrame, *, with_intervals: bool) -> Table:
+    """The table of a metric, from what [`summaries`] found."""
+    metric = {**METRICS, **SET_METRICS}[name]
+    means = summary.set_index(["method", section.column])
+    items = dict(list(section.rows.groupby(["method", section.column])))
+    lines = {}
+    for method in section.rows["method"].unique():
+        cells = []
+        for value in section.values:
+            key = method, value
+            cell = _cell(means.loc[key], metric.digits, with_intervals) if key in means.index else Cell()
+            notes = _left_out(items[key], name) if key in items and name in METRICS else ()
+            cells.append(Cell(cell.mean, cell.interval, notes))
+        if any(map(str, cells)):
+            lines[method] = cells
+    return Table([metric.title, *section.labels.values()], lines)
+
+
+def sample_sizes(section: Section, found: Mapping[str, pd.DataFrame]) -> str:
+    """How many items, recordings and windows stand behind the tables of a section."""
+    rows = section.rows
+    counts = rows.groupby(["method", section.column]).size().groupby(section.column).max()
+    kind = "gaps" if (rows["num_gaps"] == 1).all() else "segments"
+    recordings = rows["recording"].nunique()
+    each = "length" if section.column == GAP_SECONDS else "column"
+    text = f"n = {_listed(counts)} {kind} a {each}, of {recordings} recording{'s' * (recordings > 1)}."
+    if "kad" in found:
+        windows = found["kad"].groupby(section.column)["n"].max()
+        text = f"KAD and FAD: n = {_listed(windows)} windows a {each}. {text}"
+    return text
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return text.translate(MARKDOWN)
+
+
+def noun(column: str) -> str:
+    """What a parameter is called."""
+    return PARAMETERS[column][0] if column in PARAMETERS else column.removeprefix("param_").replace("_", " ")
+
+
+def written(column: str, value: object) -> str:
+    """A parameter's value, with its unit."""
+    if column in PARAMETERS:
+        return PARAMETERS[column][1](value)
+    return f"{value:g}" if isinstance(value, Real) else str(value)
+
+
+def _cell(summary: pd.Series, digits: int, with_interval: bool) -> Cell:
+    if not np.isfinite(summary["mean"]):
+        return Cell()
+    mean = f"{summary['mean']:.{digits}f}"
+    if not with_interval or not np.isfinite(summary[["low", "high"]].to_numpy(float)).all():
+        return Cell(mean)
+    return Cell(mean, f"[{summary['low']:.{digits}f}, {summary['high']:.{digits}f}]")
+
+
+def _left_out(items: pd.DataFrame, name: str) -> tuple[str, ...]:
+    """Items that are not in a mean: infinite values, and refusals of the method."""
+    values = items[name].abs() if name == "level_error" else items[name]
+    infinite = {value: int((values == value).sum()) for value in (-np.inf, np.inf)}
+    refused = int(items["refusal"].notna().sum()) if "refusal" in items else 0
+    notes = [f"{count} of {value:g}" for value, count in infinite.items() if count]
+    return (*notes, *([f"{refused} refused"] if refused else []))
+
+
+def _listed(counts: pd.Series) -> str:
+    return ", ".join(map(str, counts)) if counts.nunique() > 1 else str(counts.iloc[0])
+
+
+def _html(cell: Cell) -> str:
+    small = ", ".join(filter(None, [cell.interval, *cell.notes]))
+    return f"<td>{escape(cell.mean)}{f'<small>{escape(small)}</small>' if small else ''}</td>"

@@ -1,0 +1,117 @@
+"""Example scripts run as a user runs them, tiny."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+from safetensors.torch import load_file
+
+from aidd.evaluation.names import PROTOCOLS
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
+
+# Dropout on: a resumed run must draw the same.
+CODEC_CONFIG = {
+    "model_type": "aidd_wavtokenizer",
+    "num_filters": 4,
+    "codebook_size": 32,
+    "codebook_dim": 16,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_bandwidths": 1,
+    "activation_dropout": 0.1,
+}
+TRANSFORMER_CONFIG = {
+    "model_type": "aidd_dit_token",
+    "codebook_size": 32,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 40,
+    "hidden_dropout": 0.1,
+    "attention_dropout": 0.1,
+}
+
+
+def load(script: str):
+    spec = importlib.util.spec_from_file_location(f"example_{script}", EXAMPLES / f"{script}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(script: str, *arguments) -> None:
+    """In this process: scripts that keep no state in it."""
+    module = load(script)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [f"{script}.py", *map(str, arguments)])
+        module.main()
+
+
+def run_process(*command) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, *map(str, command)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0, result.stderr[-4000:]
+
+
+def launch(script: str, *arguments, num_processes: int = 1) -> None:
+    # Of several processes on the CPU, the launcher makes one unless told that they are on GPUs.
+    mode = ("--cpu",) if num_processes == 1 else ("--multi_gpu", "--main_process_port", 0)
+    settings = ("--num_machines", 1, "--mixed_precision", "no", "--dynamo_backend", "no")
+    launcher = ("-m", "accelerate.commands.launch", *mode, "--num_processes", num_processes, *settings)
+    run_process(*launcher, EXAMPLES / f"{script}.py", *arguments)
+
+
+def write_tones(path: Path, seconds: float, sampling_rate: int = 24_000) -> None:
+    time = np.arange(round(seconds * sampling_rate)) / sampling_rate
+    tones = sum(np.sin(2 * np.pi * 220 * k * time + k) / k for k in range(1, 6)) * np.exp(-2 * (time % 0.5))
+    path.parent.mkdir(exist_ok=True)
+    sf.write(path, 0.2 * tones, sampling_rate)
+
+
+def write_protocol(path: Path) -> Path:
+    """Gaps of 50 and 100 ms, as `one_gap` makes them, in one segment a recording."""
+    protocol = json.loads((PROTOCOLS / "one_gap.json").read_text())
+    protocol |= {"name": "one", "segments_per_recording": 1}
+    protocol["conditions"] = [{"geometry": "centred_gap", "gap_seconds": [0.05, 0.1]}]
+    path.write_text(json.dumps(protocol))
+    return path
+
+
+def metrics(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def assert_equal_weights(folder: Path, other: Path) -> None:
+    ours, others = weights(folder), weights(other)
+    assert ours.keys() == others.keys()
+    assert not [name for name in ours if not torch.equal(ours[name], others[name])]
+
+
+def interrupted_copy(run_folder: Path, folder: Path, step: int) -> Path:
+    """A run's folder as it stood when it had written the checkpoint of a step."""
+    shutil.copytree(run_folder, folder)
+    for name in ("model.safetensors", "config.json", "training_arguments.json", "metrics.jsonl"):
+        (folder / name).unlink()
+    for checkpoint in folder.glob("checkpoint-*"):
+        if int(checkpoint.name.split("-")[1]) > step:
+            shutil.rmtree(checkpoint)
+    assert (folder / f"checkpoint-{step}").is_dir()
+    return folder

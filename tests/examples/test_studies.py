@@ -1,0 +1,143 @@
+"""Evaluation, studies and the card."""
+
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import soundfile as sf
+from scripts import launch, metrics, run
+
+from aidd.evaluation.names import ANCHORS
+
+
+def test_evaluation_has_a_row_an_item_and_method(evaluation):
+    rows = pd.read_parquet(evaluation / "items.parquet")
+    # Recordings that are short or silent have no segment.
+    assert set(rows["recording"]) == {"mixed/long.wav"} and set(rows["model"]) == {"pipeline"}
+    assert list(rows["method"]) == 2 * list(ANCHORS) and set(rows["param_gap_seconds"]) == {0.05, 0.1}
+    # The one segment lies in the middle.
+    assert set(rows["start"]) == {(6 * 24_000 - round(4.17 * 24_000)) // 2}
+    masked = rows[rows["method"] == "masked"]
+    assert (masked["snr"] == 0).all() and (masked["level_error"] == -np.inf).all()
+    # Only the gap differs (and little around it), so its share of the frames tells the distance over all of them.
+    assert (rows["lsd"] > 0).all() and (rows["lsd"] < 0.1 * rows["lsd_gap"]).all()
+    summary = (evaluation / "summary.md").read_text()
+    distance = rows[(rows["method"] == "linear") & (rows["param_gap_seconds"] == 0.05)]["lsd"].item()
+    assert f"| linear | {distance:.3f} | " in summary and summary.count("| --- | --- | --- |") == 2
+    assert {"manifest.jsonl", "embeddings.parquet", "results.md", "index.html", "blind.html"} <= {
+        path.name for path in evaluation.iterdir()
+    }
+
+
+def test_two_processes_find_what_one_does(work, pipeline, evaluation, tmp_path):
+    arguments = ("--data", work / "mixed", "--output", tmp_path, "--model", pipeline)
+    launch(
+        *("evaluate", "--protocol", evaluation / "manifest.jsonl", *arguments, "--method", "linear"),
+        *("--method", "aidd"),
+        num_processes=2,
+    )
+    rows, expected = (pd.read_parquet(folder / "items.parquet") for folder in (tmp_path, evaluation))
+    assert len(list(tmp_path.glob("rows-*.jsonl"))) == 2
+    expected = expected[expected["method"].isin(["linear", "aidd"])].reset_index(drop=True)
+    assert set(rows["method"]) == {"linear", "aidd"}
+    for name in ("item", "method", "lsd", "snr", "chroma_agreement"):
+        assert rows[name].equals(expected[name]), name
+
+
+def test_the_codec_is_measured_beside_a_known_loss(pipeline, tmp_path):
+    noise = 0.1 * np.random.default_rng(0).normal(size=5 * 24_000)
+    (tmp_path / "recordings").mkdir()
+    sf.write(tmp_path / "recordings" / "a.wav", noise, 24_000)
+    run(
+        *("evaluate_codec", "--data_dir", tmp_path / "recordings", "--output_file", tmp_path / "codec.md"),
+        *("--model", pipeline, "--segments_per_recording", 1),
+    )
+    text = (tmp_path / "codec.md").read_text()
+    lines = [line.split(" | ") for line in text.splitlines()[2:4]]
+    assert [line[0] for line in lines] == ["| round trip", "| low-passed at 6000 Hz"]
+    # Half the band of white noise is lost: 5 of its 10 and more orders of magnitude down to the floor.
+    assert 2 < float(lines[1][1].split()[0]) < 6
+    codes, size = map(int, re.search(r"Codes in use: (\d+) of (\d+)", text).groups())
+    assert 1 <= codes <= size == 32
+
+
+def test_the_ablation_has_a_line_a_recipe(work, tokens, transformer_arguments, pipeline, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.json").write_text("{}")
+        for seed in (0, 1):
+            launch(
+                *("train", *transformer_arguments, "--output_dir", tmp_path / f"{name}-{seed}"),
+                *("--arguments_path", tmp_path / f"{name}.json", "--seed", seed, "--max_train_steps", 1),
+            )
+    run(
+        *("study_ablation", "--runs", *(tmp_path / f"{name}-{seed}" for name in ("one", "two") for seed in (0, 1))),
+        *("--validation_data_dir", tokens, "--data_dir", work / "recordings", "--model", pipeline),
+        *("--output_file", tmp_path / "study.md", "--gap_tokens", 4, "--gap_ms", 50),
+        *("--windows_per_recording", 2, "--segments_per_recording", 1),
+    )
+    lines = (tmp_path / "study.md").read_text().splitlines()
+    assert lines[0] == "| recipe | CE, 4 tokens | LSD in gap, 50 ms |"
+    assert [line.split(" | ")[0] for line in lines[2:4]] == ["| one", "| two"]
+    # Alike but for their names.
+    assert lines[-1] == "| two | 0.000 [0.000, 0.000] ± 0.000 | 0.000 [0.000, 0.000] ± 0.000 |"
+
+
+def test_the_study_of_short_gaps_has_a_line_a_gap_and_method(work, tmp_path):
+    run(
+        *("study_auto", "--data_dir", work / "recordings", "--output_file", tmp_path / "study.md"),
+        *("--gap_ms", 1, 5, "--segments_per_recording", 1),
+    )
+    lines = (tmp_path / "study.md").read_text().splitlines()[4:]
+    methods = ("janssen", "autoregressive", "aidd")
+    assert [line.split(" | ")[:3] for line in lines] == [[f"| {gap}", name, "1"] for gap in (1, 5) for name in methods]
+
+
+def test_the_study_of_the_splice_has_a_line_a_gap_and_law(pipeline, tmp_path):
+    (tmp_path / "recordings").mkdir()
+    noise = 0.1 * np.random.default_rng(0).normal(size=5 * 24_000)
+    sf.write(tmp_path / "recordings" / "a.wav", noise, 24_000)
+    run(
+        *("study_splice", "--data_dir", tmp_path / "recordings", "--output_file", tmp_path / "study.md"),
+        *("--model", pipeline, "--gap_ms", 60, "--reach_ms", 10, "--segments_per_recording", 1),
+    )
+    lines = (tmp_path / "study.md").read_text().splitlines()[4:]
+    laws = ("fade, reach 10 ms", "P, reach 10 ms", "P^2, reach 10 ms", "continuation")
+    assert [line.split(" | ")[:4] for line in lines] == [["| 60", "2", law, "1"] for law in laws]
+    assert len({line.split(" | ", 4)[4] for line in lines}) == len(laws)
+
+
+def test_the_study_of_stereo_measures_what_the_channels_were_like(pipeline, tmp_path):
+    rng = np.random.default_rng(0)
+    shared, own = rng.normal(size=5 * 32_000), rng.normal(size=5 * 32_000)
+    (tmp_path / "recordings").mkdir()
+    sf.write(tmp_path / "recordings" / "a.wav", 0.05 * np.stack([shared, 0.5 * (shared + own)], 1), 32_000)
+    run(
+        *("study_stereo", "--data_dir", tmp_path / "recordings", "--output_file", tmp_path / "study.md"),
+        *("--model", pipeline, "--gap_ms", 100, "--gaps_per_recording", 1),
+    )
+    lines = (tmp_path / "study.md").read_text().splitlines()
+    assert [line.split(" | ")[:3] for line in lines[4:6]] == [
+        ["| 100", name, "1"] for name in ("original", "restored")
+    ]
+    for line in lines[4:6]:
+        level, correlation = (float(line.split(" | ")[column].split(", ")[0]) for column in (3, 5))
+        # A model of random weights is no noise.
+        assert abs(level) < 1 and abs(correlation) < 0.3
+    distances = [float(line.split(" | ")[4]) for line in lines[9:11]]
+    assert 0 < distances[0] < distances[1]
+
+
+def test_the_model_card_tells_how_the_model_came_about(codec, transformer, pipeline, evaluation, tmp_path):
+    for name, folder in (("codec", codec), ("transformer", transformer), ("evaluation", evaluation)):
+        (tmp_path / name).mkdir()
+        for file in folder.glob("*.*"):
+            if file.suffix in (".json", ".jsonl", ".md"):
+                shutil.copy(file, tmp_path / name)
+    (tmp_path / "description.md").write_text("# A model of tones\n")
+    run("write_model_card", "--record_dir", tmp_path, "--pipeline", pipeline)
+    card = (tmp_path / "README.md").read_text()
+    assert card == (pipeline / "README.md").read_text()
+    assert "# A model of tones" in card and (evaluation / "results.md").read_text().strip() in card
+    assert "| `codebook_start_step` | 3 |" in card
+    assert f"| 4 | {metrics(transformer)[0]['valid/cross_entropy_gap_15']:.4g} |" in card
