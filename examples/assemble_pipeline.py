@@ -26,6 +26,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--short_gap_seconds", type=float, default=0.02, help="Longest gap that is filled by the continuation alone."
     )
+    parser.add_argument(
+        "--fine_structure", type=float, default=0.75, help="How much of the lines beside a gap its filling takes on."
+    )
     return parser.parse_args()
 
 
@@ -39,6 +42,7 @@ def main() -> None:
         guard_tokens=args.guard_tokens,
         reach_seconds=args.reach_seconds,
         short_gap_seconds=args.short_gap_seconds,
+        fine_structure=args.fine_structure,
     )
     pipe.save_pretrained(args.output_dir)
 

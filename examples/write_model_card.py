@@ -4,15 +4,17 @@ Write the model card of a pipeline from the records of its training and evaluati
     python examples/write_model_card.py --record_dir model_cards/aidd-piano-small --pipeline outputs/pipeline
 
 The record folder holds `description.md` (what a person says of the model), `codec/` and `transformer/` (each with the
-`training_arguments.json` and `metrics.jsonl` of a run) and `evaluation/` (`results.md` of `examples/evaluate.py`). The
-card is written there as README.md, and into the pipeline's folder.
+`training_arguments.json` and `metrics.jsonl` of a run) and `evaluation/` (`results.md` of `aidd evaluate`). The card
+is written there as README.md, and into the pipeline's folder, each with a picture of the curves, `validation.png`.
 """
 
 import argparse
 import json
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 from huggingface_hub import ModelCard, ModelCardData
+from matplotlib.figure import Figure
 
 import aidd
 
@@ -44,12 +46,29 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def training_section(title: str, folder: Path) -> str:
-    arguments = json.loads((folder / "training_arguments.json").read_text())
-    # A resumed run logs the steps behind its checkpoint again.
+def validation_rows(folder: Path) -> list[dict[str, float]]:
+    """Of a run's metrics, those on held-out recordings. A resumed run logs the steps behind its checkpoint again."""
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     metrics = {(row["step"], *row): row for row in rows}.values()
-    validation = [row for row in metrics if any(name.startswith("valid/") for name in row)]
+    return [row for row in metrics if any(name.startswith("valid/") for name in row)]
+
+
+def validation_figure(runs: dict[str, list[dict[str, float]]]) -> Figure:
+    """A panel a run, a curve a metric."""
+    figure, panels = plt.subplots(1, len(runs), figsize=(10, 3.6), layout="constrained", squeeze=False)
+    for panel, (title, rows) in zip(panels[0], runs.items(), strict=True):
+        for name in dict.fromkeys(name for row in rows for name in row if name != "step"):
+            curve = [(row["step"], row[name]) for row in rows if name in row]
+            panel.plot(*zip(*curve, strict=True), marker="o", markersize=3, label=name.removeprefix("valid/"))
+        panel.set(title=title, xlabel="step", yscale="log")
+        panel.grid(alpha=0.3, which="both")
+        panel.legend(fontsize=8)
+    return figure
+
+
+def training_section(title: str, folder: Path) -> str:
+    arguments = json.loads((folder / "training_arguments.json").read_text())
+    validation = validation_rows(folder)
     names = list(dict.fromkeys(name for row in validation for name in row if name != "step"))
     lines = [f"### {title}", "", "| argument | value |", "| --- | --- |"]
     lines += [f"| `{name}` | {arguments[name]} |" for name in SHOWN_ARGUMENTS if arguments.get(name) is not None]
@@ -85,12 +104,20 @@ def main() -> None:
         "## Results",
         (args.record_dir / "evaluation" / "results.md").read_text().strip(),
         "## Training",
+        "![What was measured on the validation recordings during the training](validation.png)",
         training_section("Codec (`examples/train_wavtokenizer.py`)", args.record_dir / "codec"),
         training_section("Token model (`examples/train.py`)", args.record_dir / "transformer"),
     ]
     card = ModelCard("\n\n".join(sections) + "\n")
+    figure = validation_figure(
+        {
+            "codec": validation_rows(args.record_dir / "codec"),
+            "token model": validation_rows(args.record_dir / "transformer"),
+        }
+    )
     for folder in (args.record_dir, args.pipeline):
         card.save(folder / "README.md")
+        figure.savefig(folder / "validation.png", dpi=100)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ from .masks import find_gaps
 # Of the autoregressive models: intact audio on each side that they are fitted to, and their order, at most.
 CONTEXT_SECONDS = 0.1
 ORDER = 1000
+# Gaps from which on the reach of a continuation grows with the gap, and how many times over at most.
+GROWING_SECONDS = 2 / 15
+MOST_GROWTH = 2
 # Errors up to which a continuation does not fade, and from which on it fades as if nothing were known of it.
 FADE_ERRORS = (1e-6, 1e-2)
 MIN_ERROR = 1e-12
@@ -83,7 +86,8 @@ def continuation(
     Args:
         signal, mask, gap: as of [`splice`].
         sampling_rate: Hz.
-        reach_seconds: how far from an edge its continuation is heard, at most.
+        reach_seconds: how far from an edge its continuation is heard, at most, in gaps of up to 2/15 s. In longer ones
+            it reaches further, in proportion to the gap, up to twice as far.
         context_seconds: intact audio beside the gap that the autoregressive models are fitted to, at most.
         order: of the models, at most.
 
@@ -93,7 +97,8 @@ def continuation(
     estimate, error, (from_left, from_right) = continue_both_edges(
         signal, mask, gap, round(context_seconds * sampling_rate), order
     )
-    reach = round(reach_seconds * sampling_rate)
+    growth = (gap[1] - gap[0]) / sampling_rate / GROWING_SECONDS
+    reach = round(reach_seconds * min(max(growth, 1), MOST_GROWTH) * sampling_rate)
     return estimate, continuation_weight(error, reach, from_left=from_left, from_right=from_right)
 
 

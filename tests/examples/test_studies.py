@@ -107,6 +107,20 @@ def test_the_study_of_the_splice_has_a_line_a_gap_and_law(pipeline, tmp_path):
     assert len({line.split(" | ", 4)[4] for line in lines}) == len(laws)
 
 
+def test_the_study_of_fine_structure_has_a_line_a_gap_filling_and_amount(pipeline, tmp_path):
+    (tmp_path / "recordings").mkdir()
+    noise = 0.1 * np.random.default_rng(0).normal(size=6 * 24_000)
+    sf.write(tmp_path / "recordings" / "a.wav", noise, 24_000)
+    run(
+        *("study_fine_structure", "--data_dir", tmp_path / "recordings", "--output_file", tmp_path / "study.md"),
+        *("--model", pipeline, "--gap_ms", 100, "--amounts", 0, 1, "--segments_per_recording", 3),
+    )
+    lines = (tmp_path / "study.md").read_text().splitlines()[4:]
+    runs = ["aidd | 0", "aidd | 1", "codec | 0", "codec | 1", "envelope_noise | "]
+    assert [line.rsplit(" | ", 6)[0] for line in lines] == [f"| 100 | {run}" for run in runs]
+    assert len({line.split(" | ", 4)[4] for line in lines}) == len(runs)
+
+
 def test_the_study_of_stereo_measures_what_the_channels_were_like(pipeline, tmp_path):
     rng = np.random.default_rng(0)
     shared, own = rng.normal(size=5 * 32_000), rng.normal(size=5 * 32_000)

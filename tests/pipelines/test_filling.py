@@ -27,7 +27,7 @@ def test_the_band_that_no_model_generates_is_filled_and_the_other_is_the_generat
     audio, mask = recording(), np.zeros((1, 20_000), bool)
     mask[0, 6000:14_000] = True
     generated = sosfilt(butter(10, CUTOFF, output="sos", fs=RATE), recording(1, 1)[0])
-    options = {"sampling_rate": RATE, "reach_seconds": 0.01, "ranked": False}
+    options = {"sampling_rate": RATE, "reach_seconds": 0.01, "fine_structure": 0.0, "ranked": False}
     filled, empty = audio.copy(), audio.copy()
     gaps = [(6000, 14_000)]
     fill_gaps(filled[None], mask, generated[None], gaps, cutoff=CUTOFF, generators=[generator()], **options)
@@ -53,6 +53,7 @@ def test_gaps_of_single_channels_are_filled_in_these_alone():
         sampling_rate=RATE,
         cutoff=RATE / 2,
         reach_seconds=0.01,
+        fine_structure=0.0,
         generators=[None],
         ranked=False,
     )
@@ -74,7 +75,13 @@ def test_the_best_continuation_comes_first_in_each_gap():
     for start, end in gaps:
         mask[0, start:end] = True
     filled = np.repeat(np.where(mask, np.nan, tones)[None], 3, axis=0)
-    options = {"sampling_rate": RATE, "cutoff": RATE / 2, "reach_seconds": 0.05, "generators": [None] * 3}
+    options = {
+        "sampling_rate": RATE,
+        "cutoff": RATE / 2,
+        "reach_seconds": 0.05,
+        "fine_structure": 0.0,
+        "generators": [None] * 3,
+    }
     fill_gaps(filled, mask, generated, gaps, ranked=True, **options)
     in_order = filled.copy()
     fill_gaps(in_order, mask, generated, gaps, ranked=False, **options)

@@ -440,6 +440,7 @@ def test_weights_that_do_not_fill_the_model_are_refused(tiny_pipeline, tmp_path,
         ({"guard_tokens": "x"}, "integer of at least 0, got 'x'"),
         ({"guard_tokens": 15}, "must leave room"),
         ({"reach_seconds": -1.0}, "reach_seconds must be a finite number of at least 0, got -1.0"),
+        ({"fine_structure": 1.5}, r"fine_structure must lie in \[0, 1\], got 1.5"),
         ({"short_gap_seconds": "2 ms"}, "short_gap_seconds must be a finite number of at least 0, got '2 ms'"),
     ],
 )

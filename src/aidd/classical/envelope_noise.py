@@ -108,12 +108,26 @@ def surrounding_noise(
     start, end = gap
     first = start - min(intact_run(missing[:start][::-1]), num_context)
     last = end + min(intact_run(missing[end:]), num_context)
-    edges = [power_spectrum(edge, n_fft) for edge in (signal[first:start], signal[end:last]) if len(edge)]
+    edges = edge_spectra(signal, missing, gap, n_fft=n_fft, num_context=num_context)
     noise = np.zeros(len(signal))
     if edges:
         heard = np.arange(n_fft // 2 + 1) >= first_bin
         noise[first:last] = shaped_noise(edges[0] * heard, edges[-1] * heard, last - first, generator)
     return noise
+
+
+def edge_spectra(
+    signal: np.ndarray, missing: np.ndarray, gap: tuple[int, int], *, n_fft: int, num_context: int
+) -> list[np.ndarray]:
+    """
+    Power spectra of the intact audio before and behind a gap, of up to `num_context` samples each; of sides that have
+    none, there is no spectrum. Arguments as of [`surrounding_noise`], spectra as of [`power_spectrum`].
+    """
+    start, end = gap
+    before = intact_run(missing[max(start - num_context, 0) : start][::-1])
+    behind = intact_run(missing[end : end + num_context])
+    edges = (signal[start - before : start], signal[end : end + behind])
+    return [power_spectrum(edge, n_fft) for edge in edges if len(edge)]
 
 
 def power_spectrum(signal: np.ndarray, n_fft: int) -> np.ndarray:

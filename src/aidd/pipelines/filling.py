@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..classical.envelope_noise import surrounding_noise
+from ..fine_structure import match_fine_structure
 from ..masks import find_gaps
 from ..matching import match_edges
 from ..ranking import edge_distance
@@ -33,12 +34,15 @@ def fill_gaps(
     sampling_rate: int,
     cutoff: float,
     reach_seconds: float,
+    fine_structure: float,
     generators: Sequence[Generator | None],
     ranked: bool,
 ) -> None:
     """
-    Fills gaps in place: generated signals, with the band above them that no model generates, are given to the channels
-    by [`~aidd.matching.match_edges`], and put into each with the continuation of its edges ([`~aidd.splice.mix`]).
+    Fills gaps in place: generated signals, with the spectral lines of their surroundings
+    ([`~aidd.fine_structure.match_fine_structure`]) and the band above them that no model generates, are given to the
+    channels by [`~aidd.matching.match_edges`], and put into each with the continuation of its edges
+    ([`~aidd.splice.mix`]).
 
     Args:
         restored: float64, `(variations, channels, samples)`, alike where nothing is missing.
@@ -48,6 +52,7 @@ def fill_gaps(
         sampling_rate: Hz.
         cutoff: Hz; above, the generated signals are empty.
         reach_seconds: as of [`~aidd.splice.splice`].
+        fine_structure: as the amount of [`~aidd.fine_structure.match_fine_structure`].
         generators: of the noise in the band above, one for each variation.
         ranked: whether the first variation gets, in each gap, the filling that continues its edges best
             ([`~aidd.ranking.edge_distance`]), the second one the next, and so on.
@@ -58,6 +63,9 @@ def fill_gaps(
         start, end = gap
         matched = np.zeros(restored.shape)
         for signal, generator, filling in zip(generated, generators, matched, strict=True):
+            signal = match_fine_structure(
+                signal, mid, any_missing, gap, sampling_rate=sampling_rate, amount=fine_structure
+            )
             if cutoff < sampling_rate / 2:
                 signal = signal + surrounding_noise(
                     mid,

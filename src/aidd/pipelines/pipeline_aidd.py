@@ -62,10 +62,13 @@ class AIDDPipeline(DiffusionPipeline):
         guard_tokens (`int`, defaults to 2):
             Tokens on each side of a gap that are sampled too: the codec's encoder sees the hole beyond its edges.
         reach_seconds (`float`, defaults to 0.08):
-            How far from a gap's edges their autoregressive continuation is heard, at most, see
-            [`~aidd.splice.splice`].
+            How far from a gap's edges their autoregressive continuation is heard, at most, in gaps of up to 2/15 s;
+            further in longer ones, see [`~aidd.splice.continuation`].
         short_gap_seconds (`float`, defaults to 0.02):
             Gaps no longer than this are filled by the continuation of their edges alone.
+        fine_structure (`float`, defaults to 0.75):
+            How much of the fine structure of the spectra beside a gap what was generated for it takes on, in [0, 1],
+            see [`~aidd.fine_structure.match_fine_structure`].
     """
 
     model_cpu_offload_seq = "codec->transformer"
@@ -79,6 +82,7 @@ class AIDDPipeline(DiffusionPipeline):
         guard_tokens: int = 2,
         reach_seconds: float = 0.08,
         short_gap_seconds: float = 0.02,
+        fine_structure: float = 0.75,
     ):
         super().__init__()
         if codec.config.codebook_size != transformer.config.codebook_size:
@@ -96,9 +100,14 @@ class AIDDPipeline(DiffusionPipeline):
         for name, seconds in (("reach_seconds", reach_seconds), ("short_gap_seconds", short_gap_seconds)):
             if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
                 raise ValueError(f"{name} must be a finite number of at least 0, got {seconds!r}")
+        if not isinstance(fine_structure, (int, float)) or not 0 <= fine_structure <= 1:
+            raise ValueError(f"fine_structure must lie in [0, 1], got {fine_structure!r}")
         self.register_modules(codec=codec, transformer=transformer, scheduler=scheduler)
         self.register_to_config(
-            guard_tokens=guard_tokens, reach_seconds=reach_seconds, short_gap_seconds=short_gap_seconds
+            guard_tokens=guard_tokens,
+            reach_seconds=reach_seconds,
+            short_gap_seconds=short_gap_seconds,
+            fine_structure=fine_structure,
         )
 
     @classmethod
@@ -422,6 +431,7 @@ class AIDDPipeline(DiffusionPipeline):
             sampling_rate=sampling_rate,
             cutoff=USED_BAND * codec_band if sampling_rate > self.sampling_rate else codec_band,
             reach_seconds=self.config.reach_seconds,
+            fine_structure=self.config.fine_structure,
             generators=generators,
             ranked=ranked,
         )
