@@ -68,8 +68,8 @@ def main() -> None:
                     )
                 for key, restored in filled.items():
                     window = resample(restored[None, first : first + rate], rate, embedder.sampling_rate)
-                    embeddings[gap_ms, *key].append(embedder(window)[0])
-                    scores[gap_ms, *key].append(
+                    embeddings[(gap_ms, *key)].append(embedder(window)[0])
+                    scores[(gap_ms, *key)].append(
                         (
                             log_spectral_distance(segment, restored),
                             abs(level_error(segment, restored, mask)),
