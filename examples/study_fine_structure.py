@@ -4,8 +4,9 @@ amount, and against gap length.
 
     python examples/study_fine_structure.py --data_dir recordings --output_file outputs/fine_structure_study.md
 
-One centred gap in segments of 4.17 s, evenly spread over each recording, filled from the same tokens with every amount;
-`codec` fills it with the round trip of the intact audio, with the same amounts, and `envelope_noise` is shaped noise.
+One centred gap in segments of 4.17 s, evenly spread over each recording, filled from the same tokens with every
+amount; `codec` fills it with the round trip of the intact audio, with the same amounts, and `envelope_noise` is shaped
+noise.
 Choose on recordings that the model was trained on, or on others, but never on those that results are reported on.
 """
 
