@@ -4,8 +4,9 @@ Write the model card of a pipeline from the records of its training and evaluati
     python examples/write_model_card.py --record_dir model_cards/aidd-piano-small --pipeline outputs/pipeline
 
 The record folder holds `description.md` (what a person says of the model), `codec/` and `transformer/` (each with the
-`training_arguments.json` and `metrics.jsonl` of a run) and `evaluation/` (`results.md` of `aidd evaluate`). The card
-is written there as README.md, and into the pipeline's folder, each with a picture of the curves, `validation.png`.
+`training_arguments.json` and `metrics.jsonl` of a run) and, each with a `results.md`, the evaluations: `evaluation/`
+and `evaluation_sets/` of `aidd evaluate`, `evaluation_codec/` of `examples/evaluate_codec.py`. The card is written
+there as README.md, and into the pipeline's folder, each with a picture of the curves, `validation.png`.
 """
 
 import argparse
@@ -19,6 +20,11 @@ from matplotlib.figure import Figure
 import aidd
 
 
+EVALUATIONS = {
+    "evaluation": "One gap in a segment (`aidd evaluate --protocol one_gap`)",
+    "evaluation_sets": "Sets of windows (`aidd evaluate --protocol one_gap_sets`)",
+    "evaluation_codec": "The codec alone (`examples/evaluate_codec.py`)",
+}
 SHOWN_ARGUMENTS = (
     "train_data_dir",
     "train_data_probabilities",
@@ -66,6 +72,12 @@ def validation_figure(runs: dict[str, list[dict[str, float]]]) -> Figure:
     return figure
 
 
+def results(record_dir: Path) -> list[str]:
+    """The tables of every evaluation that was recorded."""
+    files = {title: record_dir / folder / "results.md" for folder, title in EVALUATIONS.items()}
+    return [f"### {title}\n\n{file.read_text().strip()}" for title, file in files.items() if file.exists()]
+
+
 def training_section(title: str, folder: Path) -> str:
     arguments = json.loads((folder / "training_arguments.json").read_text())
     validation = validation_rows(folder)
@@ -102,7 +114,7 @@ def main() -> None:
         f"Codes: {pipe.codec.config.codebook_size}, {pipe.codec.config.frame_rate:g} a second of "
         f"{pipe.sampling_rate} Hz mono. Longest gap: {pipe.max_gap_seconds:.2f} s.",
         "## Results",
-        (args.record_dir / "evaluation" / "results.md").read_text().strip(),
+        *results(args.record_dir),
         "## Training",
         "![What was measured on the validation recordings during the training](validation.png)",
         training_section("Codec (`examples/train_wavtokenizer.py`)", args.record_dir / "codec"),
