@@ -12,6 +12,7 @@ from .seam_discontinuity import seam_discontinuity
 from .seam_spectral_flux import seam_spectral_flux
 from .snr import snr_in_gap
 from .unchanged_outside import unchanged_outside
+from .visqol import visqol
 
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "seam_spectral_flux",
     "snr_in_gap",
     "unchanged_outside",
+    "visqol",
 ]
