@@ -60,15 +60,22 @@ def validation_rows(folder: Path) -> list[dict[str, float]]:
 
 
 def validation_figure(runs: dict[str, list[dict[str, float]]]) -> Figure:
-    """A panel a run, a curve a metric."""
-    figure, panels = plt.subplots(1, len(runs), figsize=(10, 3.6), layout="constrained", squeeze=False)
-    for panel, (title, rows) in zip(panels[0], runs.items(), strict=True):
-        for name in dict.fromkeys(name for row in rows for name in row if name != "step"):
+    """A row a run, a panel a metric."""
+    names = {
+        title: [name for name in dict.fromkeys(n for row in rows for n in row) if name != "step"]
+        for title, rows in runs.items()
+    }
+    columns = max(map(len, names.values()))
+    figure = plt.figure(figsize=(2.8 * columns, 2.4 * len(runs)), layout="constrained")
+    for line, (title, rows) in enumerate(runs.items()):
+        for column, name in enumerate(names[title]):
+            panel = figure.add_subplot(len(runs), columns, line * columns + column + 1)
             curve = [(row["step"], row[name]) for row in rows if name in row]
-            panel.plot(*zip(*curve, strict=True), marker="o", markersize=3, label=name.removeprefix("valid/"))
-        panel.set(title=title, xlabel="step", yscale="log")
-        panel.grid(alpha=0.3, which="both")
-        panel.legend(fontsize=8)
+            panel.plot(*zip(*curve, strict=True), marker="o", markersize=3)
+            panel.set_title(f"{title}: {name.removeprefix('valid/')}", fontsize=9)
+            panel.tick_params(labelsize=8)
+            panel.set_xlabel("step", fontsize=8)
+            panel.grid(alpha=0.3)
     return figure
 
 
