@@ -133,17 +133,20 @@ def edge_spectra(
 def power_spectrum(signal: np.ndarray, n_fft: int) -> np.ndarray:
     """
     Welch's estimate with Hann windows a quarter apart: `(samples,)` to `(n_fft / 2 + 1,)`, the mean squared magnitude
-    of a windowed frame. Signals shorter than a window are filled up with zeros, at their own power.
+    of a windowed frame. Signals shorter than a window lie in its middle, at their own power.
     """
-    frames = np.lib.stride_tricks.sliding_window_view(np.pad(signal, (0, max(n_fft - len(signal), 0))), n_fft)
+    first = max(n_fft - len(signal), 0) // 2
+    padded = np.pad(signal, (first, max(n_fft - len(signal), 0) - first))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)
     window = _hann(n_fft)
     power = (np.abs(np.fft.rfft(frames[:: n_fft // 4] * window)) ** 2).mean(0)
-    return power * max(n_fft / len(signal), 1)
+    heard = window[first : first + len(signal)]
+    return power * (window @ window) / (heard @ heard)
 
 
 def shaped_noise(left: np.ndarray, right: np.ndarray, num_samples: int, generator: Generator | None) -> np.ndarray:
     """
-    Gaussian noise whose power spectrum runs from one to the other, linearly in dB.
+    Gaussian noise whose power spectrum runs from one to the other, linearly in dB, and so does its power.
 
     Args:
         left, right: `(n_fft / 2 + 1,)`, as [`power_spectrum`] measures them.
@@ -165,7 +168,13 @@ def shaped_noise(left: np.ndarray, right: np.ndarray, num_samples: int, generato
     if floor == 0:
         return np.zeros(num_samples)
     progress = np.clip((np.arange(num_frames)[:, None] - 1.5) * hop / num_samples, 0, 1)
-    power = np.exp((1 - progress) * np.log(left + floor) + progress * np.log(right + floor))
+
+    def between(at_left: np.ndarray, at_right: np.ndarray) -> np.ndarray:
+        return np.exp((1 - progress) * np.log(at_left + floor) + progress * np.log(at_right + floor))
+
+    power = between(left, right)
+    # Where the spectra differ, as two measurements of one spectrum do, the mean of their dB lies below their level.
+    power *= between(left.sum(), right.sum()) / power.sum(-1, keepdims=True)
     # White frames have power n_fft in every bin; Hann-windowed ones, as the spectra were measured, sum(window^2).
     shaped = np.fft.irfft(np.fft.rfft(white) * np.sqrt(power / (window @ window)))
     # Independent frames add in power: four squared windows at a quarter's distance add up to 3 / 2.
