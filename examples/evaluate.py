@@ -12,6 +12,7 @@ import argparse
 from accelerate import Accelerator
 
 from aidd.commands import evaluate
+from aidd.evaluation.manifest import thaw
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,10 +26,12 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     accelerator = Accelerator()
-    with accelerator.main_process_first():
-        selection = evaluate.prepare(args)
+    if accelerator.is_main_process:
+        evaluate.prepare(args)
+    accelerator.wait_for_everyone()
     if args.freeze:
         return
+    selection = thaw(args.output / evaluate.MANIFEST)
     evaluate.fill_and_measure(args, selection, accelerator.process_index, accelerator.num_processes)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:

@@ -31,8 +31,9 @@ from tqdm.auto import tqdm
 import aidd
 from aidd.audio_io import find_audio_files
 from aidd.evaluation.bootstrap import bootstrap_interval
+from aidd.evaluation.geometry import centred_gap
 from aidd.evaluation.metrics import log_spectral_distance
-from aidd.evaluation.segments import centred_gap, read_segments
+from aidd.evaluation.segments import read_segments
 from aidd.schedulers import LogLinearSchedule
 from aidd.training.validation import gap_cross_entropy
 
@@ -84,7 +85,7 @@ def distances(
     values = {}
     for path in (path for folder in folders for path in find_audio_files(folder)):
         for start, segment, rate in read_segments(path, number):
-            mask = centred_gap(len(segment), gap_ms, rate)
+            mask = centred_gap(len(segment), rate, gap_seconds=gap_ms / 1000)
             restored = pipe(segment, mask, sampling_rate=rate, generator=torch.Generator().manual_seed(start)).audios
             values[path.stem, start] = log_spectral_distance(segment, restored, mask=mask)
     return values

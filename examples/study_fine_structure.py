@@ -23,6 +23,7 @@ import aidd
 from aidd.audio_io import find_audio_files, resample
 from aidd.evaluation.embedders import RandomProjectionEmbedder
 from aidd.evaluation.evaluated_methods import evaluated_methods
+from aidd.evaluation.geometry import centred_gap
 from aidd.evaluation.metrics import (
     chroma_agreement,
     level_error,
@@ -30,7 +31,7 @@ from aidd.evaluation.metrics import (
     onset_agreement,
     paired_kernel_audio_distance,
 )
-from aidd.evaluation.segments import centred_gap, read_segments
+from aidd.evaluation.segments import read_segments
 
 
 def parse_args() -> argparse.Namespace:
@@ -56,7 +57,7 @@ def main() -> None:
             # The window of 1 s around the gap.
             first = (len(segment) - rate) // 2
             for gap_ms in args.gap_ms:
-                mask = centred_gap(len(segment), gap_ms, rate)
+                mask = centred_gap(len(segment), rate, gap_seconds=gap_ms / 1000)
                 filled = {("original", None): segment}
                 for name, amount in [*runs, ("envelope_noise", None)]:
                     if amount is not None:

@@ -22,8 +22,9 @@ from tqdm.auto import tqdm
 
 import aidd
 from aidd.audio_io import find_audio_files
+from aidd.evaluation.geometry import centred_gap
 from aidd.evaluation.metrics import log_spectral_distance, snr_in_gap
-from aidd.evaluation.segments import centred_gap, read_segments
+from aidd.evaluation.segments import read_segments
 from aidd.masks import find_gaps
 from aidd.splice import CONTEXT_SECONDS, ORDER, continuation_weight, continue_both_edges, edge_fade
 
@@ -61,7 +62,7 @@ def main() -> None:
     for path in tqdm([path for folder in args.data_dir for path in find_audio_files(folder)], unit="recording"):
         for _, segment, rate in read_segments(path, args.segments_per_recording):
             for gap_ms in args.gap_ms:
-                mask = centred_gap(len(segment), gap_ms, rate)
+                mask = centred_gap(len(segment), rate, gap_seconds=gap_ms / 1000)
                 ((start, end),) = find_gaps(mask).tolist()
                 gap = slice(start, end)
                 estimate, error, (left, right) = continue_both_edges(

@@ -17,7 +17,6 @@ from aidd.evaluation.geometry import (
     random_gaps,
     strongest_onset,
 )
-from aidd.evaluation.segments import centred_gap as centred_gap_of_milliseconds
 from aidd.masks import find_gaps
 
 
@@ -34,7 +33,7 @@ def is_uniform(counts: Counter, possible: int) -> bool:
 def test_a_centred_gap_is_what_it_was_in_milliseconds(rate, gap_ms):
     length = round(4.17 * rate)
     mask = centred_gap(length, rate, gap_seconds=gap_ms / 1000)
-    assert np.array_equal(mask, centred_gap_of_milliseconds(length, gap_ms, rate))
+    assert mask.sum() == round(gap_ms / 1000 * rate)
     (start, end), before_and_behind = find_gaps(mask)[0], length - mask.sum()
     assert start == before_and_behind // 2 and length - end == -(-before_and_behind // 2)
 

@@ -29,7 +29,7 @@ def test_help_tells_of_every_required_argument(script, monkeypatch, capsys):
     help_text = capsys.readouterr().out
     assert f"examples/{script}.py" in help_text.split("options:")[0]
     for name in required:
-        assert re.search(rf"^  {name} \w+( \[\w+ \.\.\.\])?\s+\w+", help_text, re.MULTILINE), name
+        assert re.search(rf"^  {name} \w+( \[\w+ \.\.\.\])?\s+[A-Z].*\.", help_text, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("script", ["train", "train_wavtokenizer"])

@@ -24,7 +24,7 @@ stopped goes on where it stood when it is started again with the same arguments;
 EPILOG = """\
 examples:
   aidd evaluate --protocol tiny --output results
-      the recordings that come with the package, in a minute
+      the recordings that come with the package, in a few minutes
   aidd evaluate --protocol one_gap --data recordings --method aidd --method janssen --output results
       two methods on a folder of recordings
   aidd evaluate --protocol musicnet_four_gap --data musicnet --layout musicnet --split test --freeze --output results
@@ -58,31 +58,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocol",
         default="one_gap",
-        help=f"one of {', '.join(shipped_protocols())}, a protocol's JSON file, or a manifest (.jsonl); "
-        "%(default)s by default",
+        help=f"One of {', '.join(shipped_protocols())}, a protocol's JSON file, or a manifest (.jsonl); "
+        "%(default)s by default.",
     )
     parser.add_argument(
         "--data",
         action="append",
         type=Path,
         metavar="DIR",
-        help="folder of intact recordings, once or more; those that come with the package by default",
+        help="Folder of intact recordings, once or more; those that come with the package by default.",
     )
-    parser.add_argument("--layout", choices=LAYOUTS, default="folder", help="how --data is laid out")
-    parser.add_argument("--split", help="official split of --layout musicnet or maestro")
+    parser.add_argument("--layout", choices=LAYOUTS, default="folder", help="How --data is laid out.")
+    parser.add_argument("--split", help="Official split of --layout musicnet or maestro.")
     parser.add_argument(
         "--method",
         action="append",
         choices=EVALUATED_METHODS,
         metavar="METHOD",
-        help=f"once or more: {', '.join(EVALUATED_METHODS)}. By default {', '.join(ANCHORS)}",
+        help=f"Once or more: {', '.join(EVALUATED_METHODS)}. By default {', '.join(ANCHORS)}.",
     )
     parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="folder or Hub id of the AIDD model; the one of the package by default"
+        "--model", default=DEFAULT_MODEL, help="Folder or Hub id of the AIDD model; the one of the package by default."
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the items and of the methods' draws")
-    parser.add_argument("--freeze", action="store_true", help=f"only write OUTPUT/{MANIFEST}")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the results")
+    parser.add_argument("--seed", type=int, default=0, help="Of the items and of the methods' draws.")
+    parser.add_argument("--freeze", action="store_true", help=f"Only write OUTPUT/{MANIFEST}.")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="Folder of the results.")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -175,20 +175,21 @@ def report(arguments: argparse.Namespace, selection: Selection) -> None:
     from ..evaluation.results import collect
 
     rows, embeddings = collect(arguments.output)
-    examples = [example(arguments, item, rows["method"].unique()) for item in heard(selection.items)]
+    files, methods = recordings(arguments), rows["method"].unique()
+    examples = [example(arguments, item, methods, files) for item in heard(selection.items)]
     write_report(rows, embeddings, arguments.output, examples=examples, title=f"aidd: {selection.protocol.name}")
 
 
-def example(arguments: argparse.Namespace, item: Item, methods: list[str]) -> Example:
+def example(arguments: argparse.Namespace, item: Item, methods: list[str], files: dict[str, Path]) -> Example:
     import numpy as np
 
     from ..evaluation.page import DAMAGED, ORIGINAL, Example
     from ..evaluation.protocol import read_item
     from ..evaluation.runner import audio_file
 
-    segment, mask = read_item(item, recordings(arguments))
-    files = {name: audio_file(arguments.output, item.key, name) for name in methods}
-    audios = {name: np.load(file) for name, file in files.items() if file.exists()}
+    segment, mask = read_item(item, files)
+    kept = {name: audio_file(arguments.output, item.key, name) for name in methods}
+    audios = {name: np.load(file) for name, file in kept.items() if file.exists()}
     rate = item.sampling_rate
     return Example(
         key=item.key,

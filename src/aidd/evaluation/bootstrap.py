@@ -46,8 +46,9 @@ def jackknife_interval(value: float, left_out: Sequence[float], *, level: float 
         level: confidence level in (0, 1).
 
     Returns:
-        Lower and upper end: value -+ t sqrt((g - 1) / g * sum_i (left_out_i - mean)^2) (Tukey's jackknife), t of
-        Student's distribution with g - 1 degrees of freedom. Of one group, not a number.
+        Lower and upper end: value -+ t sqrt((g - 1) / g * sum_i (left_out_i - mean)^2), t of Student's distribution
+        with g - 1 degrees of freedom (the jackknife: Tukey 1958, Annals of Mathematical Statistics 29, p. 614). Of one
+        group, not a number.
     """
     number = len(left_out)
     if number < 2:

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 from .conditions import Condition
 from .protocol import Item, Protocol, canonical_json
+from .replacing import replacing
 from .selection import Selection
 
 
@@ -31,9 +31,8 @@ def freeze(selection: Selection, path: str | Path) -> None:
     }
     lines = [header, *({"item": key, **asdict(item)} for key, item in zip(keys, selection.items, strict=True))]
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines), encoding="utf-8")
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines), encoding="utf-8")
 
 
 def thaw(path: str | Path) -> Selection:

@@ -10,6 +10,7 @@ from huggingface_hub import cached_assets_path
 from ..audio_io import find_audio_files
 from ..training.audio_datasets import dataset_recordings, maestro_recordings, musicnet_recordings
 from .names import LAYOUTS
+from .replacing import replacing
 
 
 OFFICIAL_SPLITS = {"musicnet": musicnet_recordings, "maestro": maestro_recordings}
@@ -98,7 +99,6 @@ def join_recordings(*several: Mapping[str, Path]) -> dict[str, Path]:
 def _written(folder: Path, content: bytes, suffix: str) -> Path:
     path = folder / f"{hashlib.sha256(content).hexdigest()[:32]}{suffix}"
     if not path.exists():
-        temporary = path.with_name(f".{path.name}")
-        temporary.write_bytes(content)
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
     return path

@@ -115,6 +115,7 @@ def audio_file(output_dir: str | Path, key: str, method: str) -> Path:
 
 
 def keep_audio(output_dir: str | Path, key: str, method: str, audio: np.ndarray) -> None:
+    """Writes float32 `(samples,)`."""
     path = audio_file(output_dir, key, method)
     path.parent.mkdir(exist_ok=True)
     with replacing(path) as unfinished, unfinished.open("wb") as file:
@@ -151,7 +152,10 @@ def describe(item: Item, mask: np.ndarray) -> dict[str, str | int | float]:
 
 
 def measure(reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, sampling_rate: int) -> dict[str, float]:
-    """Every metric of one item."""
+    """
+    Every metric of one item: reference and estimate float `(samples,)`, mask bool `(samples,)`, rate in Hz. Raises
+    what the metrics do.
+    """
     return {
         "snr": snr_in_gap(reference, estimate, mask),
         "lsd": log_spectral_distance(reference, estimate),
@@ -172,8 +176,9 @@ def finite_or_text(values: Mapping[str, float]) -> dict[str, float | str]:
 
 def window_starts(mask: np.ndarray, length: int) -> list[int]:
     """
-    First samples of windows that are centred on gaps, moved inside the signal where they would stick out. A gap whose
-    window would overlap the last one gets none: windows are to be independent, not to hold all gaps.
+    First samples of windows of `length` samples, centred on the gaps of a mask, bool `(samples,)`, moved inside the
+    signal where they would stick out. A gap whose window would overlap the last one gets none: windows are to be
+    independent, not to hold all gaps.
     """
     starts: list[int] = []
     for start, end in find_gaps(mask).tolist():
@@ -184,7 +189,10 @@ def window_starts(mask: np.ndarray, length: int) -> list[int]:
 
 
 def embedding_rows(item: Item, method: str, audio: np.ndarray, mask: np.ndarray, embedder: Embedder) -> list[dict]:
-    """A row a window of 1 s (or the whole segment, where that is shorter)."""
+    """
+    A row a window of 1 s (or the whole segment, where that is shorter) of audio, float `(samples,)`: its embedding, to
+    six decimals.
+    """
     length = min(round(WINDOW_SECONDS * item.sampling_rate), len(audio))
     windows = np.stack([audio[start : start + length] for start in window_starts(mask, length)])
     embedded = embedder(resample(windows, item.sampling_rate, embedder.sampling_rate))

@@ -32,12 +32,3 @@ def read_segments(path: str | Path, number: int, *, min_rms: float = 1e-3) -> It
         segment = audio[start : start + length]
         if np.sqrt(np.mean(segment**2)) > min_rms:
             yield int(start), segment, recording.sampling_rate
-
-
-def centred_gap(num_samples: int, gap_ms: float, sampling_rate: int) -> np.ndarray:
-    """The mask of one gap in the middle: bool `(num_samples,)`, True for `gap_ms` milliseconds."""
-    length = round(gap_ms / 1000 * sampling_rate)
-    start = (num_samples - length) // 2
-    mask = np.zeros(num_samples, bool)
-    mask[start : start + length] = True
-    return mask
