@@ -39,6 +39,7 @@ from datasets import (
 from tqdm.auto import tqdm
 
 from aidd.models.wavtokenizer import WavTokenizerModel
+from aidd.models.weights_digest import weights_digest
 from aidd.training.audio_datasets import (
     MonoReader,
     Recording,
@@ -108,14 +109,6 @@ def encode_in_blocks(model: WavTokenizerModel, reader: MonoReader, block: int, c
     return np.concatenate(codes).astype(np.int32)
 
 
-def fingerprint(model: WavTokenizerModel) -> str:
-    """Of the weights: codes mean nothing to another codec, even one of the same name."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
 def part_of(parts: Path, recording: Recording) -> Path:
     """Where a recording's rows are kept; names may hold what file names cannot."""
     return parts / hashlib.sha256(recording.name.encode()).hexdigest()[:32]
@@ -146,7 +139,7 @@ def main() -> None:
     parts.mkdir(parents=True, exist_ok=True)
     names = ("dataset_name", "dataset_config_name", "audio_column_name", "layout", "split")
     names += ("speeds", "max_seconds", "block_seconds", "context_seconds")
-    settings = {name: getattr(args, name) for name in names} | {"codec": fingerprint(model)}
+    settings = {name: getattr(args, name) for name in names} | {"codec": weights_digest(model.state_dict())}
     # Not where it lies: folders move.
     settings["audio_dir"] = args.audio_dir and args.audio_dir.resolve().name
     check_settings(parts / "settings.json", settings)

@@ -39,12 +39,14 @@ def test_data_sets_name_recordings_by_their_own_name(tmp_path):
 
 
 def test_layouts_and_splits_must_be_known(tmp_path):
-    with pytest.raises(ValueError, match="layout must be one of folder, musicnet, maestro, got lakh"):
+    with pytest.raises(ValueError, match="layout must be one of folder, musicnet, maestro, hub, got lakh"):
         recordings_of(tmp_path, "lakh", "test")
     with pytest.raises(ValueError, match="a folder of audio files has no splits, got split test"):
         recordings_of(tmp_path, split="test")
     with pytest.raises(ValueError, match="MusicNet has the splits train and test, got None"):
         recordings_of(tmp_path, "musicnet")
+    with pytest.raises(ValueError, match="expected a split of some/songs, got none"):
+        recordings_of("some/songs", "hub")
     with pytest.raises(ValueError, match=r"expected a folder of audio files, got .*nowhere"):
         recordings_of(tmp_path / "nowhere")
 

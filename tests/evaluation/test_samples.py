@@ -19,10 +19,10 @@ def test_samples_are_named_as_recordings_of_their_folder_are_and_all_licensed():
 def test_samples_are_music_and_small():
     for path in sample_recordings().values():
         audio = read_audio(path)
-        assert audio.sampling_rate >= 24_000 and audio.samples.shape[1] == 12 * audio.sampling_rate
+        assert audio.sampling_rate >= 24_000 and audio.samples.shape[1] >= 45 * audio.sampling_rate
         # Neither silent nor cut off at full scale.
         assert np.sqrt(np.mean(audio.samples**2)) > 0.01 and np.abs(audio.samples).max() < 0.99
-    assert sum(path.stat().st_size for path in SAMPLES.iterdir()) < 2.5e6
+    assert sum(path.stat().st_size for path in SAMPLES.iterdir()) < 6e6
 
 
 def test_every_protocol_that_needs_no_data_set_can_be_tried_on_them():

@@ -64,12 +64,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         action="append",
-        type=Path,
         metavar="DIR",
         help="Folder of intact recordings, once or more; those that come with the package by default.",
     )
-    parser.add_argument("--layout", choices=LAYOUTS, default="folder", help="How --data is laid out.")
-    parser.add_argument("--split", help="Official split of --layout musicnet or maestro.")
+    parser.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        default="folder",
+        help="How --data is laid out; with hub, it is the id of a data set on the Hugging Face Hub, with a column "
+        "audio.",
+    )
+    parser.add_argument("--split", help="Of --layout musicnet, maestro or hub.")
     parser.add_argument(
         "--method",
         action="append",
@@ -81,6 +86,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", default=DEFAULT_MODEL, help="Folder or Hub id of the AIDD model; the one of the package by default."
     )
     parser.add_argument("--seed", type=int, default=0, help="Of the items and of the methods' draws.")
+    parser.add_argument(
+        "--visqol", action="store_true", help='Measure ViSQOL too, seconds an item; needs pip install "aidd[visqol]".'
+    )
     parser.add_argument("--freeze", action="store_true", help=f"Only write OUTPUT/{MANIFEST}.")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="Folder of the results.")
 
@@ -147,10 +155,12 @@ def fill_and_measure(
             "protocol_version": protocol.version,
             "protocol_digest": protocol.digest,
             "seed": selection.seed,
+            "with_visqol": arguments.visqol,
             **runner.provenance_of(weights, arguments.model),
         },
         embedder=RandomProjectionEmbedder(),
         heard=[item.key for item in heard(selection.items)],
+        measure=runner.measure_with_visqol if arguments.visqol else runner.measure_item,
         process_index=process_index,
         num_processes=num_processes,
         progress=partial(tqdm, unit="item", file=sys.stderr, disable=process_index > 0),

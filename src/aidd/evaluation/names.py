@@ -11,7 +11,7 @@ ANCHORS = (
     *("masked", "linear", "autoregressive", "janssen", "sparse", "envelope_noise"),
     *("aidd_paper", "aidd", "codec"),
 )
-LAYOUTS = ("folder", "musicnet", "maestro")
+LAYOUTS = ("folder", "musicnet", "maestro", "hub")
 PROTOCOLS = Path(__file__).parent / "protocols"
 
 

@@ -18,20 +18,26 @@ OFFICIAL_SPLITS = {"musicnet": musicnet_recordings, "maestro": maestro_recording
 
 def recordings_of(folder: str | Path, layout: str = "folder", split: str | None = None) -> dict[str, Path]:
     """
-    Recordings in a folder, sorted by name.
+    Recordings in a folder, or of a data set of the Hub, sorted by name.
 
     Args:
-        folder: of audio files, or of a data set as it is unpacked.
+        folder: of audio files, or of a data set as it is unpacked, or a data set's Hub id.
         layout: `folder`: every audio file in it and below it, named `<folder's name>/<path in it>`; `musicnet` or
             `maestro`: those of an official split, named `musicnet/<path in it>` whatever the folder is called
-            ([`~aidd.training.audio_datasets.musicnet_recordings`], `maestro_recordings`).
-        split: of MusicNet (`train`, `test`) or MAESTRO (`train`, `validation`, `test`). A folder has none.
+            ([`~aidd.training.audio_datasets.musicnet_recordings`], `maestro_recordings`); `hub`: as of
+            [`hub_recordings_of`].
+        split: of MusicNet (`train`, `test`), of MAESTRO (`train`, `validation`, `test`), or of the data set of the
+            Hub. A folder has none.
 
     Raises:
         ValueError: another layout or split, no such folder, or no recording in it.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout}")
+    if layout == "hub":
+        if split is None:
+            raise ValueError(f"expected a split of {folder}, got none")
+        return hub_recordings_of(str(folder), split)
     if layout == "folder":
         if split is not None:
             raise ValueError(f"a folder of audio files has no splits, got split {split}; its layout may be another")

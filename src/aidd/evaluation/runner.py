@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import time
+import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ import torch
 
 from ..audio_io import resample
 from ..masks import find_gaps
+from ..models.weights_digest import weights_digest
 from .embedders import Embedder
 from .journal import Journal
 from .metrics import (
@@ -21,10 +22,12 @@ from .metrics import (
     level_error,
     log_mel_distance,
     log_spectral_distance,
+    objective_difference_grade,
     onset_agreement,
     seam_discontinuity,
     seam_spectral_flux,
     snr_in_gap,
+    visqol,
 )
 from .protocol import Item, read_item
 from .replacing import replacing
@@ -37,6 +40,8 @@ PACKAGES = ("aidd", "torch", "torchaudio", "transformers", "diffusers", "numpy",
 WINDOW_SECONDS = 1.0
 # `method(audio, mask, *, sampling_rate, generator) -> audio`, the contract of `aidd.METHODS`.
 Method = Callable[..., "np.ndarray | Tensor"]
+# `measure(reference, estimate, mask, sampling_rate) -> {metric: value}`.
+Measure = Callable[[np.ndarray, np.ndarray, np.ndarray, int], dict[str, float]]
 
 
 def run(
@@ -48,6 +53,7 @@ def run(
     provenance: Mapping[str, str | int],
     embedder: Embedder,
     heard: Collection[str] = (),
+    measure: Measure | None = None,
     process_index: int = 0,
     num_processes: int = 1,
     progress: Callable[[Iterable], Iterable] = iter,
@@ -64,16 +70,18 @@ def run(
         provenance: what every row is to say of the run: protocol, model, seed.
         embedder: of the windows of 1 s around each gap.
         heard: keys of items whose restored audio is kept, `audio/<item>-<method>.npy`.
+        measure: the metrics of an item; [`measure_item`] if None.
         process_index, num_processes: which share of the items is this process's.
         progress: wraps the items, to show a bar.
 
     Raises:
         ValueError: a folder that holds rows of another run.
     """
+    measure = measure or measure_item
     rows, embeddings = (Journal(output_dir, name, process_index) for name in ("rows", "embeddings"))
     done = set()
     for row in rows.read():
-        differing = {name: row[name] for name, value in provenance.items() if row[name] != value}
+        differing = {name: row[name] for name, value in provenance.items() if row.get(name) != value}
         if differing:
             raise ValueError(
                 f"{output_dir} holds rows of another run: expected {dict(provenance)}, got {differing}; "
@@ -124,12 +132,8 @@ def keep_audio(output_dir: str | Path, key: str, method: str, audio: np.ndarray)
 
 def provenance_of(weights: Mapping[str, Tensor], model: str) -> dict[str, str]:
     """The name of a model, without the folder it lies in, a digest of its weights, and versions of packages."""
-    digest = hashlib.sha256()
-    for name, value in sorted(weights.items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     versions = {f"version_{name}": importlib.metadata.version(name) for name in PACKAGES}
-    return {"model": Path(model).name, "model_digest": digest.hexdigest()[:16], **versions}
+    return {"model": Path(model).name, "model_digest": weights_digest(weights)[:16], **versions}
 
 
 def describe(item: Item, mask: np.ndarray) -> dict[str, str | int | float]:
@@ -151,11 +155,17 @@ def describe(item: Item, mask: np.ndarray) -> dict[str, str | int | float]:
     }
 
 
-def measure(reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, sampling_rate: int) -> dict[str, float]:
+def measure_item(
+    reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, sampling_rate: int
+) -> dict[str, float]:
     """
-    Every metric of one item: reference and estimate float `(samples,)`, mask bool `(samples,)`, rate in Hz. Raises
-    what the metrics do.
+    Every metric of one item but ViSQOL: reference and estimate float `(samples,)`, mask bool `(samples,)`, rate in Hz.
+    Raises what the metrics do.
     """
+    with warnings.catch_warnings():
+        # Of every item that a method leaves silent. Tables say it once.
+        warnings.filterwarnings("ignore", "the estimate is digital silence")
+        grade = objective_difference_grade(reference, estimate, sampling_rate=sampling_rate)
     return {
         "snr": snr_in_gap(reference, estimate, mask),
         "lsd": log_spectral_distance(reference, estimate),
@@ -166,6 +176,17 @@ def measure(reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, sampl
         "log_mel_distance": log_mel_distance(reference, estimate, mask=mask, sampling_rate=sampling_rate),
         "chroma_agreement": chroma_agreement(reference, estimate, mask, sampling_rate=sampling_rate),
         "onset_agreement": onset_agreement(reference, estimate, mask, sampling_rate=sampling_rate),
+        "odg": grade,
+    }
+
+
+def measure_with_visqol(
+    reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, sampling_rate: int
+) -> dict[str, float]:
+    """As [`measure_item`], and ViSQOL, which takes longer than all others together."""
+    return {
+        **measure_item(reference, estimate, mask, sampling_rate),
+        "visqol": visqol(reference, estimate, sampling_rate=sampling_rate),
     }
 
 
