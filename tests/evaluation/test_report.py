@@ -38,11 +38,17 @@ def test_one_kind_of_damage_makes_a_table_a_metric_and_a_line_of_numbers(made_up
     results = (tmp_path / "new" / "results.md").read_text()
     facts, *parts = results.split("\n\n")
     assert facts == "protocol made_up; seed 0; model tiny; numpy 2; recordings of made_up."
-    assert [part.strip() for part in parts[:-1]] == [one.strip() for one in tables] and len(tables) == 5
+    assert [part.strip() for part in parts[:-1]] == [one.strip() for one in tables] and len(tables) == 6
     assert results.endswith("n = 8 windows a length. n = 8 gaps a length, of 4 recordings.\n")
     summary = (tmp_path / "new" / "summary.md").read_text()
     means = [table(section, name, found[name], with_intervals=False).markdown() for name in ("lsd", "snr")]
     assert summary == "\n".join([*means, "n = 8 gaps a length, of 4 recordings.\n"])
+
+
+def test_a_metric_that_misleads_says_so(made_up_rows, centred, tmp_path):
+    rows, embeddings = made_up_rows(METHODS, centred)
+    write_tables(rows.assign(odg=-1.0), embeddings, tmp_path)
+    assert "do not rank silence by it." in (tmp_path / "results.md").read_text().splitlines()[-1]
 
 
 def test_provenance_names_all_values(made_up_rows, centred):
@@ -60,7 +66,7 @@ def test_a_report_shows_all_it_writes(made_up_rows, centred, tmp_path):
     index = files["index.html"].decode()
     shown = set(re.findall(r'(?:src|href)="([^"#:]+)"', index))
     assert shown <= set(files) and "My &lt;run&gt;" in index and "blind.html" in shown
-    curves = {f"plots/{name}.svg" for name in ("lsd", "snr", "level_error", "kad", "fad")}
+    curves = {f"plots/{name}.svg" for name in ("lsd", "snr", "level_error", "lsd_difference", "kad", "fad")}
     pages = {"index.html", "blind.html", "results.md", "summary.md", "plots/example-01.png"}
     blind = {name for name in files if name.startswith("blind/")}
     assert set(files) == curves | pages | blind | shown and len(blind) == 4
@@ -79,8 +85,9 @@ def test_length_and_coverage_make_maps_and_a_section_a_coverage(made_up_rows, tm
     rows, _ = made_up_rows(METHODS, [*SWEEP, {"geometry": "<clipped>", "level_db": 3.0}])
     write_report(rows, NO_EMBEDDINGS, tmp_path)
     files = files_in(tmp_path)
-    curves = [f"plots/periodic_gaps-coverage-{c}-{m}.svg" for c in (1, 10) for m in ("lsd", "snr", "level_error")]
-    maps = [f"plots/periodic_gaps-map-{metric}.svg" for metric in ("lsd", "snr", "level_error")]
+    shown = ("lsd", "snr", "level_error", "lsd_difference")
+    curves = [f"plots/periodic_gaps-coverage-{c}-{m}.svg" for c in (1, 10) for m in shown]
+    maps = [f"plots/periodic_gaps-map-{metric}.svg" for metric in shown]
     assert set(files) == {"index.html", "results.md", "summary.md", *curves, *maps}
     headings = [line for line in files["results.md"].decode().splitlines() if line.startswith("#")]
     assert headings == ["### periodic_gaps, coverage 1 %", "### periodic_gaps, coverage 10 %", "### \\<clipped\\>"]

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from aidd.evaluation.aggregate import set_distances, summarise
+from aidd.evaluation.aggregate import paired_differences, set_distances, summarise
 from aidd.evaluation.tables import METRICS, SET_METRICS, sample_sizes, sections, summaries, table
 
 
@@ -27,7 +27,7 @@ def test_every_number_in_a_table_is_the_summarys(made_up_rows, centred):
     rows, embeddings = made_up_rows(METHODS, centred)
     (section,) = sections(rows, embeddings)
     found = summaries(section)
-    assert list(found) == ["lsd", "snr", "level_error", "kad", "fad"]
+    assert list(found) == ["lsd", "snr", "level_error", "lsd_difference", "kad", "fad"]
     for name, digits in {"lsd": 3, "snr": 1, "level_error": 1}.items():
         head, *lines = cells_of(table(section, name, found[name], with_intervals=True).markdown())
         assert head == [METRICS[name].title, "20 ms", "375 ms"] and [line[0] for line in lines] == METHODS
@@ -73,7 +73,25 @@ def test_distances_of_sets_are_those_of_the_aggregate(made_up_rows, centred):
 
 def test_two_recordings_are_too_few_for_distances_of_sets(made_up_rows, centred):
     (section,) = sections(*made_up_rows(METHODS, centred, num_recordings=2))
-    assert list(summaries(section)) == ["lsd", "snr", "level_error"]
+    assert list(summaries(section)) == ["lsd", "snr", "level_error", "lsd_difference"]
+
+
+def test_differences_are_those_of_the_aggregate_and_need_what_they_differ_from(made_up_rows, centred):
+    rows, embeddings = made_up_rows(METHODS, centred)
+    (section,) = sections(rows, embeddings)
+    _, *lines = cells_of(
+        table(section, "lsd_difference", summaries(section)["lsd_difference"], with_intervals=True).markdown()
+    )
+    assert [line[0] for line in lines] == ["masked", "linear"]
+    for method, *cells in lines:
+        expected = paired_differences(rows, "lsd", method, "aidd", ["param_gap_seconds"])
+        assert cells == [
+            f"{r['mean']:.4f} [{r['low']:.4f}, {r['high']:.4f}]"
+            for _, r in expected.sort_values("param_gap_seconds").iterrows()
+        ]
+    for methods in (["masked", "linear"], ["aidd"]):
+        (section,) = sections(*made_up_rows(methods, centred))
+        assert "lsd_difference" not in summaries(section)
 
 
 def test_sections_share_out_the_rows_and_differ_in_one_parameter_within(made_up_rows):

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from .page import Example, slug, write_blind_page, write_index_page, write_text
 from .plots import check_matplotlib, heat_maps, metric_curves, save_figure, spectrogram_figure
 from .tables import (
+    ALL_METRICS,
     GAP_SECONDS,
     METRICS,
-    SET_METRICS,
     Section,
     escaped,
     noun,
@@ -117,7 +117,13 @@ def _write_tables(found: Sequence[Found], facts: str, folder: Path) -> None:
         all_tables = [table(section, name, of_metric[name], with_intervals=True) for name in of_metric]
         means = [table(section, name, of_metric[name], with_intervals=False) for name in SUMMARY if name in of_metric]
         of_items = {name: value for name, value in of_metric.items() if name in METRICS}
-        results += [*title, *(one.markdown() for one in all_tables), sample_sizes(section, of_metric) + "\n"]
+        notes = [
+            escaped(f"{ALL_METRICS[name].title}: {ALL_METRICS[name].note}")
+            for name in of_metric
+            if ALL_METRICS[name].note
+        ]
+        facts_of_section = " ".join([sample_sizes(section, of_metric), *notes])
+        results += [*title, *(one.markdown() for one in all_tables), facts_of_section + "\n"]
         summary += [*title, *(one.markdown() for one in means), sample_sizes(section, of_items) + "\n"]
     write_text(folder / "results.md", "\n".join(results))
     write_text(folder / "summary.md", "\n".join(summary))
@@ -128,7 +134,7 @@ def _section_html(found: Found, methods: Sequence[str], folder: Path, *, is_fold
     images = ""
     if len(section.values) > 1 and all(isinstance(value, Real) for value in section.values):
         for name, summary in of_metric.items():
-            metric = {**METRICS, **SET_METRICS}[name]
+            metric = ALL_METRICS[name]
             figure = metric_curves(
                 summary,
                 methods,
@@ -159,7 +165,7 @@ def _heat_maps_html(found: Sequence[Found], folder: Path) -> str:
         COVERAGE: {section.fixed[COVERAGE]: written(COVERAGE, section.fixed[COVERAGE]) for section, _ in found},
     }
     images = ""
-    for name, metric in {**METRICS, **SET_METRICS}.items():
+    for name, metric in ALL_METRICS.items():
         parts = [
             of_metric[name].assign(**{COVERAGE: section.fixed[COVERAGE]})
             for section, of_metric in found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .aggregate import set_distances, summarise
+from .aggregate import paired_differences, set_distances, summarise
 
 
 if TYPE_CHECKING:
@@ -30,12 +30,14 @@ class Metric:
         digits: decimal places in tables.
         better: `lower` or `higher`.
         logarithmic: drawn on a logarithmic axis, where possible.
+        note: what must be known to read it; may be empty.
     """
 
     title: str
     digits: int
     better: str
     logarithmic: bool = False
+    note: str = ""
 
     @property
     def heading(self) -> str:
@@ -52,10 +54,21 @@ METRICS = {
     "log_mel_distance": Metric("log-mel distance (dB)", 1, "lower"),
     "chroma_agreement": Metric("chroma agreement", 3, "higher"),
     "onset_agreement": Metric("onset agreement", 3, "higher"),
-    "odg": Metric("ODG", 2, "higher"),
+    "odg": Metric(
+        "ODG", 2, "higher", note="PEAQ forgives what is missing more than what is added: do not rank silence by it."
+    ),
     "visqol": Metric("ViSQOL", 2, "higher"),
 }
+# The method that others are held against, item by item, and what they have more than it of which metrics.
+COMPARED = "aidd"
+DIFFERENCES = {
+    f"{name}_difference": Metric(
+        f"{METRICS[name].title}, difference from {COMPARED} on the same items", digits, "lower"
+    )
+    for name, digits in {"lsd": 4, "lsd_gap": 3}.items()
+}
 SET_METRICS = {"kad": Metric("KAD", 2, "lower"), "fad": Metric("FAD", 2, "lower")}
+ALL_METRICS = {**METRICS, **DIFFERENCES, **SET_METRICS}
 GAP_SECONDS = "param_gap_seconds"
 # What a parameter of a condition is called, and how its values are written.
 PARAMETERS = {
@@ -159,11 +172,23 @@ def sections(rows: pd.DataFrame, embeddings: pd.DataFrame) -> list[Section]:
 def summaries(section: Section) -> dict[str, pd.DataFrame]:
     """
     By metric, a row a method and value of the section's column: those two columns, `mean`, `low`, `high` and `n`, and
-    of metrics of items also `num_recordings` and `num_infinite`. Only metrics that have values; KAD and FAD only
-    where there are windows of three recordings.
+    of metrics of items also `num_recordings` and `num_infinite`. Only metrics that have values; differences only where
+    `aidd` was run, and KAD and FAD only where there are windows of three recordings.
     """
+    import pandas as pd
+
     by = ["method", section.column]
     found = {name: summarise(section.rows, name, by) for name in METRICS if section.rows.get(name) is not None}
+    others = [name for name in section.rows["method"].unique() if name != COMPARED]
+    if others and len(others) < section.rows["method"].nunique():
+        for name in DIFFERENCES:
+            metric = name.removesuffix("_difference")
+            if metric in found:
+                differences = {
+                    other: paired_differences(section.rows, metric, other, COMPARED, [section.column])
+                    for other in others
+                }
+                found[name] = pd.concat(differences, names=["method"]).reset_index("method")
     windows = section.embeddings.groupby(section.column).filter(
         lambda group: group["recording"].nunique() >= MIN_SET_RECORDINGS
     )
@@ -179,7 +204,7 @@ def summaries(section: Section) -> dict[str, pd.DataFrame]:
 
 def table(section: Section, name: str, summary: pd.DataFrame, *, with_intervals: bool) -> Table:
     """The table of a metric, from what [`summaries`] found."""
-    metric = {**METRICS, **SET_METRICS}[name]
+    metric = ALL_METRICS[name]
     means = summary.set_index(["method", section.column])
     items = dict(list(section.rows.groupby(["method", section.column])))
     lines = {}
