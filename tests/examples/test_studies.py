@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import pytest
 import soundfile as sf
 from scripts import launch, metrics, run
 
@@ -155,3 +156,27 @@ def test_the_model_card_tells_how_the_model_came_about(codec, transformer, pipel
     assert "# A model of tones" in card and (evaluation / "results.md").read_text().strip() in card
     assert "| `codebook_start_step` | 3 |" in card
     assert f"| 4 | {metrics(transformer)[0]['valid/cross_entropy_gap_15']:.4g} |" in card
+
+
+def test_a_report_holds_the_tables_of_its_runs_and_brings_a_readme_up_to_date(evaluation, tmp_path):
+    pytest.importorskip("matplotlib")
+    report, readme = tmp_path / "report", tmp_path / "README.md"
+    report.mkdir()
+    (report / "description.md").write_text("# Some runs\n")
+    readme.write_text("before\n<!-- one -->\nold\n<!-- end -->\nbehind\n<!-- other -->\nkept\n<!-- end -->\n")
+    run("write_report", "--evaluation", evaluation, "--report_dir", report, "--readme", readme)
+    page, summary = (report / "README.md").read_text(), (report / "one" / "summary.md").read_text().strip()
+    assert (
+        page.startswith("# Some runs")
+        and summary in page
+        and summary == (evaluation / "summary.md").read_text().strip()
+    )
+    assert all((report / path).is_file() for path in re.findall(r"\]\(([^)]+)\)", page))
+    items = pd.read_parquet(report / "one" / "items.parquet")
+    of_linear = items[items["method"] == "linear"]
+    assert f"| linear | {len(of_linear)} | 0 | {of_linear['seconds'].sum():.0f} | " in page
+    before, after = readme.read_text().split(summary)
+    assert (
+        before == "before\n<!-- one -->\n\n"
+        and after == "\n\n<!-- end -->\nbehind\n<!-- other -->\nkept\n<!-- end -->\n"
+    )

@@ -1,8 +1,11 @@
 """Rows of a run, each on disk as soon as it is there, so that a run that was killed can go on where it stood."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 
 class Journal:
@@ -19,8 +22,28 @@ class Journal:
         self.folder, self.name = Path(folder), name
         self.path = self.folder / f"{name}-{process_index}.jsonl"
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self.path.exists():
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """
+        Keeps other processes from writing to this journal while rows are appended.
+
+        Raises:
+            ValueError: one does already.
+        """
+        lock = FileLock(f"{self.path}.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise ValueError(
+                f"another process is writing to {self.path}. Several at once must know of each other; on CPUs, "
+                "Accelerate lets them with ACCELERATE_USE_CPU=true in the environment"
+            ) from error
+        try:
             self._take_off_half_a_line()
+            yield
+        finally:
+            lock.release()
 
     def append(self, rows: Iterable[dict]) -> None:
         """Writes rows, in one piece. Not a number and infinities are refused: JSON has none."""
@@ -38,7 +61,7 @@ class Journal:
 
     def _take_off_half_a_line(self) -> None:
         """That a process left which was killed while it wrote."""
-        content = self.path.read_bytes()
+        content = self.path.read_bytes() if self.path.exists() else b""
         whole = content[: content.rfind(b"\n") + 1]
         if whole != content:
             self.path.write_bytes(whole)

@@ -75,46 +75,52 @@ def run(
         progress: wraps the items, to show a bar.
 
     Raises:
-        ValueError: a folder that holds rows of another run.
+        ValueError: a folder that holds rows of another run, or one that another process of this number writes to.
     """
     measure = measure or measure_item
     rows, embeddings = (Journal(output_dir, name, process_index) for name in ("rows", "embeddings"))
+    with rows.writing(), embeddings.writing():
+        done = _done(rows, provenance)
+        for item in progress(items[process_index::num_processes]):
+            missing_methods = [name for name in methods if (item.key, name) not in done]
+            if not missing_methods:
+                continue
+            segment, mask = read_item(item, recordings)
+            described = {**provenance, **describe(item, mask)}
+            if not any((item.key, name) in done for name in methods):
+                embeddings.append(embedding_rows(item, "reference", segment, mask, embedder))
+            for name in missing_methods:
+                row = {**described, "method": name}
+                audio = segment if name == "codec" else np.where(mask, np.nan, segment)
+                # Of the item: a run that goes on draws as one that was never stopped.
+                generator = torch.Generator().manual_seed(item.seed)
+                started = time.perf_counter()
+                try:
+                    restored = methods[name](audio, mask, sampling_rate=item.sampling_rate, generator=generator)
+                except ValueError as refusal:
+                    # Methods say what they cannot fill. The table counts it.
+                    rows.append([{**row, "refusal": str(refusal)}])
+                    continue
+                row["seconds"] = time.perf_counter() - started
+                embeddings.append(embedding_rows(item, name, restored, mask, embedder))
+                if item.key in heard:
+                    keep_audio(output_dir, item.key, name, restored)
+                # Last, as this says that all of it is done.
+                rows.append([row | finite_or_text(measure(segment, restored, mask, item.sampling_rate))])
+
+
+def _done(rows: Journal, provenance: Mapping[str, str | int]) -> set[tuple[str, str]]:
+    """Items and methods that have a row. Raises ValueError where one is of another run."""
     done = set()
     for row in rows.read():
-        differing = {name: row[name] for name, value in provenance.items() if row.get(name) != value}
+        differing = {name: row.get(name) for name, value in provenance.items() if row.get(name) != value}
         if differing:
             raise ValueError(
-                f"{output_dir} holds rows of another run: expected {dict(provenance)}, got {differing}; "
+                f"{rows.folder} holds rows of another run: expected {dict(provenance)}, got {differing}; "
                 "choose another folder"
             )
         done.add((row["item"], row["method"]))
-
-    for item in progress(items[process_index::num_processes]):
-        missing_methods = [name for name in methods if (item.key, name) not in done]
-        if not missing_methods:
-            continue
-        segment, mask = read_item(item, recordings)
-        described = {**provenance, **describe(item, mask)}
-        if not any((item.key, name) in done for name in methods):
-            embeddings.append(embedding_rows(item, "reference", segment, mask, embedder))
-        for name in missing_methods:
-            row = {**described, "method": name}
-            audio = segment if name == "codec" else np.where(mask, np.nan, segment)
-            # Of the item: a run that goes on draws as one that was never stopped.
-            generator = torch.Generator().manual_seed(item.seed)
-            started = time.perf_counter()
-            try:
-                restored = methods[name](audio, mask, sampling_rate=item.sampling_rate, generator=generator)
-            except ValueError as refusal:
-                # Methods say what they cannot fill. The table counts it.
-                rows.append([{**row, "refusal": str(refusal)}])
-                continue
-            row["seconds"] = time.perf_counter() - started
-            embeddings.append(embedding_rows(item, name, restored, mask, embedder))
-            if item.key in heard:
-                keep_audio(output_dir, item.key, name, restored)
-            # Last, as this says that all of it is done.
-            rows.append([row | finite_or_text(measure(segment, restored, mask, item.sampling_rate))])
+    return done
 
 
 def audio_file(output_dir: str | Path, key: str, method: str) -> Path:

@@ -1,0 +1,117 @@
+"""
+Put finished evaluations together to a page, with pictures, and bring the README's tables up to date.
+
+    python examples/write_report.py --evaluation outputs/musicnet_four_gap --evaluation outputs/maestro_one_gap \\
+        --evaluation outputs/geometry_sweep --report_dir docs/report --readme README.md
+
+Evaluations are output folders of `aidd evaluate`. The report folder holds `description.md`, what a person says of
+them: the commands, the machine, the time, what is to be seen. Of each evaluation, tables, plots, rows and manifest are
+copied into a folder of its protocol's name there, and `README.md` shows them. In the README, what stands between
+`<!-- PROTOCOL -->` and `<!-- end -->` is replaced by the summary of that protocol.
+"""
+
+import argparse
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from aidd.evaluation.replacing import replacing
+
+
+FILES = ("results.md", "summary.md", "items.parquet", "manifest.jsonl")
+# Of the metrics drawn against gap length, those that the page shows; the others are in the folder.
+SHOWN_CURVES = ("lsd", "lsd_gap", "snr", "odg", "chroma_agreement", "onset_agreement", "kad")
+SHOWN_MAPS = ("lsd_gap", "snr")
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--evaluation", type=Path, action="append", required=True, help="Output folder of a run; once or more."
+    )
+    parser.add_argument("--report_dir", type=Path, required=True, help="Folder of the page, with description.md.")
+    parser.add_argument("--readme", type=Path, help="Where tables between markers are replaced.")
+    return parser.parse_args()
+
+
+def copy(evaluation: Path, target: Path) -> None:
+    """Tables, rows and pictures, without what there is to listen to."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for name in FILES:
+        shutil.copyfile(evaluation / name, target / name)
+    shutil.copytree(evaluation / "plots", target / "plots")
+
+
+def cost_table(rows: pd.DataFrame) -> str:
+    """Seconds that each method took, in all and for a second of missing audio; refused items took none."""
+    filled = rows.dropna(subset="seconds").groupby("method", sort=False)[["seconds", "missing_seconds"]].sum()
+    counts = rows.groupby("method", sort=False).agg(items=("item", "size"), refused=("refusal", "count"))
+    lines = ["| method | items | refused | seconds | seconds a second missing |", "| --- | --- | --- | --- | --- |"]
+    lines += [
+        f"| {method} | {counts.loc[method, 'items']} | {counts.loc[method, 'refused']} | {total:.0f} | "
+        f"{total / missing:.2f} |"
+        for method, (total, missing) in filled.iterrows()
+    ]
+    return "\n".join(lines)
+
+
+def pictures(folder: Path) -> str:
+    """Curves against gap length where there is one kind of damage, maps where there are several, and an example."""
+    plots = folder / "plots"
+    curves = [plots / f"{name}.svg" for name in SHOWN_CURVES]
+    maps = [path for name in SHOWN_MAPS for path in sorted(plots.glob(f"*-map-{name}.svg"))]
+    shown = [path for path in (*curves, *maps, *sorted(plots.glob("example-*.png"))[:1]) if path.exists()]
+    return "\n\n".join(f"![{path.stem}]({path.relative_to(folder.parent).as_posix()})" for path in shown)
+
+
+def section(folder: Path) -> str:
+    rows = pd.read_parquet(folder / "items.parquet")
+    rows = rows if "refusal" in rows else rows.assign(refusal=None)
+    parts = [
+        f"## {folder.name}",
+        f"{rows['item'].nunique()} items of {rows['recording'].nunique()} recordings. "
+        f"[All tables]({folder.name}/results.md), with 95 % intervals by recording; "
+        f"[rows]({folder.name}/items.parquet); [which samples were taken away]({folder.name}/manifest.jsonl).",
+        pictures(folder),
+        # Of a sweep, the summary is as long as its tables.
+        *([(folder / "summary.md").read_text().strip()] if rows["geometry"].nunique() == 1 else []),
+        "### Time",
+        cost_table(rows),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def with_tables(readme: str, report_dir: Path, protocols: list[str]) -> str:
+    for protocol in protocols:
+        summary = (report_dir / protocol / "summary.md").read_text().strip()
+        readme = re.sub(
+            rf"(<!-- {protocol} -->\n).*?(\n<!-- end -->)",
+            lambda marked, summary=summary: f"{marked[1]}\n{summary}\n{marked[2]}",
+            readme,
+            flags=re.DOTALL,
+        )
+    return readme
+
+
+def main() -> None:
+    args = parse_args()
+    protocols = []
+    for evaluation in args.evaluation:
+        (protocol,) = pd.read_parquet(evaluation / "items.parquet", columns=["protocol"])["protocol"].unique()
+        copy(evaluation, args.report_dir / protocol)
+        protocols.append(protocol)
+    description = (args.report_dir / "description.md").read_text().strip()
+    page = "\n\n".join([description, *(section(args.report_dir / protocol) for protocol in protocols)]) + "\n"
+    with replacing(args.report_dir / "README.md") as unfinished:
+        unfinished.write_text(page)
+    if args.readme is not None:
+        readme = with_tables(args.readme.read_text(), args.report_dir, protocols)
+        with replacing(args.readme) as unfinished:
+            unfinished.write_text(readme)
+
+
+if __name__ == "__main__":
+    main()
