@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio_io import read_audio
+from .excerpts import read_excerpt, recording_length
+from .selection import evenly_spread_starts
 
 
 # As in the AIDD paper (arXiv:2507.08333).
@@ -24,11 +25,11 @@ def read_segments(path: str | Path, number: int, *, min_rms: float = 1e-3) -> It
     Yields:
         The sample a segment starts at, the segment, float64 `(samples,)`, and the sampling rate in Hz.
     """
-    recording = read_audio(path)
-    audio, length = recording.samples.mean(0), round(SEGMENT_SECONDS * recording.sampling_rate)
-    if len(audio) < length:
+    num_samples, sampling_rate = recording_length(path)
+    length = round(SEGMENT_SECONDS * sampling_rate)
+    if num_samples < length:
         return
-    for start in np.linspace(0, len(audio) - length, number + 2).astype(int)[1:-1]:
-        segment = audio[start : start + length]
+    for start in evenly_spread_starts(num_samples, length, number):
+        segment = read_excerpt(path, start, length)
         if np.sqrt(np.mean(segment**2)) > min_rms:
-            yield int(start), segment, recording.sampling_rate
+            yield start, segment, sampling_rate

@@ -1,5 +1,7 @@
 """An embedder without learned weights."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -51,6 +53,11 @@ class RandomProjectionEmbedder:
         """
         audio = as_batch(audio, WINDOW_LENGTH)
         features = 1 + (audio.shape[-1] - WINDOW_LENGTH) // HOP_LENGTH, N_MELS
-        weights = np.random.Generator(np.random.PCG64(self.seed)).standard_normal((*features, self.dimension))
+        weights = _weights(self.seed, (*features, self.dimension))
         patch = (log_mel(audio) - LOG_MEL_MEAN) / LOG_MEL_SPREAD
         return np.maximum(0, np.einsum("btm,tmd->bd", patch, weights, optimize=True) / np.sqrt(np.prod(features)))
+
+
+@lru_cache(maxsize=4)
+def _weights(seed: int, shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.Generator(np.random.PCG64(seed)).standard_normal(shape)
