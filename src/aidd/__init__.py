@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from diffusers import AudioPipelineOutput
 
     from . import audio_io, auto, classical, mask_io, masks
+    from .file_inpainting import inpaint_file
     from .methods import DEFAULT_MODEL, METHODS
     from .models.dit_token import DiTTokenConfig, DiTTokenModel
     from .models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
@@ -40,12 +41,13 @@ __all__ = [
     "audio_io",
     "auto",
     "classical",
+    "inpaint_file",
     "mask_io",
     "masks",
 ]
 
 _SUBMODULES = ("audio_io", "auto", "classical", "mask_io", "masks")
-_MODULES = {"DEFAULT_MODEL": "aidd.methods", "METHODS": "aidd.methods"}
+_MODULES = {"DEFAULT_MODEL": "aidd.methods", "METHODS": "aidd.methods", "inpaint_file": "aidd.file_inpainting"}
 # Parts of pipelines and pipelines: diffusers is told of our classes before the first of them is handed out.
 _REGISTERED_MODULES = {
     "AIDDPipeline": "aidd.pipelines.pipeline_aidd",

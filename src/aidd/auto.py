@@ -40,12 +40,17 @@ def choose(mask: np.ndarray | Tensor, *, sampling_rate: int) -> dict[str, np.nda
     mask = as_numpy(mask, "mask")
     if mask.dtype != bool or mask.ndim == 0:
         raise ValueError(f"mask must be bool, with samples as its last axis, got {mask.dtype} of shape {mask.shape}")
-    longest = max(round(MAX_JANSSEN_SECONDS * sampling_rate), 1)
+    longest = longest_for_janssen(sampling_rate)
     short = np.zeros(mask.shape, bool)
     for channel in np.ndindex(mask.shape[:-1]):
         for start, end in find_gaps(mask[channel]).tolist():
             short[channel][start:end] = end - start <= longest
     return {"janssen": short, "aidd": mask & ~short}
+
+
+def longest_for_janssen(sampling_rate: int) -> int:
+    """Longest gap that Janssen's method fills, in samples: 5 ms, and a single sample at any rate."""
+    return max(round(MAX_JANSSEN_SECONDS * sampling_rate), 1)
 
 
 def auto(

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .audio_io import check_is_file
-from .masks import mask_from_seconds
+from .audio_blocks import BLOCK_SAMPLES
+from .audio_formats import check_is_file
+from .intervals import gaps_of, mask_of, unite
+from .masks import gaps_from_seconds
 
 
+MASK_SUFFIXES = (".npy", ".txt")
 # Label files hold seconds to the microsecond.
 LABEL_PRECISION = 0.5e-6
 
@@ -29,19 +32,45 @@ def read_mask(path: str | Path, *, num_samples: int, sampling_rate: int) -> np.n
         ValueError: a missing file, a folder, pipe or device, another kind of file, an array of another length or type,
             or labels that are no gaps of this audio.
     """
+    path = _mask_path(path)
+    if path.suffix.lower() == ".npy":
+        return np.array(_open_mask_array(path, num_samples))
+    (gaps,) = read_gaps(path, num_samples=num_samples, sampling_rate=sampling_rate)
+    return mask_of(gaps, 0, num_samples)
+
+
+def read_gaps(path: str | Path, *, num_samples: int, sampling_rate: int) -> list[np.ndarray]:
+    """
+    [`read_mask`] as intervals, see [`aidd.intervals`], which takes memory for gaps alone.
+
+    Returns:
+        int64 `(gaps, 2)`, one for all channels, or as many as the array has channels.
+    """
+    path = _mask_path(path)
+    if path.suffix.lower() == ".txt":
+        return [_read_labels(path, num_samples, sampling_rate)]
+    found: list[list[np.ndarray]] = []
+    for start in range(0, num_samples, BLOCK_SAMPLES):
+        # Mapped anew for each block: what of the file was looked at counts as memory as long as it is mapped.
+        block = np.atleast_2d(_open_mask_array(path, num_samples)[..., start : start + BLOCK_SAMPLES])
+        found = found or [[] for _ in block]
+        for of_channel, mask in zip(found, block, strict=True):
+            of_channel.append(gaps_of(np.asarray(mask), start))
+    return [unite(of_channel) for of_channel in found]
+
+
+def _mask_path(path: str | Path) -> Path:
     path = Path(path)
     check_is_file(path)
-    if path.suffix.lower() == ".npy":
-        return _read_mask_array(path, num_samples)
-    if path.suffix.lower() == ".txt":
-        return _read_labels(path, num_samples, sampling_rate)
-    raise ValueError(f"{path}: expected a boolean array (.npy) or an Audacity label file (.txt)")
+    if path.suffix.lower() not in MASK_SUFFIXES:
+        raise ValueError(f"{path}: expected a boolean array (.npy) or an Audacity label file (.txt)")
+    return path
 
 
-def _read_mask_array(path: Path, num_samples: int) -> np.ndarray:
+def _open_mask_array(path: Path, num_samples: int) -> np.ndarray:
+    """Mapped into memory, read-only."""
     try:
-        with open(path, "rb") as file:
-            mask = np.lib.format.read_array(file, allow_pickle=False)
+        mask = np.lib.format.open_memmap(path, mode="r")
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path}: cannot be read as a .npy array ({error})") from error
     if mask.dtype != bool or mask.ndim not in (1, 2) or mask.shape[-1] != num_samples:
@@ -58,7 +87,7 @@ def _read_labels(path: Path, num_samples: int, sampling_rate: int) -> np.ndarray
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: cannot be read as text ({error})") from error
-    mask = np.zeros(num_samples, bool)
+    gaps = []
     duration = num_samples / sampling_rate
     for number, line in enumerate(lines, start=1):
         # A label's line of frequencies follows its own and starts with a backslash.
@@ -75,9 +104,9 @@ def _read_labels(path: Path, num_samples: int, sampling_rate: int) -> np.ndarray
         if duration < end <= duration + LABEL_PRECISION:
             end = duration
         try:
-            mask |= mask_from_seconds(start, end, num_samples=num_samples, sampling_rate=sampling_rate)
+            gaps.append(gaps_from_seconds(start, end, num_samples=num_samples, sampling_rate=sampling_rate))
         except ValueError as error:
             raise ValueError(f"{path}, line {number}: {error}") from error
-    if not mask.any():
+    if not gaps:
         raise ValueError(f"{path}: the file holds no label")
-    return mask
+    return unite(gaps)

@@ -48,6 +48,18 @@ def mask_from_seconds(
         ValueError: counts that differ, no gap, what is no finite number, a gap that starts before 0, at or behind its
             own end, or that ends behind the signal.
     """
+    mask = np.zeros(num_samples, bool)
+    for first, last in gaps_from_seconds(starts, ends, num_samples=num_samples, sampling_rate=sampling_rate).tolist():
+        mask[first:last] = True
+    return mask
+
+
+def gaps_from_seconds(
+    starts: float | Sequence[float], ends: float | Sequence[float], *, num_samples: int, sampling_rate: int
+) -> np.ndarray:
+    """
+    [`mask_from_seconds`] without a mask: start and exclusive end of each gap as given, in samples, int64 `(gaps, 2)`.
+    """
     check_sampling_rate(sampling_rate)
     starts, ends = np.atleast_1d(np.asarray(starts)), np.atleast_1d(np.asarray(ends))
     for name, seconds in (("starts", starts), ("ends", ends)):
@@ -57,7 +69,7 @@ def mask_from_seconds(
             )
     if len(starts) != len(ends) or len(starts) == 0:
         raise ValueError(f"expected as many gap starts as ends, at least one, got {len(starts)} and {len(ends)}")
-    mask = np.zeros(num_samples, bool)
+    gaps: list[tuple[int, int]] = []
     for start, end in zip(starts, ends, strict=True):
         gap = f"gap from {start} s to {end} s"
         if not (np.isfinite(start) and np.isfinite(end)):
@@ -75,8 +87,8 @@ def mask_from_seconds(
             )
         if first == last:
             raise ValueError(f"{gap}: it is shorter than a millionth of a sample at {sampling_rate} Hz")
-        mask[first:last] = True
-    return mask
+        gaps.append((first, last))
+    return np.array(gaps, np.int64)
 
 
 def find_gaps(mask: np.ndarray) -> np.ndarray:
@@ -182,14 +194,7 @@ def prepare(
         UserWarning: nothing is missing, or more than half of a channel is.
     """
     check_sampling_rate(sampling_rate)
-    values, missing = as_numpy(audio, "audio"), as_numpy(mask, "mask")
-    if values.dtype not in (np.float32, np.float64):
-        raise ValueError(f"audio must be float32 or float64, about within [-1, 1], got {values.dtype}")
-    if not 1 <= values.ndim <= 3 or values.size == 0:
-        raise ValueError(
-            "audio must have shape (samples,), (channels, samples) or (batch, channels, samples), none of them 0, "
-            f"got {values.shape}"
-        )
+    values, missing = as_signals(audio), as_numpy(mask, "mask")
     if missing.dtype != bool:
         raise ValueError(f"mask must be bool, True where samples are missing, got {missing.dtype}")
     fits = missing.ndim <= values.ndim and missing.shape[-1:] == values.shape[-1:]
@@ -220,6 +225,25 @@ def prepare(
             stacklevel=3,
         )
     return signals, missing
+
+
+def as_signals(audio: np.ndarray | Tensor) -> np.ndarray:
+    """
+    Audio as numpy array, of the shape it has.
+
+    Raises:
+        ValueError: not float32 or float64, no samples, or another shape than `(samples,)`, `(channels, samples)` and
+            `(batch, channels, samples)`.
+    """
+    values = as_numpy(audio, "audio")
+    if values.dtype not in (np.float32, np.float64):
+        raise ValueError(f"audio must be float32 or float64, about within [-1, 1], got {values.dtype}")
+    if not 1 <= values.ndim <= 3 or values.size == 0:
+        raise ValueError(
+            "audio must have shape (samples,), (channels, samples) or (batch, channels, samples), none of them 0, "
+            f"got {values.shape}"
+        )
+    return values
 
 
 def in_the_form_of(

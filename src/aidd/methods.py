@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = str(Path(__file__).parent / "pretrained" / "aidd-piano-small")
 
+# Those that have a model, of which there are several, and draw: they may give several variations.
+MODEL_METHODS = ("auto", "aidd")
+
 
 class Methods(Mapping):
     """

@@ -18,6 +18,7 @@ from .channelwise import fill_channelwise
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+WINDOW_SECONDS = 0.1
 OVERLAP = 4  # windows over one sample; Hann windows a quarter apart are a tight frame
 TRAINING_FRAMES = 9  # on each side of a gap, at most
 LARGEST_ANGLE = 0.5  # radians that a step of the dictionary learning starts with
@@ -32,7 +33,7 @@ def sparse(
     *,
     sampling_rate: int,
     generator: Generator | None = None,
-    window_seconds: float = 0.1,
+    window_seconds: float = WINDOW_SECONDS,
     sparsity_step: int = 1,
     tolerance: float = 1e-3,
     num_learning_steps: int = 10,
@@ -75,12 +76,17 @@ def sparse(
         )
     fill = partial(
         _fill,
-        hop_length=fft.next_fast_len(round(window_seconds * sampling_rate / OVERLAP), real=True),
+        hop_length=frame_hop(sampling_rate, window_seconds),
         sparsity_step=sparsity_step,
         tolerance=tolerance,
         num_learning_steps=num_learning_steps,
     )
     return fill_channelwise(audio, mask, sampling_rate, fill)
+
+
+def frame_hop(sampling_rate: int, window_seconds: float = WINDOW_SECONDS) -> int:
+    """Samples from one frame to the next, the first of which starts with the signal: a quarter of a window."""
+    return fft.next_fast_len(max(round(window_seconds * sampling_rate / OVERLAP), 1), real=True)
 
 
 def _fill(

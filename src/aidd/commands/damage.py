@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     import numpy as np
 
-    from ..audio_io import Audio
+    from ..detection.in_files import Damage
+    from ..survey import Survey
 
 DETECTED_KINDS = ("dropouts", "clicks", "clipping")
 # Silence beside a gap that is told of.
@@ -28,81 +32,75 @@ def kinds_of(text: str) -> list[str]:
     return [kind for kind in DETECTED_KINDS if kind in kinds]
 
 
-def detect(kinds: list[str], source: Audio) -> tuple[dict[str, np.ndarray], list[np.ndarray] | None]:
-    """Of every kind, bool `(channels, samples)`; and lower and upper bounds of clipped samples, where asked for."""
-    from ..masks import find_clicks, find_clipping, find_dropouts
-
-    found: dict[str, np.ndarray] = {}
-    bounds = None
-    if "dropouts" in kinds:
-        found["dropouts"] = find_dropouts(source.samples, sampling_rate=source.sampling_rate)
-    if "clicks" in kinds:
-        found["clicks"] = find_clicks(source.samples, sampling_rate=source.sampling_rate)
-        if "dropouts" in kinds:
-            _drop_touching(found["clicks"], found["dropouts"])
-    if "clipping" in kinds:
-        found["clipping"], *bounds = find_clipping(source.samples)
-    return found, bounds
-
-
-def _drop_touching(clicks: np.ndarray, dropouts: np.ndarray) -> None:
-    """Takes back, in place, clicks that are nothing but a dropout's abrupt edge: audio beside it is intact."""
-    from ..masks import find_gaps
-
-    for of_clicks, of_dropouts in zip(clicks, dropouts, strict=True):
-        for start, end in find_gaps(of_clicks).tolist():
-            if of_dropouts[max(start - 1, 0) : end + 1].any():
-                of_clicks[start:end] = False
-
-
-def gap_mask(arguments: argparse.Namespace, source: Audio, found: list[np.ndarray]) -> np.ndarray:
+def detect(kinds: list[str], survey: Survey) -> Damage:
     """
-    bool `(samples,)`, or `(channels, samples)` where a file says so or damage was looked for: the gaps of all options
-    together, and what was found.
+    Damage of these kinds in the file that was surveyed, and its dropouts in any case.
+
+    Raises:
+        ValueError: samples that are not finite, where damage is asked for.
     """
-    import numpy as np
+    from ..detection.in_files import find_damage
 
-    from ..mask_io import read_mask
-    from ..masks import mask_from_seconds
-
-    channels, num_samples = source.samples.shape
-    mask = np.zeros(num_samples, bool)
-    if arguments.gap:
-        starts, ends = zip(*arguments.gap, strict=True)
-        mask = mask_from_seconds(starts, ends, num_samples=num_samples, sampling_rate=source.sampling_rate)
-    for path in arguments.mask:
-        from_file = read_mask(path, num_samples=num_samples, sampling_rate=source.sampling_rate)
-        if from_file.ndim == 2 and len(from_file) not in (1, channels):
-            raise ValueError(f"{path}: expected a mask of {channels} channels, or of 1 for all, got {len(from_file)}")
-        mask = mask | from_file
-    for of_kind in found:
-        mask = mask | of_kind
-    if not mask.any() and arguments.detect:
-        nothing = f"{arguments.input}: found no {' and no '.join(arguments.detect)}"
-        raise ValueError(f"{nothing}, and no other gap is given")
-    if not mask.any():
-        raise ValueError(f"{', '.join(map(str, arguments.mask))}: nothing is marked as missing (True = missing)")
-    return mask
+    if kinds and survey.num_broken:
+        first = next((channel, int(gaps[0, 0])) for channel, gaps in enumerate(survey.broken) if len(gaps))
+        raise ValueError(
+            f"signal must be finite, got {survey.num_broken} samples that are not, the first at index {first}"
+        )
+    return find_damage(survey, clicks="clicks" in kinds)
 
 
-def warn_of_silence_beside(source: Audio, mask: np.ndarray) -> None:
-    """Of dropouts that are marked in part: a filling fades towards what is left of them."""
-    import numpy as np
+def found_gaps(kinds: list[str], damage: Damage) -> dict[str, list[np.ndarray]]:
+    """Of every kind that is asked for, the gaps of each channel, `(gaps, 2)`."""
+    from ..detection.in_files import apart_from
 
-    from ..masks import find_dropouts, find_gaps
+    found = {kind: getattr(damage, kind) for kind in kinds}
+    if {"dropouts", "clicks"} <= found.keys():
+        found["clicks"] = list(map(apart_from, damage.clicks, damage.dropouts))
+    return found
 
-    rate = source.sampling_rate
-    missing = np.broadcast_to(mask, source.samples.shape)
-    # What stands under the mask may be no number.
-    dropouts = find_dropouts(np.nan_to_num(source.samples), sampling_rate=rate)
-    for channel, of_channel in zip(missing, dropouts, strict=True):
-        for start, end in find_gaps(of_channel).tolist():
-            left = int((~channel[start:end]).sum())
-            if 0 < left < end - start and left >= TOLD_SECONDS * rate:
+
+def given_gaps(gaps: Sequence[tuple[float, float]], masks: Sequence[Path], survey: Survey) -> list[np.ndarray]:
+    """
+    Gaps of every channel, int64 `(gaps, 2)`: those in seconds and those of files together.
+
+    Raises:
+        ValueError: what is no gap of this recording.
+    """
+    from ..intervals import unite
+    from ..mask_io import read_gaps
+    from ..masks import gaps_from_seconds
+
+    extent = {"num_samples": survey.num_samples, "sampling_rate": survey.sampling_rate}
+    of_channels: list[list[np.ndarray]] = [[] for _ in range(survey.channels)]
+    if gaps:
+        starts, ends = zip(*gaps, strict=True)
+        in_seconds = gaps_from_seconds(starts, ends, **extent)
+        for of_channel in of_channels:
+            of_channel.append(in_seconds)
+    for path in masks:
+        from_file = read_gaps(path, **extent)
+        if len(from_file) not in (1, survey.channels):
+            raise ValueError(
+                f"{path}: expected a mask of {survey.channels} channels, or of 1 for all, got {len(from_file)}"
+            )
+        for channel, of_channel in enumerate(of_channels):
+            of_channel.append(from_file[channel % len(from_file)])
+    return [unite(of_channel) for of_channel in of_channels]
+
+
+def warn_of_silence_beside(dropouts: list[np.ndarray], gaps: list[np.ndarray], *, sampling_rate: int) -> None:
+    """Of dropouts that are marked in part, both `(gaps, 2)` of each channel: a filling fades towards what is left."""
+    from ..intervals import num_shared, touching
+
+    for of_channel, missing in zip(dropouts, gaps, strict=True):
+        for dropout in of_channel:
+            start, end = dropout.tolist()
+            left = end - start - num_shared(dropout[None], touching(missing, start, end))
+            if 0 < left < end - start and left >= TOLD_SECONDS * sampling_rate:
                 warnings.warn(
-                    f"{1000 * left / rate:.0f} ms of the dropout from {start / rate:.3f} s to {end / rate:.3f} s are "
-                    "not marked as missing and count as music, towards which the filling fades; mark them too, or add "
-                    "--detect dropouts",
+                    f"{1000 * left / sampling_rate:.0f} ms of the dropout from {start / sampling_rate:.3f} s to "
+                    f"{end / sampling_rate:.3f} s are not marked as missing and count as music, towards which the "
+                    "filling fades; mark them too, or add --detect dropouts",
                     stacklevel=1,
                 )
                 return

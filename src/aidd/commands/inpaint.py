@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import time
-import warnings
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..methods import DEFAULT_MODEL, METHODS
-from .damage import DETECTED_KINDS, detect, gap_mask, kinds_of, warn_of_silence_beside
+from ..methods import DEFAULT_MODEL, METHODS, MODEL_METHODS
+from .damage import DETECTED_KINDS, detect, found_gaps, given_gaps, kinds_of, warn_of_silence_beside
 from .loading import check_model, load_pipeline
 
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Generator
 
-    from ..audio_io import Audio
+    from ..pipelines.pipeline_aidd import AIDDPipeline
+    from ..regions import Region
+    from ..survey import Survey
 
 DESCRIPTION = """\
 Fills gaps in an audio file. Gaps come from --gap, in seconds, from files with --mask, or are found with --detect, or
@@ -46,14 +48,11 @@ output:
   Rate and channels are those of IN. Format and subtype are too, where the suffix of OUT allows. A suffix of another
   format keeps the subtype if that is lossless and the format has it (PCM_16 from .wav to .flac); else --subtype must
   say which to take. A subtype with fewer bits than IN's rounds all samples, those outside the gaps too. Tags are not
-  copied. An existing OUT is replaced, once all variations are ready; IN itself is never written to.
+  copied. An existing OUT is replaced, once all variations are ready; IN itself is never written to. IN may be of any
+  length: only what lies around a gap, or around gaps within some seconds of one another, is in memory at a time.
 
 exit code: 0 on success, 2 on bad input, with one line on stderr that says what was wrong; 130 when interrupted, 143
 when terminated, with OUT as it was."""
-
-
-# Methods that --model and --variations go with.
-MODEL_METHODS = ("auto", "aidd")
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -123,79 +122,110 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def inpaint(arguments: argparse.Namespace) -> None:
-    from ..audio_io import LOSSLESS_SUBTYPES, check_writable, read_audio, write_audio_files
-    from ..masks import project_to_bounds
+    from ..audio_formats import check_writable
+    from ..file_inpainting import inpaint_file
+    from ..file_methods import method_for, needs_pipeline, within_bounds
+    from ..intervals import unite
+    from ..survey import survey_audio
 
     began = time.perf_counter()
     _check_options(arguments)
-    source = read_audio(arguments.input)
+    survey = survey_audio(arguments.input)
     outputs = _output_paths(arguments)
-    subtype, format = _encoding(arguments.output, source, arguments.subtype)
+    subtype, format = _encoding(arguments.output, survey, arguments.subtype)
     for output in outputs:
         check_writable(
-            output, sampling_rate=source.sampling_rate, subtype=subtype, format=format, channels=len(source.samples)
+            output, sampling_rate=survey.sampling_rate, subtype=subtype, format=format, channels=survey.channels
         )
-    found, bounds = detect(arguments.detect, source)
-    mask = gap_mask(arguments, source, list(found.values()))
-    warn_of_silence_beside(source, mask)
-    choice = _choice(arguments, source, mask) if arguments.method == "auto" else None
-    restored = _restore(arguments, source, mask)
-    if len(restored) > 1 and all((other == restored[0]).all() for other in restored[1:]):
-        warnings.warn(
-            "the variations are all the same: gaps this short are filled by the continuation of their edges alone",
-            stacklevel=1,
-        )
-    if bounds is not None:
-        restored = [project_to_bounds(audio, found["clipping"], *bounds) for audio in restored]
-    write_audio_files(outputs, restored, sampling_rate=source.sampling_rate, subtype=subtype, format=format)
-    if subtype not in LOSSLESS_SUBTYPES:
-        warnings.warn(f"{subtype} is lossy: encoding has changed samples outside the gaps too", stacklevel=1)
+    damage = detect(arguments.detect, survey)
+    found = found_gaps(arguments.detect, damage)
+    given = given_gaps(arguments.gap, arguments.mask, survey)
+    gaps = [unite(of_channel) for of_channel in zip(given, *found.values(), strict=True)]
+    _check_any(arguments, gaps)
+    warn_of_silence_beside(damage.dropouts, gaps, sampling_rate=survey.sampling_rate)
+    choice = _choice(arguments, survey, gaps) if arguments.method == "auto" else None
+    pipe = None
+    if needs_pipeline(arguments.method, gaps, sampling_rate=survey.sampling_rate):
+        pipe = load_pipeline(arguments.model or DEFAULT_MODEL)
+    method, locality = method_for(
+        arguments.method, sampling_rate=survey.sampling_rate, pipeline=pipe, num_variations=arguments.variations
+    )
+    if "clipping" in found:
+        method = within_bounds(method, damage)
+    inpaint_file(
+        survey,
+        outputs,
+        gaps,
+        method,
+        locality=locality,
+        generator=_generator(arguments.seed),
+        subtype=subtype,
+        format=format,
+        progress=iter if pipe is None else partial(_progress, pipe),
+    )
 
     for kind, of_kind in found.items():
-        print(f"{arguments.input}: {kind}: {_extent(of_kind, source.sampling_rate, 'found')}")
+        print(f"{arguments.input}: {kind}: {_extent(of_kind, survey.sampling_rate, 'found')}")
     if choice is not None:
         print(f"{arguments.input}: {choice}")
-    filled = _extent(mask, source.sampling_rate, "filled")
+    filled = _extent(gaps, survey.sampling_rate, "filled")
     for output in outputs:
         print(f"{output}: {filled}, in {time.perf_counter() - began:.1f} s")
 
 
-def _choice(arguments: argparse.Namespace, source: Audio, mask: np.ndarray) -> str:
-    """What `auto` fills by which method."""
-    from ..auto import MAX_JANSSEN_SECONDS, choose
+def _progress(pipe: AIDDPipeline, regions: list[Region]) -> Iterable[Region]:
+    """One bar: of one region, the pipeline's own; of several, of these."""
+    from tqdm.auto import tqdm
 
-    parts = choose(mask, sampling_rate=source.sampling_rate)
-    if arguments.variations > 1 and not parts["aidd"].any():
+    if len(regions) == 1:
+        return regions
+    pipe.set_progress_bar_config(disable=True)
+    return tqdm(regions, unit="region")
+
+
+def _check_any(arguments: argparse.Namespace, gaps: list[np.ndarray]) -> None:
+    if any(map(len, gaps)):
+        return
+    if arguments.detect:
+        nothing = f"{arguments.input}: found no {' and no '.join(arguments.detect)}"
+        raise ValueError(f"{nothing}, and no other gap is given")
+    raise ValueError(f"{', '.join(map(str, arguments.mask))}: nothing is marked as missing (True = missing)")
+
+
+def _choice(arguments: argparse.Namespace, survey: Survey, gaps: list[np.ndarray]) -> str:
+    """What `auto` fills by which method."""
+    from ..auto import MAX_JANSSEN_SECONDS
+    from ..file_methods import short_and_long
+    from ..intervals import unite
+
+    short, long = short_and_long(gaps, sampling_rate=survey.sampling_rate)
+    if arguments.variations > 1 and not any(map(len, long)):
         raise ValueError(
             f"--variations goes with gaps of more than {1000 * MAX_JANSSEN_SECONDS:g} ms: shorter ones are filled by "
             "janssen, which gives one result"
         )
     said = [
         f"{_count(num_gaps)}{of_length} by {method}"
-        for method, of_length in (("janssen", f" up to {1000 * MAX_JANSSEN_SECONDS:g} ms"), ("aidd", ""))
-        if (num_gaps := _num_gaps(parts[method]))
+        for method, part, of_length in (
+            ("janssen", short, f" up to {1000 * MAX_JANSSEN_SECONDS:g} ms"),
+            ("aidd", long, ""),
+        )
+        if (num_gaps := len(unite(part)))
     ]
     return ", ".join(said)
 
 
-def _extent(mask: np.ndarray, sampling_rate: int, verb: str) -> str:
-    """How many gaps a mask has, and how long they are together, any channel's."""
-    num_gaps, num_samples = _num_gaps(mask), _any_channel(mask).sum()
-    return f"{_count(num_gaps)} {verb}, {num_samples / sampling_rate:.3f} s in all"
+def _extent(gaps: list[np.ndarray], sampling_rate: int, verb: str) -> str:
+    """How many gaps there are, and how long they are together, any channel's."""
+    from ..intervals import num_missing, unite
+
+    of_any_channel = unite(gaps)
+    seconds = num_missing(of_any_channel) / sampling_rate
+    return f"{_count(len(of_any_channel))} {verb}, {seconds:.3f} s in all"
 
 
 def _count(num_gaps: int) -> str:
     return f"{num_gaps} {'gap' if num_gaps == 1 else 'gaps'}"
-
-
-def _num_gaps(mask: np.ndarray) -> int:
-    from ..masks import find_gaps
-
-    return len(find_gaps(_any_channel(mask)))
-
-
-def _any_channel(mask: np.ndarray) -> np.ndarray:
-    return mask if mask.ndim == 1 else mask.any(axis=0)
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
@@ -227,11 +257,11 @@ def _output_paths(arguments: argparse.Namespace) -> list[Path]:
     return paths
 
 
-def _encoding(output: Path, source: Audio, subtype: str | None) -> tuple[str, str]:
+def _encoding(output: Path, source: Survey, subtype: str | None) -> tuple[str, str]:
     """Subtype and format to write: the input's, as far as the output's suffix allows."""
     import soundfile as sf
 
-    from ..audio_io import FORMATS, LOSSLESS_SUBTYPES, format_of
+    from ..audio_formats import FORMATS, LOSSLESS_SUBTYPES, format_of
 
     default_format = format_of(output)
     kept = source.format in FORMATS[output.suffix.lower()]
@@ -247,32 +277,9 @@ def _encoding(output: Path, source: Audio, subtype: str | None) -> tuple[str, st
     return subtype, format
 
 
-def _restore(arguments: argparse.Namespace, source: Audio, mask: np.ndarray) -> list[np.ndarray]:
-    """The variations, each float64 `(channels, samples)`."""
-    generator = None
-    if arguments.seed is not None:
-        import torch
+def _generator(seed: int | None) -> Generator | None:
+    if seed is None:
+        return None
+    import torch
 
-        generator = torch.Generator().manual_seed(arguments.seed)
-
-    def by_model(audio: np.ndarray, mask: np.ndarray, *, sampling_rate: int, generator: Generator | None):
-        pipe = load_pipeline(arguments.model or DEFAULT_MODEL)
-        return pipe(
-            audio,
-            mask,
-            sampling_rate=sampling_rate,
-            generator=generator,
-            num_variations=arguments.variations,
-            select="ranked",
-        ).audios
-
-    if arguments.method == "aidd":
-        method = by_model
-    elif arguments.method == "auto":
-        from ..auto import auto_with
-
-        method = partial(auto_with, by_model)
-    else:
-        method = METHODS[arguments.method]
-    audios = method(source.samples, mask, sampling_rate=source.sampling_rate, generator=generator)
-    return list(audios) if arguments.variations > 1 else [audios]
+    return torch.Generator().manual_seed(seed)

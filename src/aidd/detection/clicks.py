@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.ndimage import median_filter
 from scipy.signal import lfilter
@@ -10,7 +12,7 @@ from scipy.signal.windows import hann
 from ..classical.autoregressive import burg
 from ..classical.janssen import least_error
 from ..masks import check_sampling_rate, find_gaps
-from .runs import as_channels, quantisation_step
+from .runs import as_channels, statistics_of
 
 
 # What a model is fitted to is twice as long.
@@ -31,10 +33,12 @@ LEAST_SCALE = 1e-4
 PEAK, EXTENT, BRIDGE, MARGIN = 4.0, 2.0, 8, 2
 # Standard deviations that a click's first and last sample differ from what the samples around it tell.
 TRIM = 2.5
+ORDER = 32
+THRESHOLD = 100.0
 
 
 def find_clicks(
-    signal: np.ndarray, *, sampling_rate: int, order: int = 32, threshold: float = 100.0, widen: int = 0
+    signal: np.ndarray, *, sampling_rate: int, order: int = ORDER, threshold: float = THRESHOLD, widen: int = 0
 ) -> np.ndarray:
     """
     Clicks and scratches of up to 3 ms: samples that an autoregressive model predicts neither from those before nor
@@ -74,27 +78,81 @@ def find_clicks(
     channels = as_channels(signal)
     mask = np.zeros(channels.shape, bool)
     for channel, found in zip(channels, mask, strict=True):
-        rounding = ROUNDING * quantisation_step(channel)
-        for start, end in _candidates(channel, sampling_rate, order, rounding):
-            differing = _test(channel, start, end, sampling_rate, order, threshold, rounding)
-            if differing is not None:
-                found[max(differing[0] - widen, 0) : differing[1] + widen] = True
+        clicks = clicks_between(
+            channel,
+            (0, len(channel)),
+            first=0,
+            num_samples=len(channel),
+            sampling_rate=sampling_rate,
+            step=statistics_of(channel).step,
+            order=order,
+            threshold=threshold,
+        )
+        for start, end in clicks.tolist():
+            found[max(start - widen, 0) : end + widen] = True
     return mask.reshape(signal.shape)
 
 
-def _candidates(channel: np.ndarray, sampling_rate: int, order: int, rounding: float) -> list[tuple[int, int]]:
-    """Start and exclusive end of what may be a click, with a margin."""
-    deviation = _deviation(channel, sampling_rate, order, rounding)
+def clicks_between(
+    part: np.ndarray,
+    stretch: tuple[int, int],
+    *,
+    first: int,
+    num_samples: int,
+    sampling_rate: int,
+    step: float,
+    order: int = ORDER,
+    threshold: float = THRESHOLD,
+) -> np.ndarray:
+    """
+    Clicks of a channel whose candidates start in a stretch of it: what is found of the whole channel there.
+
+    Args:
+        part: float64 `(samples,)`, of the channel: the stretch, and on both sides [`block_and_margin`]'s margin, or
+            what there is of it.
+        stretch: start and exclusive end, in the channel.
+        first: the channel's sample that `part` starts with, a multiple of the block's length.
+        num_samples: length of the channel.
+        sampling_rate: Hz.
+        step: the channel's quantisation step.
+        order, threshold: as of [`find_clicks`].
+
+    Returns:
+        int64 `(clicks, 2)`: start and exclusive end, in the channel.
+    """
+    rounding = ROUNDING * step
+    clicks = [
+        (first + differing[0], first + differing[1])
+        for start, end in _candidates(part, sampling_rate, order, rounding)
+        if stretch[0] <= first + start < stretch[1]
+        and min(first + start, num_samples - first - end) >= 3 * order + MARGIN
+        and (differing := _test(part, start - MARGIN, end + MARGIN, sampling_rate, order, threshold, rounding))
+    ]
+    return np.array(clicks, np.int64).reshape(-1, 2)
+
+
+def block_and_margin(sampling_rate: int, order: int = ORDER) -> tuple[int, int]:
+    """
+    Samples of the blocks that models are fitted to, and how much beside a stretch decides what is found in it, a
+    multiple of these. What is known of a part's ends is not what the whole channel tells: models, for a block and a
+    half and their order; the running median, for less than half a block; and runs of candidates, for the longest that
+    counts. Candidates are then looked at within half a block or two orders, and two orders.
+    """
+    block = max(round(BLOCK_SECONDS * sampling_rate), order + 1)
+    return block, block * (3 + math.ceil((5 * order + 2 * BRIDGE + 2 * MARGIN) / block))
+
+
+def _candidates(part: np.ndarray, sampling_rate: int, order: int, rounding: float) -> list[tuple[int, int]]:
+    """Start and exclusive end of what may be a click."""
+    deviation = _deviation(part, sampling_rate, order, rounding)
     outlying = deviation > EXTENT
     for start, end in find_gaps(~outlying).tolist():
         if end - start <= BRIDGE:
             outlying[start:end] = True
     return [
-        (start - MARGIN, end + MARGIN)
+        (start, end)
         for start, end in find_gaps(outlying).tolist()
-        if end - start <= MAX_SECONDS * sampling_rate
-        and min(start, len(channel) - end) >= 3 * order + MARGIN
-        and deviation[start:end].max() > PEAK
+        if end - start <= MAX_SECONDS * sampling_rate and deviation[start:end].max() > PEAK
     ]
 
 
@@ -102,7 +160,7 @@ def _deviation(channel: np.ndarray, sampling_rate: int, order: int, rounding: fl
     """float64 `(samples,)`: the smaller of both prediction errors' magnitudes, in standard deviations nearby."""
     forward, backward = np.zeros((2, len(channel)))
     level = np.zeros(len(channel))
-    block = max(round(BLOCK_SECONDS * sampling_rate), order + 1)
+    block, _ = block_and_margin(sampling_rate, order)
     for start in range(0, len(channel), block):
         end = min(start + block, len(channel))
         around = channel[max(start - block // 2, 0) : end + block // 2]

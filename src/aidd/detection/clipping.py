@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from .runs import STEPS, as_channels, find_runs, level_beside, quantisation_step
+from ..intervals import gaps_of, unite
+from .runs import STEPS, ChannelStatistics, RunFinder, as_channels, statistics_of
 
 
 # Two neighbours may be equal by their places on both sides of a peak; three are not, unless the peak is flat.
 MIN_RUN = 3
+# How far from a flat peak the signal is looked at, in samples.
+MAX_SIDE = 4096
 
 
 def find_clipping(signal: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -16,9 +19,9 @@ def find_clipping(signal: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     Samples at a channel's highest or lowest value, where that is one at which peaks are cut off.
 
     It is, where the channel stays at it for three samples or more and then leaves it faster than a quantised peak
-    would: by 8 quantisation steps, root mean square over as many samples as it stayed, on both sides. The step is the
-    channel's smallest change. Then every sample at that value counts as clipped, single ones too, and at the opposite
-    value, where that is the channel's other extreme to within a step: clipping is mostly symmetric.
+    would: by 8 quantisation steps, root mean square over as many samples as it stayed, at most 4096, on both sides.
+    The step is the channel's smallest change. Then every sample at that value counts as clipped, single ones too, and
+    at the opposite value, where that is the channel's other extreme to within a step: clipping is mostly symmetric.
 
     Args:
         signal: float, `(samples,)` or `(channels, samples)`, of any scale.
@@ -32,8 +35,13 @@ def find_clipping(signal: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
         ValueError: no such signal, or samples that are not finite.
     """
     channels = as_channels(signal)
-    above, below = np.stack([_clipped(channel) for channel in channels], axis=1).reshape(2, *signal.shape)
-    return above | below, np.where(above, signal, -np.inf), np.where(below, signal, np.inf)
+    ceilings, floors = np.zeros((2, len(channels)))
+    for number, channel in enumerate(channels):
+        finder = ClippingFinder(statistics_of(channel))
+        finder.feed(channel)
+        _, ceilings[number], floors[number] = finder.finish()
+    mask, lower, upper = clipping_bounds(channels, ceilings, floors)
+    return mask.reshape(signal.shape), lower.reshape(signal.shape), upper.reshape(signal.shape)
 
 
 def project_to_bounds(restored: np.ndarray, mask: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
@@ -62,21 +70,57 @@ def project_to_bounds(restored: np.ndarray, mask: np.ndarray, lower: np.ndarray,
     return np.where(mask, np.clip(restored, lower, upper), restored).astype(restored.dtype)
 
 
-def _clipped(channel: np.ndarray) -> np.ndarray:
-    """bool `(2, samples)`: clipped at the highest, and at the lowest value."""
-    sides = np.stack([channel, -channel])
-    ceilings = sides.max(-1)
-    step = quantisation_step(channel)
-    flat = np.array([_is_flat(side, ceiling, step) for side, ceiling in zip(sides, ceilings, strict=True)])
-    if abs(ceilings[0] - ceilings[1]) <= step:
-        flat[:] = flat.any()
-    return flat[:, None] & (sides == ceilings[:, None])
+class ClippingFinder:
+    """
+    [`find_clipping`] in a channel that comes block by block; the blocks' lengths make no difference.
+
+    Args:
+        statistics: of the channel.
+    """
+
+    def __init__(self, statistics: ChannelStatistics):
+        self._statistics = statistics
+        self._extremes = (statistics.highest, statistics.lowest)
+        self._runs = RunFinder(
+            min_samples=MIN_RUN,
+            longest=MAX_SIDE,
+            threshold=STEPS * statistics.step,
+            wanted=lambda values: np.isin(values, self._extremes),
+        )
+        self._gaps: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        self._num_fed = 0
+
+    def feed(self, block: np.ndarray) -> None:
+        """Takes in the next samples, float64 `(samples,)`, at least one."""
+        self._runs.feed(block)
+        for gaps, extreme in zip(self._gaps, self._extremes, strict=True):
+            gaps.append(gaps_of(block == extreme, self._num_fed))
+        self._num_fed += len(block)
+
+    def finish(self) -> tuple[np.ndarray, float, float]:
+        """
+        What is clipped, int64 `(gaps, 2)`, and the values that it was clipped at, above and below: infinity and minus
+        infinity where it was not.
+        """
+        flat = np.isin(self._extremes, [value for _, _, value in self._runs.finish()])
+        highest, lowest = self._extremes
+        if abs(highest + lowest) <= self._statistics.step:
+            flat[:] = flat.any()
+        gaps = unite(
+            of_block for of_side, is_flat in zip(self._gaps, flat, strict=True) if is_flat for of_block in of_side
+        )
+        return gaps, highest if flat[0] else np.inf, lowest if flat[1] else -np.inf
 
 
-def _is_flat(channel: np.ndarray, ceiling: float, step: float) -> bool:
-    starts, ends = find_runs(channel)
-    long = (channel[starts] == ceiling) & (ends - starts >= MIN_RUN)
-    return any(
-        level_beside(channel, start, end, end - start) > STEPS * step
-        for start, end in zip(starts[long].tolist(), ends[long].tolist(), strict=True)
-    )
+def clipping_bounds(
+    signal: np.ndarray, ceilings: np.ndarray, floors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """
+    What [`find_clipping`] returns, of any part of a signal.
+
+    Args:
+        signal: float `(channels, samples)`.
+        ceilings, floors: float64 `(channels,)`, as [`ClippingFinder`] tells them.
+    """
+    above, below = signal == ceilings[:, None], signal == floors[:, None]
+    return above | below, np.where(above, signal, -np.inf), np.where(below, signal, np.inf)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..masks import check_sampling_rate
-from .runs import STEPS, as_channels, find_runs, level_beside, quantisation_step
+from .runs import STEPS, ChannelStatistics, RunFinder, as_channels, statistics_of
 
 
 # The signal's level right beside a dropout is read over at most this time.
@@ -13,10 +13,11 @@ SIDE_SECONDS = 0.005
 # It lies no further below the channel's own.
 LEAST_LEVEL = 1e-3
 # Shorter runs are no sign of anything.
+MIN_SECONDS = 0.0005
 MIN_SAMPLES = 4
 
 
-def find_dropouts(signal: np.ndarray, *, sampling_rate: int, min_seconds: float = 0.0005) -> np.ndarray:
+def find_dropouts(signal: np.ndarray, *, sampling_rate: int, min_seconds: float = MIN_SECONDS) -> np.ndarray:
     """
     Runs of digital silence, or of a value that is held, with an abrupt edge on both sides.
 
@@ -41,21 +42,31 @@ def find_dropouts(signal: np.ndarray, *, sampling_rate: int, min_seconds: float 
     check_sampling_rate(sampling_rate)
     if not 0 < min_seconds < np.inf:
         raise ValueError(f"min_seconds must be above 0 and finite, got {min_seconds}")
-    min_samples = max(round(min_seconds * sampling_rate), MIN_SAMPLES)
-    longest = max(round(SIDE_SECONDS * sampling_rate), MIN_SAMPLES)
     channels = as_channels(signal)
-    return np.stack([_dropouts(channel, min_samples, longest) for channel in channels]).reshape(signal.shape)
+    mask = np.zeros(channels.shape, bool)
+    for channel, found in zip(channels, mask, strict=True):
+        finder = dropout_finder(statistics_of(channel), sampling_rate=sampling_rate, min_seconds=min_seconds)
+        finder.feed(channel)
+        for start, end in dropouts_of(finder).tolist():
+            found[start:end] = True
+    return mask.reshape(signal.shape)
 
 
-def _dropouts(channel: np.ndarray, min_samples: int, longest: int) -> np.ndarray:
-    mask = np.zeros(len(channel), bool)
-    threshold = max(STEPS * quantisation_step(channel), LEAST_LEVEL * np.sqrt(np.mean(channel**2)))
-    highest, lowest = channel.max(), channel.min()
-    starts, ends = find_runs(channel)
-    long = ends - starts >= min_samples
-    for start, end in zip(starts[long].tolist(), ends[long].tolist(), strict=True):
-        value = channel[start]
-        clipped = value != 0 and value in (highest, lowest)
-        if not clipped and level_beside(channel, start, end, longest) > threshold:
-            mask[start + int(value != 0) : end] = True
-    return mask
+def dropout_finder(
+    statistics: ChannelStatistics, *, sampling_rate: int, min_seconds: float = MIN_SECONDS
+) -> RunFinder:
+    """What is to be fed with the channel, block by block, for [`dropouts_of`]. Arguments as of [`find_dropouts`]."""
+    highest, lowest = statistics.highest, statistics.lowest
+    return RunFinder(
+        min_samples=max(round(min_seconds * sampling_rate), MIN_SAMPLES),
+        longest=max(round(SIDE_SECONDS * sampling_rate), MIN_SAMPLES),
+        threshold=max(STEPS * statistics.step, LEAST_LEVEL * statistics.level),
+        wanted=lambda values: (values == 0) | ((values != highest) & (values != lowest)),
+    )
+
+
+def dropouts_of(finder: RunFinder) -> np.ndarray:
+    """Of a channel that was fed whole: int64 `(dropouts, 2)`, start and exclusive end."""
+    # Of a value that is held, the first sample is intact.
+    found = [(start + int(value != 0), end) for start, end, value in finder.finish()]
+    return np.array(found, np.int64).reshape(-1, 2)

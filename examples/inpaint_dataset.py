@@ -1,0 +1,227 @@
+"""
+Repair every recording of a folder, or of an audio data set.
+
+    python examples/inpaint_dataset.py --audio_dir archive --output_dir outputs/repaired --detect dropouts,clicks
+    accelerate launch examples/inpaint_dataset.py --audio_dir archive --output_dir outputs/repaired
+    accelerate launch examples/inpaint_dataset.py --dataset_name owner/name --split train --detect clipping \
+        --subtype FLOAT --output_dir outputs/repaired
+
+Gaps are those of label tracks (.txt, as Audacity exports them) and bool arrays (.npy, True = missing) that lie beside
+a recording and are called like it, and what is found with `--detect`. Recordings without any are copied. Those that
+are repaired keep rate, channels, format and, unless `--subtype` says otherwise, subtype, and every sample outside the
+gaps, as `aidd inpaint` keeps them. They may be of any length: only what lies around their gaps is in memory.
+
+Writes the recordings to `audio`, in the output folder, and `manifest.jsonl`: a row a recording, with its name and
+SHA-256, what was filled and how, the seconds it took, and what was warned of. A recording that cannot be repaired has
+a row that says why, and does not stop the others; the exit code is 1 then.
+
+`accelerate launch` shares the recordings among processes and GPUs; a recording's draws depend on `--seed` and its name
+alone, and so the result is the same. Rows are kept as they come: a run that was stopped, or that finds new recordings
+or other settings, does only what is missing.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+import time
+import warnings
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import parse_flag_from_env
+from tqdm.auto import tqdm
+
+from aidd import DEFAULT_MODEL, METHODS, AIDDPipeline
+from aidd.audio_formats import FORMATS
+from aidd.commands.damage import DETECTED_KINDS, detect, found_gaps, given_gaps, kinds_of
+from aidd.evaluation.excerpts import file_sha256
+from aidd.evaluation.journal import Journal
+from aidd.evaluation.recordings import hub_recordings_of, recordings_of
+from aidd.evaluation.replacing import replacing
+from aidd.file_inpainting import inpaint_file
+from aidd.file_methods import method_for, within_bounds
+from aidd.intervals import num_missing, unite
+from aidd.mask_io import MASK_SUFFIXES
+from aidd.methods import MODEL_METHODS
+from aidd.models.weights_digest import weights_digest
+from aidd.survey import survey_audio
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--audio_dir", type=Path, help="Folder of audio files, and of those in folders below it.")
+    source.add_argument("--dataset_name", help="Audio data set on the Hub, or a folder that `load_dataset` reads.")
+    parser.add_argument("--split", help="Of --dataset_name.")
+    parser.add_argument("--dataset_config_name", help="Configuration of --dataset_name.")
+    parser.add_argument("--audio_column_name", default="audio", help="Column of --dataset_name that holds the audio.")
+    parser.add_argument("--cache_dir", type=Path, help="Where --dataset_name is kept. Default: the Hub's own cache.")
+    parser.add_argument("--output_dir", type=Path, required=True, help="Where recordings and manifest are written.")
+    parser.add_argument(
+        "--detect",
+        type=kinds_of,
+        default=[],
+        metavar="KINDS",
+        help=f"Damage to look for: {','.join(DETECTED_KINDS)}, or some of them.",
+    )
+    parser.add_argument("--method", default="auto", choices=list(METHODS), help="What fills the gaps.")
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help="An AIDD pipeline's folder or Hub id, of auto and aidd."
+    )
+    parser.add_argument("--subtype", help="Of what is repaired, such as PCM_24 or FLOAT. Default: the recording's.")
+    parser.add_argument("--seed", type=int, default=0, help="Of all draws.")
+    parser.add_argument("--device", help="Default: what accelerate gives the process.")
+    args = parser.parse_args()
+    if (args.dataset_name is not None) != (args.split is not None):
+        parser.error(f"--split: {'needed' if args.dataset_name else 'a folder of audio files has none'}")
+    if args.dataset_name is not None and not args.detect:
+        parser.error("--detect: needed, as nothing lies beside the recordings of a data set")
+    if args.audio_dir is not None and args.output_dir.resolve().is_relative_to(args.audio_dir.resolve()):
+        parser.error("--output_dir: must not lie in --audio_dir, whose recordings it would become")
+    return args
+
+
+def find_recordings(args: argparse.Namespace) -> dict[str, Path]:
+    """Their files by their names, which are paths below the output folder, too."""
+    if args.audio_dir is not None:
+        return recordings_of(args.audio_dir)
+    return hub_recordings_of(
+        args.dataset_name,
+        args.split,
+        config_name=args.dataset_config_name,
+        column=args.audio_column_name,
+        cache_dir=args.cache_dir,
+    )
+
+
+def generator_of(seed: int, name: str) -> torch.Generator:
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+def masks_beside(path: Path) -> list[Path]:
+    return [mask for suffix in MASK_SUFFIXES if (mask := path.with_suffix(suffix)).is_file()]
+
+
+def inputs_of(path: Path, masks: list[Path]) -> dict[str, str | list[str]]:
+    """What a row holds of what it was made from: what has changed since is repaired anew."""
+    return {"sha256": file_sha256(path), "masks_sha256": list(map(file_sha256, masks))}
+
+
+def repair(name: str, path: Path, masks: list[Path], args: argparse.Namespace, pipeline: AIDDPipeline | None) -> dict:
+    """Repairs a recording, and tells of it."""
+    survey = survey_audio(path)
+    damage = detect(args.detect, survey)
+    found = found_gaps(args.detect, damage)
+    given = given_gaps([], masks, survey)
+    gaps = [unite(of_channel) for of_channel in zip(given, *found.values(), strict=True)]
+    # Sound that a data set holds in its tables may have a name without a suffix.
+    suffixes = [suffix for suffix, formats in FORMATS.items() if survey.format in formats]
+    suffix = "" if Path(name).suffix.lower() in suffixes else suffixes[0]
+    output = args.output_dir / "audio" / f"{name}{suffix}"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if any(map(len, gaps)):
+        method, locality = method_for(args.method, sampling_rate=survey.sampling_rate, pipeline=pipeline)
+        inpaint_file(
+            survey,
+            [output],
+            gaps,
+            within_bounds(method, damage) if "clipping" in found else method,
+            locality=locality,
+            generator=generator_of(args.seed, name),
+            subtype=args.subtype,
+        )
+    else:
+        with replacing(output) as unfinished:
+            shutil.copyfile(path, unfinished)
+    of_any_channel = unite(gaps)
+    return {
+        "output": output.relative_to(args.output_dir).as_posix(),
+        "num_gaps": len(of_any_channel),
+        "filled_seconds": num_missing(of_any_channel) / survey.sampling_rate,
+        "recording_seconds": survey.num_samples / survey.sampling_rate,
+    }
+
+
+def repair_or_say_why(name: str, path: Path, masks: list[Path], settings: dict, **options) -> dict:
+    """A row of the manifest."""
+    began = time.perf_counter()
+    row = {"file": name, **settings, "error": None}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            row |= inputs_of(path, masks)
+            row |= repair(name, path, masks, **options)
+        # All exceptions: whatever is wrong with one recording, the others can be repaired.
+        except Exception as error:
+            row["error"] = f"{type(error).__name__}: {error}"
+    row["warnings"] = [str(warning.message) for warning in told]
+    row["seconds"] = time.perf_counter() - began
+    return row | {"finished": datetime.now(timezone.utc).isoformat()}
+
+
+def latest_rows(journal: Journal) -> dict[str, dict]:
+    """By name. A recording may have rows of several runs, kept by several processes."""
+    return {row["file"]: row for row in sorted(journal.read(), key=lambda row: row["finished"])}
+
+
+def is_done(row: dict | None, path: Path, masks: list[Path], settings: dict, output_dir: Path) -> bool:
+    return (
+        row is not None
+        and row["error"] is None
+        and all(row[name] == value for name, value in (settings | inputs_of(path, masks)).items())
+        and (output_dir / row["output"]).is_file()
+    )
+
+
+def main() -> None:
+    args = parse_args()
+    # The processes meet when all is repaired, which one may have to wait for long.
+    on_cpu = args.device == "cpu" or parse_flag_from_env("ACCELERATE_USE_CPU")
+    state = PartialState(cpu=on_cpu, timeout=timedelta(days=30))
+    pipeline, digest = None, None
+    if args.method in MODEL_METHODS:
+        pipeline = AIDDPipeline.from_pretrained(args.model).to(args.device or state.device)
+        pipeline.set_progress_bar_config(disable=True)
+        parts = {"codec": pipeline.codec, "transformer": pipeline.transformer}
+        digest = weights_digest(
+            {f"{part}.{name}": value for part, model in parts.items() for name, value in model.state_dict().items()}
+        )
+    settings = {name: getattr(args, name) for name in ("detect", "method", "subtype", "seed")}
+    settings["model_digest"] = digest
+
+    recordings = find_recordings(args)
+    journal = Journal(args.output_dir, "rows", state.process_index)
+    rows = latest_rows(journal)
+    # Shared out before any is left out: what is done changes while the processes start.
+    mine = list(recordings.items())[state.process_index :: state.num_processes]
+    with journal.writing():
+        # What a killed run has left half written.
+        if state.is_main_process:
+            for unfinished in (args.output_dir / "audio").rglob(".aidd-*.part"):
+                unfinished.unlink()
+        state.wait_for_everyone()
+        for name, path in tqdm(mine, "Repairing", unit="recording", disable=not state.is_local_main_process):
+            masks = masks_beside(path) if args.audio_dir is not None else []
+            if not is_done(rows.get(name), path, masks, settings, args.output_dir):
+                journal.append([repair_or_say_why(name, path, masks, settings, args=args, pipeline=pipeline)])
+        state.wait_for_everyone()
+
+    rows = latest_rows(journal)
+    failed = [rows[name] for name in recordings if rows[name]["error"] is not None]
+    if state.is_main_process:
+        with replacing(args.output_dir / "manifest.jsonl") as unfinished:
+            unfinished.write_text("".join(json.dumps(rows[name]) + "\n" for name in recordings), encoding="utf-8")
+        for row in failed:
+            tqdm.write(f"{row['file']}: {row['error']}")
+    state.wait_for_everyone()
+    state.destroy_process_group()
+    if failed:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
