@@ -1,6 +1,6 @@
 .PHONY: style quality test
 
-check_dirs := src tests examples
+check_dirs := src tests examples benchmarks
 
 style:
 	ruff check --fix $(check_dirs)

@@ -165,6 +165,17 @@ def test_first_hitting_calls_the_network_once_a_missing_token(tiny_pipeline, ton
     assert len(calls) == 14
 
 
+def test_windows_that_are_full_are_predicted_no_more(tiny_pipeline, tones):
+    audio, mask = tones(60_000, 24_000), np.zeros(60_000, bool)
+    mask[9600:12_800] = mask[48_000:48_640] = True
+    calls = []
+    handle = tiny_pipeline.transformer.register_forward_hook(lambda _, inputs, __: calls.append(len(inputs[0])))
+    tiny_pipeline(audio, mask, num_variations=2)
+    handle.remove()
+    # Of two variations, ten tokens and two, each with two guard tokens on each side. On a processor, row by row.
+    assert sum(calls) == 2 * (14 + 6) and set(calls) == {1}
+
+
 def test_the_network_is_called_no_more_when_nothing_is_missing(tiny_pipeline, tones):
     tiny_pipeline.scheduler = EntropyBoundScheduler.from_config(tiny_pipeline.scheduler.config, entropy_bound=10.0)
     audio, mask = tones(30_000, 24_000), np.zeros(30_000, bool)

@@ -377,8 +377,7 @@ class AIDDPipeline(DiffusionPipeline):
             # Some schedulers need fewer calls than they have times.
             if not missing.any():
                 break
-            sigma = self.scheduler.schedule.sigma(timestep) if self.transformer.config.time_conditioning else None
-            log_probs = self.transformer(tokens, missing, sigma, positions=positions).log_probs
+            log_probs = self._predict(tokens, missing, timestep, positions)
             output = self.scheduler.step(
                 log_probs, timestep, tokens[:, positions], missing=missing[:, positions], generator=generator
             )
@@ -395,6 +394,18 @@ class AIDDPipeline(DiffusionPipeline):
         if missing.any():
             raise ValueError(f"{int(missing.sum())} tokens are still missing behind the last step")
         return tokens
+
+    def _predict(self, tokens: Tensor, missing: Tensor, timestep: Tensor, positions: Tensor) -> Tensor:
+        """Log-probabilities `(rows, positions, codes)` at a time `(rows,)`; zero in rows that miss nothing."""
+        sigma = self.scheduler.schedule.sigma(timestep) if self.transformer.config.time_conditioning else None
+        log_probs = torch.zeros(len(tokens), len(positions), self.codec.config.codebook_size, device=tokens.device)
+        rows = missing.any(-1).nonzero().flatten()
+        # No row reads another. A processor's cache holds the activations of one, but hardly those of many.
+        for some in rows.split(1 if tokens.device.type == "cpu" else len(rows)):
+            log_probs[some] = self.transformer(
+                tokens[some], missing[some], None if sigma is None else sigma[some], positions=positions
+            ).log_probs
+        return log_probs
 
     def _decode(self, tokens: Tensor, gains: np.ndarray) -> np.ndarray:
         """Audio of codes `(rows, tokens)` at the levels before encoding: float64 `(rows, samples)`."""

@@ -1,0 +1,66 @@
+"""
+Time what stands before any work: `import aidd`, `aidd --help`, and the first use of a pipeline's name.
+
+    python benchmarks/import_time.py --output benchmarks/results/import_time.json
+
+Each is the median of processes started for it, from their start to their end. Modules are counted in one more.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+
+from measuring import Results, argument_parser, stopwatch
+
+
+STARTS = {
+    "python alone": "pass",
+    "import aidd": "import aidd",
+    "aidd --help": "import sys; from aidd.cli import main; sys.argv[1:] = ['--help']; main()",
+    "aidd.AIDDPipeline": "import aidd; aidd.AIDDPipeline",
+}
+FRAMEWORKS = ("numpy", "scipy", "soundfile", "torch", "transformers", "diffusers")
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argument_parser(__doc__)
+    parser.add_argument("--repeats", type=int, default=5, help="Processes of each kind.")
+    parser.add_argument("--starts", nargs="+", choices=list(STARTS), default=list(STARTS), help="What to start.")
+    return parser.parse_args()
+
+
+def start(code: str) -> str:
+    """What a process says that runs the code."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def modules(code: str) -> list[str]:
+    """Modules that are imported when the code has run, and so are those that Python itself imports."""
+    listed = start(f"import atexit, sys; atexit.register(lambda: print('', *sys.modules, sep='\\n'))\n{code}")
+    return listed.split("\n\n")[-1].split()
+
+
+def main() -> None:
+    args = parse_args()
+    results = Results(args)
+    for name in args.starts:
+        seconds = []
+        for _ in range(args.repeats):
+            with stopwatch() as elapsed:
+                start(STARTS[name])
+            seconds.append(elapsed.seconds)
+        imported = modules(STARTS[name])
+        results.add(
+            start=name,
+            seconds=statistics.median(seconds),
+            shortest=min(seconds),
+            longest=max(seconds),
+            modules=len(imported),
+            of_which=", ".join(framework for framework in FRAMEWORKS if framework in imported),
+        )
+    results.write()
+
+
+if __name__ == "__main__":
+    main()

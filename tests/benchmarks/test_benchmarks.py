@@ -1,0 +1,155 @@
+"""Benchmarks run at toy size, and the page made of them: what they count, and that it all adds up."""
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SCRIPTS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text())
+RESULTS = sorted((BENCHMARKS / "results").glob("*.json"))
+
+
+@pytest.fixture
+def load(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+
+    def load_script(script: str):
+        spec = importlib.util.spec_from_file_location(f"benchmark_{script}", BENCHMARKS / f"{script}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load_script
+
+
+@pytest.fixture
+def run(load, monkeypatch, tmp_path):
+    """Runs a script in this process, and returns what it wrote."""
+
+    def run_script(script: str, *arguments) -> dict:
+        output = tmp_path / "results" / f"{script}.json"
+        options = ("--output", output, "--threads", 1, *arguments)
+        monkeypatch.setattr(sys, "argv", [f"{script}.py", *map(str, options)])
+        load(script).main()
+        return json.loads(output.read_text())
+
+    return run_script
+
+
+@pytest.fixture
+def pipeline(tiny_pipeline, tmp_path) -> Path:
+    tiny_pipeline.save_pretrained(tmp_path / "pipeline")
+    return tmp_path / "pipeline"
+
+
+@pytest.fixture
+def recording(tones, tmp_path) -> Path:
+    sf.write(tmp_path / "tones.wav", tones(48_000, 24_000)[0], 24_000)
+    return tmp_path / "tones.wav"
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_says_how_to_run_it(script, load, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(sys, "argv", [f"{script}.py", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        load(script).parse_args()
+    text, options = capsys.readouterr().out.split("options:")
+    assert f"    python benchmarks/{script}.py" in text
+    for name in re.findall(r"^  (--\w+)", options, re.MULTILINE):
+        assert re.search(rf"^  {name}( [^a-z].*)?\s+[A-Z].*\.", options, re.MULTILINE), name
+
+
+def test_samplers_call_the_network_as_often_as_their_laws_say(run):
+    sizes = ("--hidden_size", 16, "--num_layers", 1, "--num_heads", 2, "--num_tokens", 20, "--num_missing", 6)
+    rows = run("sampler_calls", *sizes, "--steps", 9, "--theta_steps", 2)["rows"]
+    calls = {row["sampler"].split(",")[0]: row["calls"] for row in rows}
+    assert calls["first hitting"] == 6 and 1 <= calls["entropy bound"] <= 6
+    assert calls["theta-trapezoidal"] <= 4 and calls["analytic tau leaping"] <= 10
+    for row in rows:
+        assert row["times fewer calls"] == pytest.approx(rows[0]["calls"] / row["calls"])
+        assert row["times less time"] == pytest.approx(rows[0]["seconds"] / row["seconds"])
+
+
+def test_the_parts_of_a_repair_add_up(run, pipeline, recording):
+    arguments = ("--model", pipeline, "--audio", recording, "--seconds", 3, "--gap_ms", 60, "--num_variations", 2)
+    content = run("one_gap", *arguments, "--repeats", 1)
+    # Five or six tokens, by where the gap lies among them, and two guard tokens on each side.
+    tokens = content["rows"][0]["calls"]
+    assert 9 <= tokens <= 10
+    assert [row["calls"] for row in content["rows"][:2]] == [tokens, 2 * tokens]
+    assert content["rows"][1]["asked at most"] == pytest.approx(2 * content["rows"][0]["seconds"])
+    for row in content["rows"]:
+        parts = [row[name] for name in ("encode", "network", "scheduler", "decode", "rest")]
+        assert min(parts) > 0 and sum(parts) == pytest.approx(row["seconds"])
+
+
+def test_costs_have_a_row_a_case(run, pipeline, recording):
+    arguments = ("--model", pipeline, "--audio", recording, "--num_gaps", 2, "--gap_ms", 60, "--seconds", 3)
+    rows = run("gaps_and_lengths", *arguments, "--base", 2, 60, 3)["rows"]
+    # All three cases are the base: it is measured once.
+    assert [(row["gaps"], row["gap ms"], row["file s"]) for row in rows] == [(2, 60, 3)]
+    assert rows[0]["seconds"] > 0 and rows[0]["loaded MiB"] > 50 and rows[0]["added MiB"] >= 0
+
+
+def test_importing_the_package_alone_loads_no_framework(run):
+    rows = run("import_time", "--repeats", 1, "--starts", "python alone", "import aidd")["rows"]
+    assert rows[0]["modules"] < rows[1]["modules"] < 200
+    assert [row["of which"] for row in rows] == ["", ""]
+    assert all(row["shortest"] == row["seconds"] == row["longest"] > 0 for row in rows)
+
+
+def test_a_decoding_in_a_window_is_compared_with_that_of_all(run, pipeline, recording):
+    arguments = ("--model", pipeline, "--audio", recording, "--gap_tokens", 4, "--context_tokens", 8)
+    content = run("decode_windows", *arguments, "--gaps_per_recording", 3)
+    rows = content["rows"]
+    assert [row["window tokens"] for row in rows] == [20, 60, None]
+    assert [row["context tokens"] for row in rows] == ["8", "training window", "whole recording"]
+    for row in rows[:2]:
+        assert row["gaps"] == 3 and -200 < row["RMS dB"] <= row["largest RMS dB"] and row["ms a decoding"] > 0
+    assert rows[2]["RMS dB"] is None and len({row["dB to recording"] for row in rows}) == 3
+    assert len(content["findings"]) == 1
+
+
+def test_decibels_are_those_of_amplitudes(load):
+    decibels = load("decode_windows").decibels
+    assert decibels(0.1, 1.0) == pytest.approx(-20) and decibels(1.0, 0.1) == pytest.approx(20)
+    assert decibels(0.0, 1.0) < -1000 and decibels(0.0, 0.0) == 0
+    assert decibels(np.array([0.1, 0.01]), np.array([1.0, 1.0])) == pytest.approx(-20)
+
+
+def test_autocast_is_compared_with_float32(run, pipeline):
+    arguments = ("--model", pipeline, "--num_missing", 3, "--num_rows", 2)
+    rows = run("compile_and_bf16", *arguments, "--variants", "float32", "bfloat16 autocast")["rows"]
+    assert [(row["rows"], row["rows a call"]) for row in rows] == 2 * [(1, 1), (2, 1), (2, 2)]
+    differences = [row["log prob difference"] for row in rows]
+    assert differences[:3] == [0, 0, 0] and 0 < min(differences[3:]) < 1
+
+
+def test_results_name_no_place_and_no_machine(run, recording):
+    content = json.dumps(run("import_time", "--repeats", 1, "--starts", "python alone"))
+    hostname = subprocess.run(["uname", "-n"], capture_output=True, text=True, check=True).stdout.strip()
+    assert hostname not in content and "/" not in content
+    for path in RESULTS:
+        assert "/" not in path.read_text(), path.name
+
+
+def test_the_page_is_the_one_that_the_results_make(load):
+    write_readme = load("write_readme")
+    text = write_readme.page(BENCHMARKS / "results") + "\n"
+    assert text == (BENCHMARKS / "README.md").read_text(), "run `python benchmarks/write_readme.py`"
+    assert [path.stem for path in RESULTS] == re.findall(r"^## (\w+)$", text, re.MULTILINE)
+
+
+def test_a_table_shows_three_digits_and_leaves_gaps(load):
+    write_readme = load("write_readme")
+    rows = [{"a": 1234.56, "b": 7}, {"a": 0.0123456, "c": None}]
+    assert write_readme.table(rows) == ["| a | b | c |", "| --- | --- | --- |", "| 1235 | 7 |  |", "| 0.0123 |  |  |"]
