@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import soundfile as sf
 import torch
+from diffusers import DDPMScheduler, UNet2DModel
 
 import aidd
 
@@ -48,6 +49,19 @@ np.save("parts.npy", pipe(audio, generator=torch.Generator().manual_seed(0), **s
 command = ["inpaint", "in.wav", "out.wav", "--gap", "0.4", "0.5", "--seed", "0", "--model"]
 assert main([*command, "{NAME}"]) == 0
 assert main([*command, "someone/else"]) == 2
+"""
+
+
+ONLINE_SPECTROGRAM = f"""
+import numpy as np
+import torch
+
+import aidd
+
+pipe = aidd.SpectrogramRePaintPipeline.from_pretrained("{NAME}")
+audio = np.load("in.npy")
+steps = dict(num_inference_steps=3, jump_length=1, num_resamplings=2, generator=torch.Generator().manual_seed(0))
+np.save("restored.npy", pipe(audio, mask_start_seconds=0.4, mask_end_seconds=0.42, **steps).audios)
 """
 
 
@@ -166,3 +180,31 @@ def test_models_and_pipelines_load_by_name(tiny_pipeline, tones, tmp_path):
     result = run([sys.executable, "-m", "aidd.cli", *command], tmp_path, HF_ENDPOINT=endpoint, HF_HUB_OFFLINE="1")
     assert result.returncode == 0, result.stderr[-4000:]
     assert (tmp_path / "again.wav").read_bytes() == (tmp_path / "out.wav").read_bytes()
+
+
+def test_the_spectrogram_pipeline_loads_by_name(tones, tmp_path):
+    unet = UNet2DModel(
+        sample_size=(32, 64),
+        in_channels=4,
+        out_channels=2,
+        block_out_channels=(4, 8),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D",) * 2,
+        up_block_types=("UpBlock2D",) * 2,
+        norm_num_groups=2,
+        attention_head_dim=4,
+    )
+    front_end = aidd.SpectrogramFrontEnd(n_fft=62, hop_length=31)
+    local = aidd.SpectrogramRePaintPipeline(unet, DDPMScheduler(clip_sample=False), front_end, short_gap_seconds=0.0)
+    local.set_progress_bar_config(disable=True)
+    local.save_pretrained(tmp_path / "local")
+    audio = tones(RATE, RATE)
+    np.save(tmp_path / "in.npy", audio)
+    steps = {"num_inference_steps": 3, "jump_length": 1, "num_resamplings": 2}
+    gap = {"mask_start_seconds": 0.4, "mask_end_seconds": 0.42}
+    expected = local(audio, **gap, **steps, generator=torch.Generator().manual_seed(0)).audios
+    with hub(tmp_path / "local") as server:
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        result = run([sys.executable, "-c", ONLINE_SPECTROGRAM], tmp_path, HF_ENDPOINT=endpoint)
+        assert result.returncode == 0, result.stderr[-4000:]
+    np.testing.assert_allclose(np.load(tmp_path / "restored.npy"), expected, atol=1e-6)

@@ -25,7 +25,9 @@ def test_classical_methods_and_files_import_no_torch():
     assert {"aidd.classical.linear", "aidd.audio_io"} <= modules and "torch" not in modules
 
 
-@pytest.mark.parametrize("module", ["splice", "matching", "ranking", "auto", "methods", "classical", "detection"])
+@pytest.mark.parametrize(
+    "module", ["splice", "matching", "ranking", "auto", "methods", "classical", "detection", "cells"]
+)
 def test_any_module_can_be_imported_first(module):
     assert f"aidd.{module}" in modules_after(f"import aidd.{module}")
 

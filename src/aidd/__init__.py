@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from diffusers import AudioPipelineOutput
 
-    from . import audio_io, auto, classical, mask_io, masks
+    from . import audio_io, auto, classical, mask_io, masks, saturation, tf_masks
     from .file_inpainting import inpaint_file
     from .methods import DEFAULT_MODEL, METHODS
     from .models.dit_token import DiTTokenConfig, DiTTokenModel
+    from .models.spectrogram import SpectrogramFrontEnd
     from .models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
     from .pipelines.pipeline_aidd import AIDDPipeline
+    from .pipelines.pipeline_spectrogram_repaint import SpectrogramRePaintPipeline
     from .schedulers import (
         EntropyBoundScheduler,
         EulerTauLeapingScheduler,
@@ -33,6 +35,8 @@ __all__ = [
     "EntropyBoundScheduler",
     "EulerTauLeapingScheduler",
     "MaskedDiscreteScheduler",
+    "SpectrogramFrontEnd",
+    "SpectrogramRePaintPipeline",
     "TauLeapingScheduler",
     "ThetaTrapezoidalScheduler",
     "WavTokenizerConfig",
@@ -44,9 +48,11 @@ __all__ = [
     "inpaint_file",
     "mask_io",
     "masks",
+    "saturation",
+    "tf_masks",
 ]
 
-_SUBMODULES = ("audio_io", "auto", "classical", "mask_io", "masks")
+_SUBMODULES = ("audio_io", "auto", "classical", "mask_io", "masks", "saturation", "tf_masks")
 _MODULES = {"DEFAULT_MODEL": "aidd.methods", "METHODS": "aidd.methods", "inpaint_file": "aidd.file_inpainting"}
 # Parts of pipelines and pipelines: diffusers is told of our classes before the first of them is handed out.
 _REGISTERED_MODULES = {
@@ -57,6 +63,8 @@ _REGISTERED_MODULES = {
     "EntropyBoundScheduler": "aidd.schedulers",
     "EulerTauLeapingScheduler": "aidd.schedulers",
     "MaskedDiscreteScheduler": "aidd.schedulers",
+    "SpectrogramFrontEnd": "aidd.models.spectrogram",
+    "SpectrogramRePaintPipeline": "aidd.pipelines.pipeline_spectrogram_repaint",
     "TauLeapingScheduler": "aidd.schedulers",
     "ThetaTrapezoidalScheduler": "aidd.schedulers",
     "WavTokenizerConfig": "aidd.models.wavtokenizer",

@@ -9,6 +9,7 @@ COMPONENTS = (
     "EntropyBoundScheduler",
     "EulerTauLeapingScheduler",
     "MaskedDiscreteScheduler",
+    "SpectrogramFrontEnd",
     "TauLeapingScheduler",
     "ThetaTrapezoidalScheduler",
     "WavTokenizerModel",

@@ -31,3 +31,21 @@ def test_draws_depend_on_seed_and_index_alone(folder):
 def test_a_folder_without_a_long_enough_recording_is_refused(folder):
     with pytest.raises(ValueError, match="no audio file longer than 2 s"):
         AudioSegmentDataset([folder], 5, 2, 24_000, seed=3)
+
+
+def test_folders_are_drawn_by_their_probabilities(folder, tmp_path_factory):
+    silent = tmp_path_factory.mktemp("silent")
+    sf.write(silent / "silence.wav", np.zeros(48_000), 48_000)
+
+    def share_of_tones(probabilities) -> float:
+        dataset = AudioSegmentDataset([folder, silent], 200, 0.01, 24_000, seed=0, probabilities=probabilities)
+        return np.mean([dataset[i].abs().max().item() > 0 for i in range(200)])
+
+    assert 0.4 < share_of_tones(None) < 0.6 and 0.4 < share_of_tones([3, 3]) < 0.6
+    assert 0.8 < share_of_tones([0.9, 0.1]) < 0.98
+
+
+@pytest.mark.parametrize("probabilities", [[1.0], [1.0, 0.0], [1.0, -1.0]])
+def test_probabilities_that_do_not_fit_are_refused(folder, probabilities):
+    with pytest.raises(ValueError, match="2 positive probabilities, one a folder"):
+        AudioSegmentDataset([folder, folder], 5, 0.1, 24_000, seed=0, probabilities=probabilities)

@@ -1,5 +1,6 @@
 """Classical methods: what restored audio before there were models of it, and the yardsticks of those."""
 
+from . import tf
 from .autoregressive import autoregressive
 from .envelope_noise import envelope_noise
 from .janssen import janssen
@@ -7,4 +8,4 @@ from .linear import linear
 from .sparse import sparse
 
 
-__all__ = ["autoregressive", "envelope_noise", "janssen", "linear", "sparse"]
+__all__ = ["autoregressive", "envelope_noise", "janssen", "linear", "sparse", "tf"]

@@ -72,3 +72,27 @@ def at_rate(audio: np.ndarray, start: int, from_rate: int, to_rate: int) -> tupl
     offset = start % (from_rate // math.gcd(from_rate, to_rate))
     padded = np.pad(audio, [(0, 0)] * (audio.ndim - 1) + [(offset, 0)])
     return (start - offset) * to_rate // from_rate, resample(padded, from_rate, to_rate)
+
+
+def plan_successive_windows(missing: np.ndarray, window_length: int, longest: int) -> list[TokenWindow]:
+    """
+    Windows for runs of any length: longer ones are filled piece by piece, from left to right, and what has been filled
+    is known to the windows behind. A piece lies in the middle of its window where there is room.
+
+    Args:
+        missing: bool, `(num_tokens,)`; all may be.
+        window_length: tokens of a window; all of them where there are fewer.
+        longest: piece, at most `window_length`.
+
+    Returns:
+        Windows of one length, in order. Their fill ranges are disjoint and hold every missing token.
+    """
+    num_tokens = len(missing)
+    length = min(window_length, num_tokens)
+    windows = []
+    for run_start, run_end in find_gaps(missing).tolist():
+        for start in range(run_start, run_end, longest):
+            end = min(start + longest, run_end)
+            first = int(np.clip((start + end - length) // 2, 0, num_tokens - length))
+            windows.append(TokenWindow(first, first + length, start, end))
+    return windows

@@ -17,19 +17,20 @@ class AudioSegmentDataset(Dataset):
     """
     Segments at random places of random recordings, mono, at a random peak level.
 
-    A folder is drawn first, all alike, then a recording in it by its duration, then the place. Channels are averaged;
+    A folder is drawn first, then a recording in it by its duration, then the place. Channels are averaged;
     other rates are resampled.
 
     Args:
-        folders: folders searched for audio files, each given an equal share of the draws.
+        folders: folders searched for audio files.
         num_segments: length of the data set: an index is a draw, so as many as the training will take.
         segment_seconds: duration of a segment. Shorter recordings are left out.
         sampling_rate: Hz of the segments.
         seed: of the draws.
         peak_dbfs: lowest and highest peak level, in dB relative to full scale.
+        probabilities: of drawing from each folder; alike where not given.
 
     Raises:
-        ValueError: a folder without an audio file as long as a segment.
+        ValueError: a folder without an audio file as long as a segment, or probabilities that do not fit.
     """
 
     def __init__(
@@ -40,7 +41,14 @@ class AudioSegmentDataset(Dataset):
         sampling_rate: int,
         seed: int,
         peak_dbfs: tuple[float, float] = (-12.0, -1.0),
+        probabilities: Sequence[float] | None = None,
     ):
+        if probabilities is not None:
+            probabilities = np.asarray(probabilities, float)
+            if probabilities.shape != (len(folders),) or (probabilities <= 0).any():
+                raise ValueError(f"expected {len(folders)} positive probabilities, one a folder, got {probabilities}")
+            probabilities = probabilities / probabilities.sum()
+        self.probabilities = probabilities
         self.num_segments = num_segments
         self.segment_length = round(segment_seconds * sampling_rate)
         self.sampling_rate = sampling_rate
@@ -61,7 +69,11 @@ class AudioSegmentDataset(Dataset):
     def __getitem__(self, index: int) -> Tensor:
         """A segment, float32 `(1, segment_length)`."""
         draw = np.random.default_rng((self.seed, index))
-        infos, weights = self.folders[draw.integers(len(self.folders))]
+        if self.probabilities is None:
+            folder = draw.integers(len(self.folders))
+        else:
+            folder = draw.choice(len(self.folders), p=self.probabilities)
+        infos, weights = self.folders[folder]
         info = infos[draw.choice(len(infos), p=weights)]
         num_frames = -(-self.segment_length * info.samplerate // self.sampling_rate)
         start = int(draw.integers(max(info.frames - num_frames, 1)))

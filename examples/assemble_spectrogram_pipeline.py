@@ -1,0 +1,51 @@
+"""
+Make a pipeline folder of what `examples/train_spectrogram_ddpm.py` has trained.
+
+    python examples/assemble_spectrogram_pipeline.py --model outputs/spectrogram --output_dir pipeline --dtype bfloat16
+
+The folder loads with `SpectrogramRePaintPipeline.from_pretrained`, and can be pushed to the Hub.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from diffusers import DDPMScheduler, UNet2DModel
+
+import aidd
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--model", type=Path, required=True, help="Output of the training: unet, scheduler, front_end."
+    )
+    parser.add_argument("--output_dir", required=True, help="Where the pipeline is written.")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="Type of saved weights.")
+    parser.add_argument(
+        "--reach_seconds", type=float, default=0.08, help="How far from an edge its continuation is heard."
+    )
+    parser.add_argument(
+        "--short_gap_seconds", type=float, default=0.02, help="Longest gap that is filled by the continuation alone."
+    )
+    parser.add_argument(
+        "--fine_structure", type=float, default=0.0, help="How much of the lines beside a gap its filling takes on."
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    pipe = aidd.SpectrogramRePaintPipeline(
+        UNet2DModel.from_pretrained(args.model / "unet", dtype=getattr(torch, args.dtype)),
+        DDPMScheduler.from_pretrained(args.model / "scheduler"),
+        aidd.SpectrogramFrontEnd.from_pretrained(args.model / "front_end"),
+        reach_seconds=args.reach_seconds,
+        short_gap_seconds=args.short_gap_seconds,
+        fine_structure=args.fine_structure,
+    )
+    pipe.save_pretrained(args.output_dir)
+
+
+if __name__ == "__main__":
+    main()

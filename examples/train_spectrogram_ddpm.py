@@ -1,0 +1,269 @@
+"""
+Train a diffusion model of complex spectrograms on folders of recordings, for SpectrogramRePaintPipeline.
+
+    accelerate launch examples/train_spectrogram_ddpm.py --train_data_dir recordings --output_dir outputs/spectrogram
+
+A step takes random segments at random levels, makes images of them (`SpectrogramFrontEnd`: a channel of real parts and
+one of imaginary parts, with compressed magnitudes), adds noise of random strength, and teaches a `UNet2DModel` to tell
+them apart. The network knows of no gaps: RePaint asks it for what is missing, of any shape. It is also given where in
+frequency it is (`SpectrogramFrontEnd.coordinates`), hence its four channels in.
+
+What to know before a long run:
+
+- `sample_size` of the configuration is (bins, frames) of a window, in training and later. A gap can fill half of one;
+  frames are 21 ms apart.
+- `valid/error_<t>` is the error on held-out recordings at the noise of step t, the mean square of what is to be
+  predicted being about 1. Small t are the finest details, and large ones what music there is at all: those learn last.
+- Every draw is keyed by `--seed` and its number. A run that is killed goes on, to the bit, with
+  `--resume_from_checkpoint latest`.
+- On CPUs that compute in bfloat16, `--mixed_precision bf16` nearly halves the time of a step.
+
+The result, `--output_dir`, has the moving average of the weights in `unet`, beside `scheduler` and `front_end`.
+`examples/assemble_spectrogram_pipeline.py` makes a pipeline of it. `--use_dummy_data` tries the script out on
+synthetic tones.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+import torch
+from accelerate import Accelerator
+from accelerate.logging import get_logger
+from accelerate.tracking import get_available_trackers
+from accelerate.utils import ProjectConfiguration, set_seed
+from diffusers import DDPMScheduler, UNet2DModel
+from diffusers.optimization import get_scheduler
+from diffusers.training_utils import EMAModel
+from torch.utils.data import DataLoader
+from tqdm.auto import tqdm
+
+from aidd.models.spectrogram import SpectrogramFrontEnd
+from aidd.training.checkpoints import latest_checkpoint, save_checkpoint
+from aidd.training.denoising import NoisySpectrogramDataset, denoising_error
+from aidd.training.recipes import recipe_options
+
+
+logger = get_logger(__name__)
+# Of 1000 steps, those whose errors are told.
+VALIDATION_TIMESTEPS = (50, 150, 300, 500, 700, 900)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--arguments_path", type=Path, help="A JSON file of arguments.")
+    parser.add_argument("--train_data_dir", nargs="+", help="Folders of audio files.")
+    parser.add_argument("--train_data_probabilities", nargs="+", type=float, help="Share of each in the draws.")
+    parser.add_argument("--validation_data_dir", nargs="+", help="Folders of audio files to validate on.")
+    parser.add_argument("--use_dummy_data", action="store_true", help="Train on synthetic tones instead.")
+    parser.add_argument("--config_path", required=True, help="A UNet2DModel config.json, 4 channels in and 2 out.")
+    parser.add_argument("--front_end", help="A SpectrogramFrontEnd folder. Default: the class's defaults.")
+    parser.add_argument("--init_from", help="A folder of a trained UNet2DModel to go on with.")
+    parser.add_argument("--output_dir", type=Path, required=True, help="Where checkpoints and the model are written.")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--prediction_type", choices=["epsilon", "v_prediction"], default="v_prediction")
+    parser.add_argument("--beta_schedule", choices=["linear", "squaredcos_cap_v2"], default="squaredcos_cap_v2")
+    parser.add_argument("--train_batch_size", type=int, default=4, help="Segments a process and step.")
+    parser.add_argument("--max_train_steps", type=int, default=100_000)
+    parser.add_argument("--gradient_accumulation_steps", type=int, default=1)
+    parser.add_argument("--learning_rate", type=float, default=5e-4)
+    parser.add_argument("--lr_scheduler", default="cosine")
+    parser.add_argument("--lr_warmup_steps", type=int, default=100)
+    parser.add_argument("--adam_beta1", type=float, default=0.9)
+    parser.add_argument("--adam_beta2", type=float, default=0.99)
+    parser.add_argument("--adam_weight_decay", type=float, default=0.01)
+    parser.add_argument("--max_grad_norm", type=float, default=1.0)
+    parser.add_argument("--ema_decay", type=float, default=0.999)
+    parser.add_argument("--mixed_precision", choices=["no", "bf16"], default="no")
+    parser.add_argument("--dataloader_num_workers", type=int, default=0)
+    parser.add_argument("--logging_steps", type=int, default=50)
+    parser.add_argument("--validation_steps", type=int, default=500)
+    parser.add_argument("--validation_segments", type=int, default=16)
+    parser.add_argument("--checkpointing_steps", type=int, default=500)
+    parser.add_argument("--checkpoints_total_limit", type=int, default=2)
+    parser.add_argument("--resume_from_checkpoint", help='A checkpoint folder, or "latest".')
+    parser.add_argument("--report_to", default="tensorboard", help="tensorboard, wandb, ..., or none.")
+    args = parser.parse_args()
+    if args.arguments_path:
+        args = parser.parse_args([*recipe_options(args.arguments_path), *sys.argv[1:]])
+    if bool(args.train_data_dir) == args.use_dummy_data:
+        parser.error("give either --train_data_dir or --use_dummy_data")
+    if args.report_to not in ("none", *map(str, get_available_trackers())):
+        parser.error(f"--report_to: {args.report_to} is not installed: pip install aidd[train], or give none")
+    return args
+
+
+def write_dummy_data(folder: Path, sampling_rate: int) -> None:
+    """Five seconds of decaying harmonic tones: enough to try the script out, not to learn from."""
+    folder.mkdir(parents=True, exist_ok=True)
+    time = np.arange(5 * sampling_rate) / sampling_rate
+    tones = sum(np.sin(2 * np.pi * 220 * k * time) / k for k in range(1, 6)) * np.exp(-2 * (time % 0.5))
+    sf.write(folder / "tones.wav", 0.2 * tones, sampling_rate)
+
+
+@torch.no_grad()
+def validate(
+    unet: UNet2DModel, scheduler: DDPMScheduler, coordinates: torch.Tensor, held_out: list[dict[str, torch.Tensor]]
+) -> dict[str, float]:
+    """Errors at several strengths of noise, each the mean over fixed segments and noises."""
+    unet.eval()
+    metrics = {}
+    for time in VALIDATION_TIMESTEPS:
+        errors = [
+            denoising_error(
+                unet,
+                scheduler,
+                coordinates,
+                item["clean"][None].to(unet.device),
+                item["noise"][None].to(unet.device),
+                torch.tensor([time], device=unet.device),
+            )
+            for item in held_out
+        ]
+        metrics[f"valid/error_{time}"] = torch.cat(errors).mean().item()
+    unet.train()
+    return metrics
+
+
+def main() -> None:
+    args = parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    accelerator = Accelerator(
+        mixed_precision=args.mixed_precision,
+        gradient_accumulation_steps=args.gradient_accumulation_steps,
+        log_with=None if args.report_to == "none" else args.report_to,
+        project_config=ProjectConfiguration(project_dir=args.output_dir, logging_dir=args.output_dir / "logs"),
+    )
+    set_seed(args.seed)
+    front_end = SpectrogramFrontEnd.from_pretrained(args.front_end) if args.front_end else SpectrogramFrontEnd()
+    scheduler = DDPMScheduler(
+        beta_schedule=args.beta_schedule,
+        prediction_type=args.prediction_type,
+        clip_sample=False,
+        timestep_spacing="trailing",
+    )
+    unet = UNet2DModel.from_config(json.loads(Path(args.config_path).read_text()))
+    if args.init_from:
+        unet.load_state_dict(UNet2DModel.from_pretrained(args.init_from).state_dict())
+    num_bins, num_frames = unet.config.sample_size
+    if num_bins != front_end.grid.num_bins:
+        raise SystemExit(f"sample_size must have the front end's {front_end.grid.num_bins} bins, got {num_bins}")
+    coordinates = torch.from_numpy(front_end.coordinates(num_frames)).to(accelerator.device)
+    if args.use_dummy_data:
+        args.train_data_dir = [str(args.output_dir / "dummy_data")]
+        if accelerator.is_main_process:
+            write_dummy_data(args.output_dir / "dummy_data", front_end.sampling_rate)
+        accelerator.wait_for_everyone()
+
+    unet.train()
+    # Processes start from the same weights and drop out different units.
+    set_seed(args.seed, device_specific=True)
+    windows_a_step = args.train_batch_size * accelerator.num_processes * args.gradient_accumulation_steps
+    dataset = NoisySpectrogramDataset(
+        args.train_data_dir,
+        args.max_train_steps * windows_a_step,
+        num_frames,
+        front_end,
+        scheduler.config.num_train_timesteps,
+        args.seed,
+        args.train_data_probabilities,
+    )
+    # Starting to iterate draws from this generator, not from the global one: a resumed run has the same dropout.
+    dataloader = DataLoader(
+        dataset, args.train_batch_size, num_workers=args.dataloader_num_workers, generator=torch.Generator()
+    )
+    held_out = []
+    if args.validation_data_dir:
+        validation_dataset = NoisySpectrogramDataset(
+            args.validation_data_dir, args.validation_segments, num_frames, front_end, 1, seed=0
+        )
+        held_out = [validation_dataset[i] for i in range(len(validation_dataset))]
+
+    optimizer = torch.optim.AdamW(
+        unet.parameters(),
+        args.learning_rate,
+        betas=(args.adam_beta1, args.adam_beta2),
+        weight_decay=args.adam_weight_decay,
+    )
+    lr_scheduler = get_scheduler(
+        args.lr_scheduler,
+        optimizer,
+        num_warmup_steps=args.lr_warmup_steps * accelerator.num_processes,
+        num_training_steps=args.max_train_steps * accelerator.num_processes,
+    )
+    ema = EMAModel(unet.parameters(), decay=args.ema_decay)
+    accelerator.register_for_checkpointing(ema)
+    unet, optimizer, dataloader, lr_scheduler = accelerator.prepare(unet, optimizer, dataloader, lr_scheduler)
+    ema.to(accelerator.device)
+    module = accelerator.unwrap_model(unet)
+    if args.report_to != "none":
+        accelerator.init_trackers("train_spectrogram_ddpm")
+
+    first_step = 0
+    if args.resume_from_checkpoint:
+        checkpoint = args.resume_from_checkpoint
+        checkpoint = latest_checkpoint(args.output_dir) if checkpoint == "latest" else Path(checkpoint)
+        accelerator.load_state(str(checkpoint))
+        first_step = int(checkpoint.name.split("-")[1])
+        logger.info("resumed from %s", checkpoint)
+
+    def log(metrics: dict, step: int) -> None:
+        accelerator.log(metrics, step=step)
+        if accelerator.is_main_process:
+            with open(args.output_dir / "metrics.jsonl", "a") as file:
+                file.write(json.dumps({"step": step, **metrics}) + "\n")
+
+    args.output_dir.mkdir(parents=True, exist_ok=True)
+    step = first_step
+    batches = accelerator.skip_first_batches(dataloader, first_step * args.gradient_accumulation_steps)
+    progress = tqdm(total=args.max_train_steps, initial=first_step, disable=not accelerator.is_local_main_process)
+    losses = []
+    for batch in batches:
+        with accelerator.accumulate(unet):
+            error = denoising_error(unet, scheduler, coordinates, batch["clean"], batch["noise"], batch["timestep"])
+            loss = error.mean()
+            accelerator.backward(loss)
+            if accelerator.sync_gradients:
+                accelerator.clip_grad_norm_(unet.parameters(), args.max_grad_norm)
+            optimizer.step()
+            lr_scheduler.step()
+            optimizer.zero_grad(set_to_none=True)
+        losses.append(loss.detach())
+        if not accelerator.sync_gradients:
+            continue
+
+        ema.step(module.parameters())
+        step += 1
+        progress.update()
+        if step % args.logging_steps == 0:
+            mean_loss = accelerator.reduce(torch.stack(losses).mean(), "mean").item()
+            progress.set_postfix(loss=f"{mean_loss:.3f}")
+            log({"train/loss": mean_loss, "train/learning_rate": lr_scheduler.get_last_lr()[0]}, step)
+            losses.clear()
+        if accelerator.is_main_process and held_out and step % args.validation_steps == 0:
+            ema.store(module.parameters())
+            ema.copy_to(module.parameters())
+            with accelerator.autocast():
+                metrics = validate(module, scheduler, coordinates, held_out)
+            ema.restore(module.parameters())
+            logger.info("step %d: %s", step, metrics)
+            log(metrics, step)
+        if step % args.checkpointing_steps == 0:
+            save_checkpoint(accelerator, args.output_dir, step, args.checkpoints_total_limit)
+
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        ema.copy_to(module.parameters())
+        module.save_pretrained(args.output_dir / "unet")
+        scheduler.save_pretrained(args.output_dir / "scheduler")
+        front_end.save_pretrained(args.output_dir / "front_end")
+        (args.output_dir / "training_arguments.json").write_text(json.dumps(vars(args), default=str, indent=2))
+    accelerator.end_training()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,454 @@
+"""Inpainting by diffusion of complex spectrograms: RePaint (CVPR 2022, arXiv:2201.09865) in time and frequency."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import count
+from typing import Literal
+
+import numpy as np
+import torch
+from diffusers import AudioPipelineOutput, DDIMScheduler, DDPMScheduler, DiffusionPipeline, UNet2DModel
+from torch import Tensor
+
+from ..audio_io import resample
+from ..cells import fill_cells
+from ..masks import as_numpy, find_gaps, in_the_form_of, join_masks, mask_from_seconds, prepare, resample_mask
+from ..models.spectrogram import SpectrogramFrontEnd, predict
+from ..registration import register
+from ..schedulers.repaint import PRESETS, repaint, resampling_schedule
+from ..splice import splice_short_gaps
+from ..stft import istft, stft
+from ..tf_masks import columns, frames_touched
+from .filling import fill_gaps
+from .pipeline_aidd import USED_BAND, WINDOW_PEAK, polarities
+from .relations import relations
+from .windows import TokenWindow, at_rate, plan_successive_windows, plan_windows
+
+
+register()
+
+# Both of `aidd.audio_io.resample`'s kernels reach less far than this to a side, in samples at the lower rate.
+RESAMPLING_REACH = 12
+
+
+class SpectrogramRePaintPipeline(DiffusionPipeline):
+    """
+    Fills holes in music with a diffusion model of complex spectrograms, which knows of no holes: RePaint asks it for
+    the missing cells of frequency and time, given the others. For holes in time, these are the frames whose windows
+    touch a missing sample; what has been generated is put into the holes alone, and everything else comes back as it
+    was, to the bit. Masks of cells may have any shape.
+
+    Args:
+        unet ([`~diffusers.UNet2DModel`]):
+            Predicts the noise of a spectrogram; its `sample_size` is a window, (bins, frames).
+        scheduler ([`~diffusers.DDPMScheduler`] or [`~diffusers.DDIMScheduler`]): Takes the steps.
+        front_end ([`SpectrogramFrontEnd`]): Signals to spectrograms and back.
+        reach_seconds (`float`, defaults to 0.08):
+            How far from a gap's edges their autoregressive continuation is heard, see [`~aidd.splice.continuation`].
+        short_gap_seconds (`float`, defaults to 0.02):
+            Gaps no longer than this are filled by the continuation of their edges alone.
+        fine_structure (`float`, defaults to 0):
+            How much of the fine structure of the spectra beside a gap what was generated for it takes on, in [0, 1],
+            see [`~aidd.fine_structure.match_fine_structure`].
+    """
+
+    model_cpu_offload_seq = "unet"
+    _callback_tensor_inputs = ("sample", "prediction")
+
+    def __init__(
+        self,
+        unet: UNet2DModel,
+        scheduler: DDPMScheduler | DDIMScheduler,
+        front_end: SpectrogramFrontEnd,
+        reach_seconds: float = 0.08,
+        short_gap_seconds: float = 0.02,
+        fine_structure: float = 0.0,
+    ):
+        super().__init__()
+        size = unet.config.sample_size
+        if not isinstance(size, (list, tuple)) or len(size) != 2 or size[0] != front_end.grid.num_bins:
+            raise ValueError(
+                f"the unet's sample_size must be (bins, frames) with the front end's {front_end.grid.num_bins} bins, "
+                f"got {size}"
+            )
+        if (unet.config.in_channels, unet.config.out_channels) != (4, 2):
+            raise ValueError(
+                "the unet must take 4 channels (real, imaginary, two of coordinates) and give 2, "
+                f"got {unet.config.in_channels} and {unet.config.out_channels}"
+            )
+        for name, seconds in (("reach_seconds", reach_seconds), ("short_gap_seconds", short_gap_seconds)):
+            if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
+                raise ValueError(f"{name} must be a finite number of at least 0, got {seconds!r}")
+        if not isinstance(fine_structure, (int, float)) or not 0 <= fine_structure <= 1:
+            raise ValueError(f"fine_structure must lie in [0, 1], got {fine_structure!r}")
+        self.register_modules(unet=unet, scheduler=scheduler, front_end=front_end)
+        self.register_to_config(
+            reach_seconds=reach_seconds, short_gap_seconds=short_gap_seconds, fine_structure=fine_structure
+        )
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str, **kwargs) -> "SpectrogramRePaintPipeline":
+        """As [`~diffusers.DiffusionPipeline.from_pretrained`], in float32 unless told otherwise by `dtype`."""
+        if not {"dtype", "torch_dtype"} & kwargs.keys():
+            kwargs["dtype"] = torch.float32
+        return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+
+    @property
+    def sampling_rate(self) -> int:
+        """The front end's sampling rate, in Hz."""
+        return self.front_end.sampling_rate
+
+    @property
+    def max_gap_seconds(self) -> float:
+        """Longest gap that can be filled, in seconds: its frames are half of a training window at most."""
+        grid = self.front_end.grid
+        num_samples = (self._num_frames // 2 - grid.overlap) * grid.hop_length - 2 * RESAMPLING_REACH
+        return num_samples / self.sampling_rate
+
+    def tf_shape(self, num_samples: int, *, sampling_rate: int | None = None) -> tuple[int, int]:
+        """Shape (bins, frames) of a `tf_mask` for audio of so many samples. Default of the rate: the pipeline's."""
+        rate = self.sampling_rate if sampling_rate is None else sampling_rate
+        return self.front_end.grid.shape(-(-num_samples * self.sampling_rate // rate))
+
+    @property
+    def _num_frames(self) -> int:
+        return self.unet.config.sample_size[1]
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        audio: np.ndarray | Tensor,
+        mask: np.ndarray | Tensor | None = None,
+        *,
+        sampling_rate: int | None = None,
+        mask_start_seconds: float | Sequence[float] | None = None,
+        mask_end_seconds: float | Sequence[float] | None = None,
+        tf_mask: np.ndarray | Tensor | None = None,
+        num_variations: int = 1,
+        select: Literal["ranked"] | None = None,
+        preset: str = "fast",
+        num_inference_steps: int | None = None,
+        jump_length: int | None = None,
+        num_resamplings: int | None = None,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        output_type: Literal["np", "pt"] | None = None,
+        return_dict: bool = True,
+        callback_on_step_end: Callable[["SpectrogramRePaintPipeline", int, Tensor, dict], dict] | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("prediction",),
+    ) -> AudioPipelineOutput | tuple:
+        """
+        Args:
+            audio (`np.ndarray` or `torch.Tensor`):
+                Float audio in about [-1, 1], `(samples,)`, `(channels, samples)` or `(batch, channels, samples)`. What
+                stands under the mask is not read.
+            mask (`np.ndarray` or `torch.Tensor`, *optional*):
+                bool, `(samples,)` or broadcastable to the audio. **True where samples are MISSING** (some diffusers
+                pipelines mean the opposite).
+            sampling_rate (`int`, *optional*): Hz of the audio. Default: the pipeline's own rate.
+            mask_start_seconds, mask_end_seconds (`float` or sequence of them, *optional*):
+                Gaps in seconds, instead of a mask or in addition to it.
+            tf_mask (`np.ndarray` or `torch.Tensor`, *optional*):
+                Instead of them: bool `(bins, frames)` of [`tf_shape`], True where cells are missing, on the front
+                end's grid at the pipeline's rate; [`aidd.tf_masks`] makes them. The audio must be finite, and comes
+                back changed where windows with a missing cell are; known cells change by the inconsistency of what is
+                filled in ([`~aidd.cells.fill_cells`]). Channels are filled with their relations to what they share.
+            num_variations (`int`, defaults to 1): With more than one, a leading axis of variations is added.
+            select (`"ranked"`, *optional*):
+                Orders the variations in each gap by how well they continue its edges, the best first
+                ([`~aidd.ranking.edge_distance`]). Not for a `tf_mask`.
+            preset (`str`, defaults to `"fast"`): Of [`aidd.schedulers.repaint.PRESETS`]: "paper", "fast", "none".
+            num_inference_steps, jump_length, num_resamplings (`int`, *optional*):
+                As of [`~aidd.schedulers.repaint.repaint`]. Default: the preset's.
+            generator (`torch.Generator` or a list of one for each variation, *optional*): Same seed, same audio.
+            output_type (`"np"` or `"pt"`, *optional*): Default: the type of `audio`.
+            return_dict (`bool`, defaults to `True`): Whether to return an output object or a tuple.
+            callback_on_step_end (`Callable`, *optional*):
+                Called as `callback(pipeline, step, timestep, tensors)` behind every call of the network; returns a
+                dict, in which `prediction` replaces the network's.
+            callback_on_step_end_tensor_inputs (sequence of `str`): Tensors the callback gets: `sample`, `prediction`.
+
+        Returns:
+            [`~diffusers.AudioPipelineOutput`] with `audios` of the shape, dtype and type of `audio` (a leading axis of
+            `num_variations`, where that is more than 1), equal to it to the bit where nothing was missing.
+
+        Raises:
+            ValueError: on audio, masks, gaps or options that do not fit, with what was expected and what came.
+        """
+        rate = self.sampling_rate if sampling_rate is None else sampling_rate
+        schedule = self.check_inputs(
+            num_variations,
+            preset,
+            (num_inference_steps, jump_length, num_resamplings),
+            generator,
+            output_type,
+            callback_on_step_end_tensor_inputs,
+            select,
+        )
+        generators = generator if isinstance(generator, list) else [generator] * num_variations
+        fill = partial(
+            self._repaint,
+            generators=generators,
+            schedule=schedule,
+            callback=callback_on_step_end,
+            callback_tensor_inputs=callback_on_step_end_tensor_inputs,
+        )
+        if tf_mask is None:
+            audios = self._fill_gaps(
+                audio, mask, mask_start_seconds, mask_end_seconds, rate, generators, select == "ranked", fill
+            )
+        else:
+            if mask is not None or mask_start_seconds is not None or mask_end_seconds is not None or select:
+                raise ValueError("tf_mask stands alone: no mask, gaps in seconds or select with it")
+            audios = fill_cells(
+                audio,
+                tf_mask,
+                partial(self._fill_cells, num_variations=num_variations, fill=fill),
+                sampling_rate=rate,
+                grid=self.front_end.grid,
+            )
+        if output_type == "np" and isinstance(audios, Tensor):
+            audios = audios.cpu().numpy()
+        elif output_type == "pt":
+            audios = torch.as_tensor(audios)
+        return AudioPipelineOutput(audios) if return_dict else (audios,)
+
+    def check_inputs(
+        self,
+        num_variations: int,
+        preset: str,
+        schedule: tuple[int | None, int | None, int | None],
+        generator: torch.Generator | list[torch.Generator] | None,
+        output_type: str | None,
+        callback_on_step_end_tensor_inputs: Sequence[str],
+        select: str | None,
+    ) -> dict[str, int]:
+        """RePaint's arguments about time. Raises `ValueError` on options that do not fit together."""
+        if isinstance(num_variations, bool) or not isinstance(num_variations, int) or num_variations < 1:
+            raise ValueError(f"num_variations must be an integer of at least 1, got {num_variations!r}")
+        generators = generator if isinstance(generator, list) else [generator]
+        if not all(one is None or isinstance(one, torch.Generator) for one in generators):
+            raise ValueError(
+                f"generator must be a torch.Generator, or a list of one for each variation, got {generator!r}"
+            )
+        if isinstance(generator, list) and len(generator) != num_variations:
+            raise ValueError(f"expected {num_variations} generators, one for each variation, got {len(generator)}")
+        if output_type not in (None, "np", "pt"):
+            raise ValueError(f"output_type must be 'np', 'pt' or None (that of the audio), got {output_type!r}")
+        if select not in (None, "ranked"):
+            raise ValueError(f"select must be 'ranked' or None, got {select!r}")
+        unknown = set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs)
+        if unknown:
+            raise ValueError(
+                f"callback_on_step_end_tensor_inputs must be among {self._callback_tensor_inputs}, got {unknown}"
+            )
+        if preset not in PRESETS:
+            raise ValueError(f"preset must be among {sorted(PRESETS)}, got {preset!r}")
+        named = PRESETS[preset]._asdict()
+        named |= {name: given for name, given in zip(named, schedule, strict=True) if given is not None}
+        resampling_schedule(**named)
+        return named
+
+    def _fill_gaps(
+        self,
+        audio: np.ndarray | Tensor,
+        mask: np.ndarray | Tensor | None,
+        starts: float | Sequence[float] | None,
+        ends: float | Sequence[float] | None,
+        sampling_rate: int,
+        generators: list[torch.Generator | None],
+        ranked: bool,
+        fill: Callable,
+    ) -> np.ndarray | Tensor:
+        if (starts is None) != (ends is None):
+            raise ValueError("mask_start_seconds and mask_end_seconds must be given together, got one of them")
+        if mask is None and starts is None:
+            raise ValueError("expected a mask, mask_start_seconds and mask_end_seconds, or tf_mask; got none of them")
+        if starts is not None:
+            num_samples = as_numpy(audio, "audio").shape[-1:] or (0,)
+            gaps = mask_from_seconds(starts, ends, num_samples=num_samples[0], sampling_rate=sampling_rate)
+            mask = gaps if mask is None else join_masks(mask, gaps)
+        signals, missing = prepare(audio, mask, sampling_rate)
+        restored = np.repeat(signals[None], len(generators), axis=0)
+        for item, (channels, channels_missing) in enumerate(zip(signals, missing, strict=True)):
+            if channels_missing.any():
+                restored[:, item] = self._inpaint(channels, channels_missing, sampling_rate, generators, ranked, fill)
+        return in_the_form_of(audio, restored if len(generators) > 1 else restored[0], missing)
+
+    def _inpaint(
+        self,
+        channels: np.ndarray,
+        missing: np.ndarray,
+        sampling_rate: int,
+        generators: list[torch.Generator | None],
+        ranked: bool,
+        fill: Callable,
+    ) -> np.ndarray:
+        """One item, float64 and bool `(channels, samples)`, to `(variations, channels, samples)`."""
+        channels, missing = splice_short_gaps(
+            channels, missing, sampling_rate=sampling_rate, longest_seconds=self.config.short_gap_seconds
+        )
+        any_missing = missing.any(0)
+        num_variations, grid = len(generators), self.front_end.grid
+        if not any_missing.any():
+            return np.repeat(channels[None], num_variations, axis=0)
+        polarity = polarities(channels[:, ~any_missing])
+        channels = polarity * channels
+        frames_missing, windows = self._plan(any_missing, sampling_rate)
+        # What stands in the holes reaches no known frame.
+        mid = resample(np.where(any_missing, 0.0, channels.mean(0)), sampling_rate, self.sampling_rate)
+        known = np.stack([self._window_cells(mid, window) for window in windows])
+        cells_missing = np.stack([columns(self._window_frames(frames_missing, window), grid) for window in windows])
+        generated = fill(np.repeat(known[None], num_variations, axis=0), cells_missing)
+        generated = self._window_signal(generated)
+        restored = np.repeat(channels[None], num_variations, axis=0)
+        for index, window in enumerate(windows):
+            self._fill_window(restored, missing, generated[:, index], window, sampling_rate, generators, ranked)
+        return polarity * restored
+
+    def _plan(self, missing: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, list[TokenWindow]]:
+        """Missing frames `(frames,)` of missing samples `(samples,)`, and the windows to fill them in."""
+        frames_missing = frames_touched(self._on_grid(missing, sampling_rate), self.front_end.grid)
+        try:
+            windows = plan_windows(frames_missing, self._num_frames, self._num_frames // 2)
+        except ValueError as error:
+            grid = self.front_end.grid
+            raise ValueError(
+                f"the spectrogram model fills gaps of up to {self.max_gap_seconds:.2f} s in intact surroundings: "
+                f"{error}. Its tokens are frames, {1000 * grid.hop_length / grid.sampling_rate:.1f} ms apart, whose "
+                f"windows of {1000 * grid.n_fft / grid.sampling_rate:.1f} ms touch a gap. Where gaps lie too close "
+                "together, 'janssen' and 'autoregressive' fill them without a model"
+            ) from error
+        return frames_missing, windows
+
+    def _on_grid(self, missing: np.ndarray, sampling_rate: int) -> np.ndarray:
+        """Samples at the pipeline's rate that depend on missing ones: bool `(samples,)`."""
+        resampled = resample_mask(missing, from_rate=sampling_rate, to_rate=self.sampling_rate)
+        if sampling_rate != self.sampling_rate:
+            reach = math.ceil(RESAMPLING_REACH * max(1, self.sampling_rate / sampling_rate))
+            for start, end in find_gaps(resampled).tolist():
+                resampled[max(start - reach, 0) : end + reach] = True
+        return resampled
+
+    def _window_cells(self, mid: np.ndarray, window: TokenWindow) -> np.ndarray:
+        """Of a signal at the pipeline's rate: complex128 `(bins, frames)`, as many frames as in training."""
+        grid = self.front_end.grid
+        start = (window.start + 1 - grid.overlap) * grid.hop_length
+        num_samples = (self._num_frames + grid.overlap - 1) * grid.hop_length
+        here = mid[max(start, 0) : start + num_samples]
+        before = max(-start, 0)
+        cells = stft(np.pad(here, (before, num_samples - before - len(here))), grid)
+        return cells[:, grid.overlap - 1 : grid.overlap - 1 + self._num_frames]
+
+    def _window_frames(self, frames_missing: np.ndarray, window: TokenWindow) -> np.ndarray:
+        """Missing frames of a window, `(frames,)`; what lies behind the recording's end is missing, too."""
+        here = frames_missing[window.start : window.end]
+        return np.pad(here, (0, self._num_frames - len(here)), constant_values=True)
+
+    def _fill_window(
+        self,
+        restored: np.ndarray,
+        missing: np.ndarray,
+        generated: np.ndarray,
+        window: TokenWindow,
+        sampling_rate: int,
+        generators: list[torch.Generator | None],
+        ranked: bool,
+    ) -> None:
+        """Puts what was generated for a window, `(variations, samples)`, into the gaps it is there for, in place."""
+        grid = self.front_end.grid
+        start = (window.start + 1 - grid.overlap) * grid.hop_length
+        first, signals = at_rate(generated[:, max(-start, 0) :], max(start, 0), self.sampling_rate, sampling_rate)
+        here = slice(first, min(first + signals.shape[-1], missing.shape[-1]))
+        inside = []
+        for gap in find_gaps(missing[:, here].any(0)).tolist():
+            on_grid = (here.start + gap[0]) * self.sampling_rate // sampling_rate
+            if window.fill_start <= on_grid // grid.hop_length < window.fill_end:
+                inside.append(tuple(gap))
+        band = self.sampling_rate / 2
+        fill_gaps(
+            restored[..., here],
+            missing[:, here],
+            signals[:, : here.stop - first],
+            inside,
+            sampling_rate=sampling_rate,
+            cutoff=USED_BAND * band if sampling_rate > self.sampling_rate else band,
+            reach_seconds=self.config.reach_seconds,
+            fine_structure=self.config.fine_structure,
+            generators=generators,
+            ranked=ranked,
+        )
+
+    def _fill_cells(self, known: np.ndarray, mask: np.ndarray, num_variations: int, fill: Callable) -> np.ndarray:
+        """Spectrograms of an item `(channels, bins, frames)`, to `(variations, channels, bins, frames)`."""
+        loudest = known[np.square(np.abs(known)).sum((1, 2)).argmax()]
+        polarity = np.where((known * loudest.conj()).real.sum((1, 2)) < 0, -1.0, 1.0)[:, None, None]
+        filled = np.repeat((polarity * known)[None], num_variations, axis=0)
+        missing = mask.copy()
+        for window in plan_successive_windows(mask.any(0), self._num_frames, self._num_frames // 2):
+            here = np.s_[..., window.start : window.end]
+            behind = self._num_frames - (window.end - window.start)
+            cells = np.pad(filled[here], [(0, 0), (0, 0), (0, 0), (0, behind)])
+            cells_missing = np.pad(missing[here], [(0, 0), (0, behind)], constant_values=True)
+            mid = cells.mean(1)
+            generated = fill(mid[:, None], cells_missing[None])[:, 0]
+            channels = relations(cells, mid, ~cells_missing)[..., None] * generated[:, None]
+            part = slice(window.fill_start, window.fill_end)
+            inside = slice(window.fill_start - window.start, window.fill_end - window.start)
+            filled[..., part] = np.where(missing[:, part], channels[..., inside], filled[..., part])
+            missing[:, part] = False
+        filled = polarity * filled
+        return filled if num_variations > 1 else filled[0]
+
+    def _repaint(
+        self,
+        known: np.ndarray,
+        mask: np.ndarray,
+        *,
+        generators: list[torch.Generator | None],
+        schedule: dict[str, int],
+        callback: Callable | None,
+        callback_tensor_inputs: Sequence[str],
+    ) -> np.ndarray:
+        """
+        Spectrograms complex128 `(variations, windows, bins, frames)` of windows, and what is missing of each, bool
+        `(windows, bins, frames)`, to such with these filled.
+        """
+        num_variations, num_windows = known.shape[:2]
+        peaks = np.abs(self._window_signal(np.where(mask, 0, known))).max(-1)
+        gains = (WINDOW_PEAK / np.where(peaks > 0, peaks, 1.0))[..., None, None]
+        images = torch.from_numpy(self.front_end.compress(gains * known)).flatten(0, 1).to(self._execution_device)
+        missing = torch.from_numpy(mask)[:, None].repeat(num_variations, 1, 1, 1).to(images.device)
+        coordinates = torch.from_numpy(self.front_end.coordinates(self._num_frames)).to(images.device, self.unet.dtype)
+        steps = count()
+
+        def model(sample: Tensor, timestep: Tensor) -> Tensor:
+            prediction = predict(self.unet, coordinates, sample.to(self.unet.dtype), timestep).to(sample.dtype)
+            if callback is None:
+                return prediction
+            state = {"sample": sample, "prediction": prediction}
+            changed = callback(self, next(steps), timestep, {name: state[name] for name in callback_tensor_inputs})
+            if not isinstance(changed, dict) or changed.keys() - {"prediction"}:
+                raise ValueError(
+                    f"callback_on_step_end must return a dict with nothing but a prediction, got {changed!r}"
+                )
+            return changed.get("prediction", prediction)
+
+        filled = repaint(
+            model,
+            self.scheduler,
+            images,
+            missing,
+            **schedule,
+            generator=None if None in generators else [one for one in generators for _ in range(num_windows)],
+            progress=self.progress_bar,
+        )
+        filled = self.front_end.expand(filled.cpu().numpy()) / gains.reshape(-1, 1, 1)
+        return filled.reshape(known.shape)
+
+    def _window_signal(self, cells: np.ndarray) -> np.ndarray:
+        """Of windows complex128 `(..., bins, frames)`: float64 `(..., samples)`, faded at the ends."""
+        grid = self.front_end.grid
+        beside = (grid.overlap - 1, grid.overlap - 1)
+        padded = np.pad(cells, [(0, 0)] * (cells.ndim - 1) + [beside])
+        return istft(padded, grid, (self._num_frames + grid.overlap - 1) * grid.hop_length)
