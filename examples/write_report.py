@@ -11,8 +11,11 @@ copied into a folder of its protocol's name there, and `README.md` shows them. I
 """
 
 import argparse
+import os
 import re
 import shutil
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -36,10 +39,20 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def evaluations_by_protocol(evaluations: list[Path]) -> dict[str, Path]:
+    """Folders of runs by what they are runs of; one each."""
+    found: dict[str, Path] = {}
+    for evaluation in evaluations:
+        (protocol,) = pd.read_parquet(evaluation / "items.parquet", columns=["protocol"])["protocol"].unique()
+        if protocol in found:
+            raise SystemExit(f"expected one run of {protocol}, got {found[protocol]} and {evaluation}")
+        found[protocol] = evaluation
+    return found
+
+
 def copy(evaluation: Path, target: Path) -> None:
     """Tables, rows and pictures, without what there is to listen to."""
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
+    target.mkdir()
     for name in FILES:
         shutil.copyfile(evaluation / name, target / name)
     shutil.copytree(evaluation / "plots", target / "plots")
@@ -84,7 +97,7 @@ def section(folder: Path) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def with_tables(readme: str, report_dir: Path, protocols: list[str]) -> str:
+def with_tables(readme: str, report_dir: Path, protocols: Iterable[str]) -> str:
     for protocol in protocols:
         summary = (report_dir / protocol / "summary.md").read_text().strip()
         readme = re.sub(
@@ -98,12 +111,17 @@ def with_tables(readme: str, report_dir: Path, protocols: list[str]) -> str:
 
 def main() -> None:
     args = parse_args()
-    protocols = []
-    for evaluation in args.evaluation:
-        (protocol,) = pd.read_parquet(evaluation / "items.parquet", columns=["protocol"])["protocol"].unique()
-        copy(evaluation, args.report_dir / protocol)
-        protocols.append(protocol)
     description = (args.report_dir / "description.md").read_text().strip()
+    protocols = evaluations_by_protocol(args.evaluation)
+    for protocol, evaluation in protocols.items():
+        if evaluation.resolve() == (args.report_dir / protocol).resolve():
+            raise SystemExit(f"expected runs outside the report, got {evaluation}: it would be replaced")
+    # Each in its place only when it is whole.
+    for protocol, evaluation in protocols.items():
+        with tempfile.TemporaryDirectory(dir=args.report_dir) as folder:
+            copy(evaluation, Path(folder) / protocol)
+            shutil.rmtree(args.report_dir / protocol, ignore_errors=True)
+            os.rename(Path(folder) / protocol, args.report_dir / protocol)
     page = "\n\n".join([description, *(section(args.report_dir / protocol) for protocol in protocols)]) + "\n"
     with replacing(args.report_dir / "README.md") as unfinished:
         unfinished.write_text(page)

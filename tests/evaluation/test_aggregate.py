@@ -96,3 +96,18 @@ def test_distances_against_a_method_are_differences():
     for name in ("kad", "fad"):
         assert line[name] == pytest.approx(absolute.loc["off", name] - absolute.loc["same", name])
         assert line[f"{name}_low"] < line[name] < line[f"{name}_high"]
+
+
+def test_methods_without_windows_of_three_recordings_have_no_distance():
+    table = embeddings(1.0)
+    few = table[(table["method"] != "off") | table["recording"].isin(["a", "b"])]
+    assert list(set_distances(few, ["gap"])["method"]) == ["same"]
+    nothing = set_distances(table[table["method"] == "reference"], ["gap"])
+    assert nothing.empty and {"method", "gap", "kad", "fad_low", "n"} <= set(nothing)
+
+
+def test_of_one_recording_there_is_no_interval_and_of_no_row_no_line():
+    rows = frame()
+    alone = summarise(rows[rows["recording"] == rows["recording"].iloc[0]], "lsd", ["method"])
+    assert np.isfinite(alone["mean"]).all() and alone[["low", "high"]].isna().all(axis=None)
+    assert list(summarise(rows[:0], "lsd", ["method"])) == list(alone)

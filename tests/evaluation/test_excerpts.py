@@ -65,3 +65,11 @@ def test_digests_are_of_the_content_that_is_there_now(tmp_path):
         path.write_bytes(content)
         os.utime(path, ns=(0, len(content) * 10**9 + content[-1]))
         assert file_sha256(path) == file_sha256(path) == hashlib.sha256(content).hexdigest()
+
+
+def test_a_file_that_breaks_off_is_named(tmp_path):
+    path = tmp_path / "a.flac"
+    write_noise(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r"a\.flac: (cannot be read as audio|expected samples)"):
+        read_excerpt(path, 8000, 4000)

@@ -8,7 +8,7 @@ from aidd.evaluation.conditions import Condition, expand_condition, geometry_par
 from aidd.evaluation.excerpts import file_sha256
 from aidd.evaluation.geometry import GEOMETRIES, random_gaps
 from aidd.evaluation.names import shipped_protocols
-from aidd.evaluation.protocol import Item, Protocol, read_item
+from aidd.evaluation.protocol import Item, Protocol, check_items, read_item
 from aidd.masks import find_gaps
 
 
@@ -82,7 +82,7 @@ def test_conditions_say_what_they_expect(geometry, parameters, match):
         ({"version": 0}, "version must be an integer from 1 on, got 0"),
         ({"version": "1"}, "version must be an integer from 1 on, got '1'"),
         ({"description": ""}, "description must be a text, got ''"),
-        ({"segment_seconds": 0}, "segment_seconds must be a number above 0, got 0"),
+        ({"segment_seconds": 0}, "segment_seconds must be a number above 0, at most 3600, got 0"),
         ({"min_rms": None}, "min_rms must be a number, at least 0, got None"),
         ({"sampling_rate": 44.1}, "sampling_rate must be an integer from 1 on, or null, got 44.1"),
         ({"segments": True}, "segments must be an integer from 1 on, or null, got True"),
@@ -209,3 +209,14 @@ def test_items_are_read_from_the_file_they_were_made_of_alone(tmp_path):
     path.unlink()
     with pytest.raises(ValueError, match=r"moved\.wav: no such file"):
         read_item(item, {"folder/a.wav": path})
+
+
+def test_items_are_checked_before_any_work(tmp_path):
+    path = tmp_path / "a.wav"
+    sf.write(path, np.zeros(400), 8000)
+    item = example_item(file_sha256=file_sha256(path), sampling_rate=16_000)
+    check_items([item, item], {"folder/a.wav": path})
+    with pytest.raises(ValueError, match=r"a\.wav: expected 16000 Hz or more to measure, got 8000 Hz"):
+        check_items([example_item(file_sha256=file_sha256(path), sampling_rate=8000)], {"folder/a.wav": path})
+    with pytest.raises(ValueError, match="expected the file of SHA-256 0, got"):
+        check_items([example_item(file_sha256="0")], {"folder/a.wav": path})

@@ -117,3 +117,25 @@ def test_a_digest_tells_weights_apart_and_not_where_they_lie():
     assert digest["model"] == "model" and digest["version_torch"] == torch.__version__.split("+")[0]
     assert provenance_of(dict(reversed(weights.items())), "other/model") == digest
     assert provenance_of(weights | {"a": torch.arange(3.0) + 1}, "model")["model_digest"] != digest["model_digest"]
+
+
+def test_what_cannot_be_measured_is_named(items, tmp_path):
+    def failing(*arguments):
+        raise ValueError("no frame")
+
+    with pytest.raises(ValueError, match=rf"{items[0].recording}, from sample \d+, centred_gap .*, masked: no frame"):
+        go(items, tmp_path, measure=failing)
+
+
+def test_the_order_of_rows_is_that_of_the_anchors_whatever_came_first(items, tmp_path):
+    go(items, tmp_path, {"noise": noise, "linear": linear})
+    go(items, tmp_path, {"masked": masked})
+    rows, _ = collect(tmp_path)
+    assert list(rows["method"].unique()) == ["masked", "linear", "noise"]
+
+
+def test_a_broken_journal_is_named(items, tmp_path):
+    go(items[:2], tmp_path, {"masked": masked})
+    (tmp_path / "rows-0.jsonl").write_text("{}\n{broken}\n{}\n")
+    with pytest.raises(ValueError, match=r"rows-0\.jsonl, line 2: expected a row as JSON"):
+        collect(tmp_path)

@@ -153,3 +153,19 @@ def test_items_hold_the_masks_of_their_conditions_at_the_protocols_rate(recordin
         assert np.array_equal(mask, item.condition.mask(segment, 12_000, item.seed))
         assert find_gaps(mask).tolist() == item.gaps
         assert all(type(edge) is int for gap in item.gaps for edge in gap)
+
+
+def test_recordings_that_would_count_twice_are_refused(recordings, tmp_path):
+    copy = tmp_path / "copy.wav"
+    copy.write_bytes(recordings["some/b.wav"].read_bytes())
+    with pytest.raises(ValueError, match=r"got the same file as other/z\.wav and as some/b\.wav"):
+        select_items(protocol(), {**recordings, "other/z.wav": copy}, seed=0)
+
+
+def test_samples_that_are_not_finite_are_refused_by_name(tmp_path):
+    samples = 0.1 * np.random.default_rng(0).standard_normal(RATE)
+    samples[RATE // 2] = np.inf
+    sf.write(tmp_path / "a.wav", samples, RATE, subtype="DOUBLE")
+    changes = {"selection": "evenly_spread", "segments_per_recording": 1}
+    with pytest.raises(ValueError, match=r"a\.wav: expected finite samples, got 1 others"):
+        select_items(protocol(**changes), {"some/a.wav": tmp_path / "a.wav"}, seed=0)

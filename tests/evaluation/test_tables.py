@@ -148,3 +148,18 @@ def parsed(html):
 
     Reader().feed(html)
     return [(tag, text.strip("\n")) for tag, text in found]
+
+
+def test_a_method_that_refused_all_has_a_line_that_says_so(made_up_rows, centred):
+    rows, embeddings = made_up_rows(METHODS, centred)
+    of_aidd = rows["method"] == "aidd"
+    rows.loc[of_aidd, ["lsd", "snr", "level_error"]] = np.nan
+    rows.loc[of_aidd, "refusal"] = "too long"
+    embeddings = embeddings[embeddings["method"] != "aidd"]
+    (section,) = sections(rows, embeddings)
+    found = summaries(section)
+    lines = cells_of(table(section, "lsd", found["lsd"], with_intervals=True).markdown())
+    assert lines[-1] == ["aidd", "8 refused", "8 refused"]
+    only = rows[rows["method"] == "aidd"]
+    (section,) = sections(only, embeddings[embeddings["method"] == "reference"])
+    assert all(frame.empty for frame in summaries(section).values())

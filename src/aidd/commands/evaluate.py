@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 from functools import partial
 from pathlib import Path
@@ -85,7 +86,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help="Folder or Hub id of the AIDD model; the one of the package by default."
     )
-    parser.add_argument("--seed", type=int, default=0, help="Of the items and of the methods' draws.")
+    parser.add_argument(
+        "--seed", type=int, help="Of the items and of the methods' draws, 0 by default; a manifest has its own."
+    )
     parser.add_argument(
         "--visqol", action="store_true", help='Measure ViSQOL too, seconds an item; needs pip install "aidd[visqol]".'
     )
@@ -101,17 +104,44 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def prepare(arguments: argparse.Namespace) -> Selection:
-    """The items, which are written down in the output folder."""
+    """The items, which are written down in the output folder. A folder takes those of one run alone."""
     from ..evaluation.manifest import freeze, thaw
+    from ..evaluation.protocol import check_items
+
+    _check_options(arguments)
+    selection = _selection(arguments)
+    check_items(selection.items, recordings(arguments))
+    path = arguments.output / MANIFEST
+    if path.exists() and thaw(path) != selection:
+        raise ValueError(
+            f"{path} lists other items than these: a folder holds one protocol, seed and set of recordings; choose "
+            "another folder"
+        )
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    freeze(selection, path)
+    return selection
+
+
+def _check_options(arguments: argparse.Namespace) -> None:
+    """What would otherwise be found missing behind all work."""
+    if arguments.seed is not None and not 0 <= arguments.seed < 2**63:
+        raise ValueError(f"--seed must lie in [0, 2^63), got {arguments.seed}")
+    needed = {"matplotlib": "report", **({"visqol": "visqol"} if arguments.visqol else {})}
+    for package, extra in needed.items():
+        if not arguments.freeze and importlib.util.find_spec(package) is None:
+            raise ValueError(f'{package} is needed, and is not installed: pip install "aidd[{extra}]"')
+
+
+def _selection(arguments: argparse.Namespace) -> Selection:
+    from ..evaluation.manifest import thaw
     from ..evaluation.protocol import Protocol
     from ..evaluation.selection import select_items
 
-    if Path(arguments.protocol).suffix == ".jsonl":
-        selection = thaw(arguments.protocol)
-    else:
-        selection = select_items(Protocol.load(arguments.protocol), recordings(arguments), seed=arguments.seed)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    freeze(selection, arguments.output / MANIFEST)
+    if Path(arguments.protocol).suffix != ".jsonl":
+        return select_items(Protocol.load(arguments.protocol), recordings(arguments), seed=arguments.seed or 0)
+    selection = thaw(arguments.protocol)
+    if arguments.seed not in (None, selection.seed):
+        raise ValueError(f"{arguments.protocol} was drawn with seed {selection.seed}, got --seed {arguments.seed}")
     return selection
 
 
@@ -200,6 +230,8 @@ def example(arguments: argparse.Namespace, item: Item, methods: list[str], files
     segment, mask = read_item(item, files)
     kept = {name: audio_file(arguments.output, item.key, name) for name in methods}
     audios = {name: np.load(file) for name, file in kept.items() if file.exists()}
+    # As restored audio is kept: what is equal stays so.
+    segment = segment.astype(np.float32)
     rate = item.sampling_rate
     return Example(
         key=item.key,

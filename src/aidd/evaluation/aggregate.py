@@ -15,6 +15,9 @@ from .metrics import frechet_audio_distance, paired_kernel_audio_distance
 if TYPE_CHECKING:
     import pandas as pd
 
+# A jackknife by recording leaves two or more windows to the distance of two sets.
+MIN_SET_RECORDINGS = 3
+
 
 def summarise(frame: pd.DataFrame, metric: str, by: Sequence[str]) -> pd.DataFrame:
     """
@@ -29,7 +32,7 @@ def summarise(frame: pd.DataFrame, metric: str, by: Sequence[str]) -> pd.DataFra
     Returns:
         A row a group: `by`, `mean`, `low` and `high` (95 % bootstrap interval by recording) of the finite values, `n`
         and `num_recordings` of all values, `num_infinite` of those that are not finite, which the mean leaves out.
-        Where none is finite, the mean is theirs, and there is no interval.
+        Where none is finite, the mean is theirs. Of fewer than two recordings there is no interval.
     """
     import pandas as pd
 
@@ -41,6 +44,7 @@ def summarise(frame: pd.DataFrame, metric: str, by: Sequence[str]) -> pd.DataFra
         mean, low, high = values.mean(), np.nan, np.nan
         if finite.any():
             mean = values[finite].mean()
+        if items["recording"][finite].nunique() > 1:
             low, high = bootstrap_interval(values[finite], items["recording"][finite].tolist())
         counts = {
             "n": len(values),
@@ -48,7 +52,7 @@ def summarise(frame: pd.DataFrame, metric: str, by: Sequence[str]) -> pd.DataFra
             "num_infinite": int((~finite).sum()),
         }
         rows.append({**dict(zip(by, group, strict=True)), "mean": mean, "low": low, "high": high, **counts})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "n", "num_recordings", "num_infinite"])
 
 
 def paired_differences(frame: pd.DataFrame, metric: str, method: str, against: str, by: Sequence[str]) -> pd.DataFrame:
@@ -91,7 +95,7 @@ def set_distances(embeddings: pd.DataFrame, by: Sequence[str], *, against: str |
         against: a method whose distance is taken off that of every other.
 
     Returns:
-        A row a group and method: `by`, `method`, `kad` and `fad`
+        A row a group and method that has windows of three recordings or more: `by`, `method`, `kad` and `fad`
         ([`~aidd.evaluation.metrics.paired_kernel_audio_distance`],
         [`~aidd.evaluation.metrics.frechet_audio_distance`]), or their differences, 95 % jackknife intervals by
         recording (`kad_low`, ...), and `n` windows.
@@ -109,6 +113,8 @@ def set_distances(embeddings: pd.DataFrame, by: Sequence[str], *, against: str |
             # Windows of items that one of the methods refused have nothing to be compared with.
             common = reduce(pd.Index.intersection, (sets[name].index for name in compared))
             recording = sets["reference"]["recording"].loc[common]
+            if recording.nunique() < MIN_SET_RECORDINGS:
+                continue
             kept = [np.ones(len(common), bool), *(recording.to_numpy() != name for name in recording.unique())]
             embedded = {name: np.stack(sets[name]["embedding"].loc[common].to_list()) for name in compared}
             row = {**dict(zip(by, group, strict=True)), "method": method, "n": len(common)}
@@ -121,4 +127,5 @@ def set_distances(embeddings: pd.DataFrame, by: Sequence[str], *, against: str |
                 row[name] = value
                 row[f"{name}_low"], row[f"{name}_high"] = jackknife_interval(value, left_out)
             rows.append(row)
-    return pd.DataFrame(rows)
+    ends = [f"{name}{end}" for name in ("kad", "fad") for end in ("", "_low", "_high")]
+    return pd.DataFrame(rows, columns=[*by, "method", "n", *ends])

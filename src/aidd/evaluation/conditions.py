@@ -31,7 +31,7 @@ class Condition:
     parameters: dict[str, float | list[float]]
 
     def __post_init__(self):
-        if self.geometry not in GEOMETRIES:
+        if not isinstance(self.geometry, str) or self.geometry not in GEOMETRIES:
             raise ValueError(f"geometry must be one of {', '.join(GEOMETRIES)}, got {self.geometry!r}")
         expected = geometry_parameters(self.geometry)
         if set(self.parameters) != set(expected):

@@ -91,7 +91,17 @@ def _open(path: str | Path) -> sf.SoundFile:
 
 
 def _read_frames(file: sf.SoundFile, start: int, num_frames: int) -> np.ndarray:
-    """float64 `(num_frames,)`, fewer at the end of the file; values as of `read_audio`."""
+    """
+    float64 `(num_frames,)`, fewer at the end of the file; values as of `read_audio`. Raises ValueError of a file that
+    breaks off.
+    """
+    try:
+        return _decoded_frames(file, start, num_frames)
+    except sf.LibsndfileError as error:
+        raise ValueError(f"{file.name}: cannot be read as audio ({error})") from error
+
+
+def _decoded_frames(file: sf.SoundFile, start: int, num_frames: int) -> np.ndarray:
     if file.subtype in LOSSLESS_SUBTYPES:
         file.seek(min(start, file.frames))
     else:

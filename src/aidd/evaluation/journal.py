@@ -56,7 +56,7 @@ class Journal:
         rows = []
         for path in sorted(self.folder.glob(f"{self.name}-*.jsonl")):
             text = path.read_text(encoding="utf-8")
-            rows += [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+            rows += [_parsed(path, *line) for line in enumerate(text[: text.rfind("\n") + 1].splitlines(), 1)]
         return rows
 
     def _take_off_half_a_line(self) -> None:
@@ -65,3 +65,10 @@ class Journal:
         whole = content[: content.rfind(b"\n") + 1]
         if whole != content:
             self.path.write_bytes(whole)
+
+
+def _parsed(path: Path, number: int, line: str) -> dict:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"{path}, line {number}: expected a row as JSON, got {line[:80]!r}") from error

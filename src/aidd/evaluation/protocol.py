@@ -6,7 +6,8 @@ Protocols: which parts of recordings are damaged, and how. Data files with a ver
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -18,6 +19,11 @@ from .names import PROTOCOLS, shipped_protocols
 
 
 SELECTIONS = ("evenly_spread", "random")
+NAME = re.compile(r"[\w-]+")
+MAX_SEGMENT_SECONDS = 3600
+MAX_SAMPLING_RATE = 1_000_000
+# In Hz: metrics hear up to half of it.
+MIN_MEASURED_RATE = 16_000
 # Conditions are tried on noise at this rate when a protocol is loaded, if it has none of its own.
 TRIAL_RATE = 8000
 
@@ -58,12 +64,22 @@ class Protocol:
         for name in ("name", "description", "source"):
             value = getattr(self, name)
             self._check(isinstance(value, str) and value != "", f"{name} must be a text", value)
+        # Reports make folders of names.
+        self._check(bool(NAME.fullmatch(self.name)), f"name must match {NAME.pattern}", self.name)
         self._check(_is_count(self.version), "version must be an integer from 1 on", self.version)
         for name in ("segments_per_recording", "segments", "sampling_rate"):
             value = getattr(self, name)
             self._check(value is None or _is_count(value), f"{name} must be an integer from 1 on, or null", value)
         seconds, rms = self.segment_seconds, self.min_rms
-        self._check(is_number(seconds) and seconds > 0, "segment_seconds must be a number above 0", seconds)
+        self._check(
+            is_number(seconds) and 0 < seconds <= MAX_SEGMENT_SECONDS,
+            f"segment_seconds must be a number above 0, at most {MAX_SEGMENT_SECONDS}",
+            seconds,
+        )
+        rate = self.sampling_rate
+        self._check(
+            rate is None or rate <= MAX_SAMPLING_RATE, f"sampling_rate must be at most {MAX_SAMPLING_RATE}", rate
+        )
         self._check(is_number(rms) and rms >= 0, "min_rms must be a number, at least 0", rms)
         # Equal protocols have equal digests.
         object.__setattr__(self, "segment_seconds", float(seconds))
@@ -192,6 +208,26 @@ def read_item(item: Item, recordings: Mapping[str, Path]) -> tuple[np.ndarray, n
     Raises:
         ValueError: a recording that is not among them, is not there, or is not the file the item was made of.
     """
+    path = _check_file(item, recordings)
+    return read_excerpt(path, item.start, item.num_samples, sampling_rate=item.sampling_rate), item.mask
+
+
+def check_items(items: Iterable[Item], recordings: Mapping[str, Path]) -> None:
+    """
+    Before any work: that items can be read and measured.
+
+    Raises:
+        ValueError: as [`read_item`], or of a rate below 16 kHz.
+    """
+    for item in {item.recording: item for item in items}.values():
+        path = _check_file(item, recordings)
+        if item.sampling_rate < MIN_MEASURED_RATE:
+            raise ValueError(
+                f"{path}: expected {MIN_MEASURED_RATE} Hz or more to measure, got {item.sampling_rate} Hz"
+            )
+
+
+def _check_file(item: Item, recordings: Mapping[str, Path]) -> Path:
     if item.recording not in recordings:
         raise ValueError(f"expected the recording {item.recording}, got {len(recordings)} recordings of other names")
     path = recordings[item.recording]
@@ -201,7 +237,7 @@ def read_item(item: Item, recordings: Mapping[str, Path]) -> tuple[np.ndarray, n
             f"{path}: expected the file of SHA-256 {item.file_sha256}, got {found}: it is not the one that "
             f"{item.recording} was when the items were made"
         )
-    return read_excerpt(path, item.start, item.num_samples, sampling_rate=item.sampling_rate), item.mask
+    return path
 
 
 def canonical_json(content: object) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .journal import Journal
+from .names import ANCHORS, EVALUATED_METHODS
 from .replacing import replacing
 
 
@@ -26,7 +27,7 @@ def collect(output_dir: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         made them. Embeddings have the columns of their item's conditions too.
 
     Raises:
-        ValueError: a folder without rows.
+        ValueError: a folder without rows, or without the embeddings of its rows.
     """
     import pandas as pd
 
@@ -35,12 +36,17 @@ def collect(output_dir: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     if rows.empty:
         raise ValueError(f"{folder} holds no row of a run")
     # A process that was killed may have written embeddings that are written again with the row.
-    embeddings = pd.DataFrame(Journal(folder, "embeddings").read()).drop_duplicates(["item", "method", "window"])
+    embeddings = pd.DataFrame(Journal(folder, "embeddings").read())
+    if embeddings.empty:
+        raise ValueError(f"{folder} holds rows of a run, but no embedding")
+    embeddings = embeddings.drop_duplicates(["item", "method", "window"])
     rows = rows.drop_duplicates(["item", "method"])
     # Infinities, which JSON has no number for.
     texts = [name for name in rows if rows[name].isin(["inf", "-inf"]).any()]
     rows = rows.astype(dict.fromkeys(texts, float))
-    rows = rows.sort_values(["recording", "start", "condition"], kind="stable").reset_index(drop=True)
+    rows = rows.assign(place=rows["method"].map(_place))
+    rows = rows.sort_values(["recording", "start", "condition", "place", "method"]).reset_index(drop=True)
+    rows = rows.drop(columns="place")
     columns = [*ITEM_COLUMNS, *(name for name in rows if name.startswith("param_"))]
     embeddings = embeddings.merge(rows.drop_duplicates("item")[["item", *columns]], on="item")
     embeddings = embeddings.sort_values(["recording", "item", "method", "window"]).reset_index(drop=True)
@@ -48,3 +54,9 @@ def collect(output_dir: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         with replacing(folder / f"{name}.parquet") as unfinished:
             frame.to_parquet(unfinished, index=False)
     return rows, embeddings
+
+
+def _place(method: str) -> int:
+    """In tables: what comes with every run first, then the other methods that have a name, then any others."""
+    order = list(dict.fromkeys([*ANCHORS, *EVALUATED_METHODS]))
+    return order.index(method) if method in order else len(order)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,9 +87,11 @@ def run(
             if not missing_methods:
                 continue
             segment, mask = read_item(item, recordings)
+            named = f"{item.recording}, from sample {item.start}, {item.condition.label}"
             described = {**provenance, **describe(item, mask)}
             if not any((item.key, name) in done for name in methods):
-                embeddings.append(embedding_rows(item, "reference", segment, mask, embedder))
+                with naming(named):
+                    embeddings.append(embedding_rows(item, "reference", segment, mask, embedder))
             for name in missing_methods:
                 row = {**described, "method": name}
                 audio = segment if name == "codec" else np.where(mask, np.nan, segment)
@@ -102,11 +105,13 @@ def run(
                     rows.append([{**row, "refusal": str(refusal)}])
                     continue
                 row["seconds"] = time.perf_counter() - started
-                embeddings.append(embedding_rows(item, name, restored, mask, embedder))
+                with naming(f"{named}, {name}"):
+                    measured = finite_or_text(measure(segment, restored, mask, item.sampling_rate))
+                    embeddings.append(embedding_rows(item, name, restored, mask, embedder))
                 if item.key in heard:
                     keep_audio(output_dir, item.key, name, restored)
                 # Last, as this says that all of it is done.
-                rows.append([row | finite_or_text(measure(segment, restored, mask, item.sampling_rate))])
+                rows.append([row | measured])
 
 
 def _done(rows: Journal, provenance: Mapping[str, str | int]) -> set[tuple[str, str]]:
@@ -121,6 +126,15 @@ def _done(rows: Journal, provenance: Mapping[str, str | int]) -> set[tuple[str, 
             )
         done.add((row["item"], row["method"]))
     return done
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Errors in it say what of."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from error
 
 
 def audio_file(output_dir: str | Path, key: str, method: str) -> Path:

@@ -49,8 +49,10 @@ def select_items(protocol: Protocol, recordings: Mapping[str, Path], *, seed: in
         seed: of all draws.
 
     Raises:
-        ValueError: a file that is no audio, fewer segments than the protocol has in all, or none.
+        ValueError: a file that is no audio, or holds samples that are not finite; two files that are the same; fewer
+            segments than the protocol has in all, or none.
     """
+    _check_all_differ(recordings)
     left_out = Counter({"short recordings": 0, "quiet segments": 0, "silent gaps": 0})
     segments = {name: _segments(protocol, name, recordings[name], seed, left_out) for name in sorted(recordings)}
     if protocol.segments is None:
@@ -80,6 +82,15 @@ def select_items(protocol: Protocol, recordings: Mapping[str, Path], *, seed: in
     return Selection(protocol, seed, items, dict(left_out))
 
 
+def _check_all_differ(recordings: Mapping[str, Path]) -> None:
+    """A recording that counts twice would narrow intervals, and sets of it have no spread."""
+    names: dict[str, str] = {}
+    for name in sorted(recordings):
+        first = names.setdefault(file_sha256(recordings[name]), name)
+        if first != name:
+            raise ValueError(f"expected recordings that differ, got the same file as {first} and as {name}")
+
+
 def _segments(protocol: Protocol, name: str, path: Path, seed: int, left_out: Counter) -> Iterator[Segment]:
     """Start, samples and rate of segments of a recording that are loud enough, in the order they are chosen in."""
     num_samples, rate = recording_length(path, protocol.sampling_rate)
@@ -93,6 +104,8 @@ def _segments(protocol: Protocol, name: str, path: Path, seed: int, left_out: Co
         starts = random_starts(num_samples, length, seed, name)
     for start in starts:
         audio = read_excerpt(path, start, length, sampling_rate=rate)
+        if not np.isfinite(audio).all():
+            raise ValueError(f"{path}: expected finite samples, got {int((~np.isfinite(audio)).sum())} others")
         if np.sqrt(np.mean(audio**2)) > protocol.min_rms:
             yield start, audio, rate
         else:

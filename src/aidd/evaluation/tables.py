@@ -16,9 +16,6 @@ from .aggregate import paired_differences, set_distances, summarise
 if TYPE_CHECKING:
     import pandas as pd
 
-# A jackknife by recording leaves two or more windows to the distance of two sets.
-MIN_SET_RECORDINGS = 3
-
 
 @dataclass(frozen=True)
 class Metric:
@@ -189,11 +186,8 @@ def summaries(section: Section) -> dict[str, pd.DataFrame]:
                     for other in others
                 }
                 found[name] = pd.concat(differences, names=["method"]).reset_index("method")
-    windows = section.embeddings.groupby(section.column).filter(
-        lambda group: group["recording"].nunique() >= MIN_SET_RECORDINGS
-    )
-    if len(windows):
-        distances = set_distances(windows, [section.column])
+    distances = set_distances(section.embeddings, [section.column])
+    if len(distances):
         order = {name: place for place, name in enumerate(section.rows["method"].unique())}
         distances = distances.sort_values("method", key=lambda names: names.map(order), kind="stable")
         for name in SET_METRICS:
@@ -254,10 +248,15 @@ def written(column: str, value: object) -> str:
 def _cell(summary: pd.Series, digits: int, with_interval: bool) -> Cell:
     if not np.isfinite(summary["mean"]):
         return Cell()
-    mean = f"{summary['mean']:.{digits}f}"
+    mean = _number(summary["mean"], digits)
     if not with_interval or not np.isfinite(summary[["low", "high"]].to_numpy(float)).all():
         return Cell(mean)
-    return Cell(mean, f"[{summary['low']:.{digits}f}, {summary['high']:.{digits}f}]")
+    return Cell(mean, f"[{_number(summary['low'], digits)}, {_number(summary['high'], digits)}]")
+
+
+def _number(value: float, digits: int) -> str:
+    """Without a sign before zeros."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def _left_out(items: pd.DataFrame, name: str) -> tuple[str, ...]:
