@@ -153,3 +153,30 @@ def test_a_table_shows_three_digits_and_leaves_gaps(load):
     write_readme = load("write_readme")
     rows = [{"a": 1234.56, "b": 7}, {"a": 0.0123456, "c": None}]
     assert write_readme.table(rows) == ["| a | b | c |", "| --- | --- | --- |", "| 1235 | 7 |  |", "| 0.0123 |  |  |"]
+
+
+def test_a_whole_recording_is_left_as_it_was_outside_its_gaps(run, pipeline, recording):
+    arguments = ("--model", pipeline, "--audio", recording, "--seconds", 8, "--num_gaps", 3, "--gap_ms", 60)
+    content = run("whole_recording", *arguments)
+    rows = content["rows"]
+    assert [row["gaps"] for row in rows] == [1, 9, 1, 3, 1, 3] and [row["file s"] for row in rows[3:]] == [8, 16, 16]
+    assert all(row["intact"] is True and row["seconds"] > 0 and row["peak MiB"] > 50 for row in rows)
+    assert len(content["findings"]) == 2
+
+
+def test_silence_is_inserted_and_nothing_else(load, tmp_path):
+    whole_recording = load("whole_recording")
+    music = np.arange(1, 41, dtype=np.int16).reshape(20, 2)
+    seconds = 50 / whole_recording.SAMPLING_RATE
+    whole_recording.write_recording(tmp_path / "a.wav", music, seconds, None, 0)
+    whole_recording.write_recording(tmp_path / "b.wav", music, seconds, 20 / whole_recording.SAMPLING_RATE, seconds)
+    plain, with_silence = (sf.read(tmp_path / name, dtype="int16")[0] for name in ("a.wav", "b.wav"))
+    assert np.array_equal(plain, np.concatenate([music, music, music[:10]]))
+    assert np.array_equal(with_silence, np.concatenate([music, np.zeros((50, 2)), music, music[:10]]))
+
+
+def test_two_processes_write_what_one_does(run, pipeline, recording):
+    arguments = ("--model", pipeline, "--audio", recording, "--seconds", 3, "--num_files", 2, "--num_gaps", 1)
+    content = run("two_processes", *arguments, "--gap_ms", 60)
+    assert [(row["processes"], row["files"]) for row in content["rows"]] == [(1, 2), (2, 2)]
+    assert "of one's time, and the files they write are the same." in content["findings"][0]
