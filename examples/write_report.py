@@ -5,9 +5,9 @@ Put finished evaluations together to a page, with pictures, and bring the README
         --evaluation outputs/geometry_sweep --report_dir docs/report --readme README.md
 
 Evaluations are output folders of `aidd evaluate`. The report folder holds `description.md`, what a person says of
-them: the commands, the machine, the time, what is to be seen. Of each evaluation, tables, plots, rows and manifest are
-copied into a folder of its protocol's name there, and `README.md` shows them. In the README, what stands between
-`<!-- PROTOCOL -->` and `<!-- end -->` is replaced by the summary of that protocol.
+them: the commands, the machine, the time, what is to be seen. Of each evaluation, tables, rows, manifest and some
+plots are copied into a folder of its protocol's name there, and `README.md` shows them. In the README, what stands
+between `<!-- PROTOCOL -->` and `<!-- end -->` is replaced by the summary of that protocol.
 """
 
 import argparse
@@ -19,14 +19,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
 from aidd.evaluation.replacing import replacing
 
 
 FILES = ("results.md", "summary.md", "items.parquet", "manifest.jsonl")
-# Of the metrics drawn against gap length, those that the page shows; the others are in the folder.
+# Of what is drawn, what the page shows.
 SHOWN_CURVES = ("lsd", "lsd_gap", "snr", "odg", "chroma_agreement", "onset_agreement", "kad")
 SHOWN_MAPS = ("lsd_gap", "snr")
+NUM_COLOURS = 64
 
 
 def parse_args() -> argparse.Namespace:
@@ -51,11 +53,23 @@ def evaluations_by_protocol(evaluations: list[Path]) -> dict[str, Path]:
 
 
 def copy(evaluation: Path, target: Path) -> None:
-    """Tables, rows and pictures, without what there is to listen to."""
-    target.mkdir()
+    """Tables, rows, and the pictures that the page shows."""
+    (target / "plots").mkdir(parents=True)
     for name in FILES:
         shutil.copyfile(evaluation / name, target / name)
-    shutil.copytree(evaluation / "plots", target / "plots")
+    for path in shown(evaluation / "plots"):
+        if path.suffix == ".svg":
+            shutil.copyfile(path, target / "plots" / path.name)
+        else:
+            # A third of the size; the page does not need more colours.
+            Image.open(path).quantize(NUM_COLOURS).save(target / "plots" / path.name, optimize=True)
+
+
+def shown(plots: Path) -> list[Path]:
+    """Curves against gap length where there is one kind of damage, maps where there are several, and an example."""
+    curves = [plots / f"{name}.svg" for name in SHOWN_CURVES]
+    maps = [path for name in SHOWN_MAPS for path in sorted(plots.glob(f"*-map-{name}.svg"))]
+    return [path for path in (*curves, *maps, *sorted(plots.glob("example-*.png"))[:1]) if path.exists()]
 
 
 def cost_table(rows: pd.DataFrame) -> str:
@@ -71,15 +85,6 @@ def cost_table(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def pictures(folder: Path) -> str:
-    """Curves against gap length where there is one kind of damage, maps where there are several, and an example."""
-    plots = folder / "plots"
-    curves = [plots / f"{name}.svg" for name in SHOWN_CURVES]
-    maps = [path for name in SHOWN_MAPS for path in sorted(plots.glob(f"*-map-{name}.svg"))]
-    shown = [path for path in (*curves, *maps, *sorted(plots.glob("example-*.png"))[:1]) if path.exists()]
-    return "\n\n".join(f"![{path.stem}]({path.relative_to(folder.parent).as_posix()})" for path in shown)
-
-
 def section(folder: Path) -> str:
     rows = pd.read_parquet(folder / "items.parquet")
     rows = rows if "refusal" in rows else rows.assign(refusal=None)
@@ -88,7 +93,7 @@ def section(folder: Path) -> str:
         f"{rows['item'].nunique()} items of {rows['recording'].nunique()} recordings. "
         f"[All tables]({folder.name}/results.md), with 95 % intervals by recording; "
         f"[rows]({folder.name}/items.parquet); [which samples were taken away]({folder.name}/manifest.jsonl).",
-        pictures(folder),
+        *(f"![{path.stem}]({path.relative_to(folder.parent).as_posix()})" for path in shown(folder / "plots")),
         # Of a sweep, the summary is as long as its tables.
         *([(folder / "summary.md").read_text().strip()] if rows["geometry"].nunique() == 1 else []),
         "### Time",
