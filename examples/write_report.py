@@ -69,7 +69,7 @@ def shown(plots: Path) -> list[Path]:
     """Curves against gap length where there is one kind of damage, maps where there are several, and an example."""
     curves = [plots / f"{name}.svg" for name in SHOWN_CURVES]
     maps = [path for name in SHOWN_MAPS for path in sorted(plots.glob(f"*-map-{name}.svg"))]
-    return [path for path in (*curves, *maps, *sorted(plots.glob("example-*.png"))[:1]) if path.exists()]
+    return [path for path in (*curves, *maps, *sorted(plots.glob("example-*.png"))[-1:]) if path.exists()]
 
 
 def cost_table(rows: pd.DataFrame) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ COLOURS = (
 DASHES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 SMALL = 8.5
+# Letters in a line above spectrograms.
+TITLE_WIDTH = 85
 WINDOW_SECONDS = 0.04
 NUM_BANDS = 96
 # Of spectrograms, below the loudest band of the original.
@@ -196,7 +199,7 @@ def spectrogram_figure(
         axes.tick_params(axis="x", bottom=axes is panels[-1], labelsize=SMALL)
         axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=SMALL, parse_math=False)
     panels[-1].set_xlabel("seconds", fontsize=SMALL)
-    panels[0].set_title(title, loc="left", fontsize=10, pad=8, parse_math=False)
+    panels[0].set_title(textwrap.fill(title, TITLE_WIDTH), loc="left", fontsize=10, pad=8, parse_math=False)
     return figure
 
 
