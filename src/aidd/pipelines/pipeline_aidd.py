@@ -1,6 +1,5 @@
 """Token-based audio inpainting by discrete diffusion (AIDD, ICLR 2026, arXiv:2507.08333)."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -12,11 +11,7 @@ from torch import Tensor
 from ..audio_io import resample
 from ..classical.autoregressive import continue_edges
 from ..masks import (
-    as_numpy,
-    find_gaps,
     in_the_form_of,
-    join_masks,
-    mask_from_seconds,
     prepare,
     resample_mask,
     tokens_touched,
@@ -26,28 +21,16 @@ from ..models.wavtokenizer import WavTokenizerModel
 from ..registration import register
 from ..schedulers import MaskedDiscreteScheduler
 from ..splice import splice_short_gaps
-from .filling import fill_gaps
-from .windows import TokenWindow, at_rate, plan_windows
+from .filling import fill_window, polarities
+from .inputs import as_asked, check_options, check_splicing, given_mask
+from .windows import WINDOW_PEAK, TokenWindow, plan_windows
 
 
 register()
 
-# Peak level that windows are brought to before they are encoded, as in `examples/tokenize_dataset.py`.
-WINDOW_PEAK = 10 ** (-3 / 20)
 # Models that continue the edges for the encoder.
 PREFILL_ORDER = 1000
 PREFILL_CONTEXT_SECONDS = 0.1
-# Of the codec's band. What lies above, filters of two resamplings have dampened.
-USED_BAND = 0.97
-
-
-def polarities(channels: np.ndarray) -> np.ndarray:
-    """
-    Signs that turn the channels, float64 `(channels, samples)`, towards the loudest of them: 1 or -1, `(channels, 1)`.
-    Without them, a channel of inverted polarity would cancel in the mean that the model hears.
-    """
-    loudest = channels[np.square(channels).sum(-1).argmax()]
-    return np.where(channels @ loudest < 0, -1.0, 1.0)[:, None]
 
 
 class AIDDPipeline(DiffusionPipeline):
@@ -97,11 +80,7 @@ class AIDDPipeline(DiffusionPipeline):
                 "guard_tokens on both sides of a gap must leave room in half of the transformer's window of "
                 f"{transformer.config.max_position_embeddings} tokens, got {guard_tokens}"
             )
-        for name, seconds in (("reach_seconds", reach_seconds), ("short_gap_seconds", short_gap_seconds)):
-            if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
-                raise ValueError(f"{name} must be a finite number of at least 0, got {seconds!r}")
-        if not isinstance(fine_structure, (int, float)) or not 0 <= fine_structure <= 1:
-            raise ValueError(f"fine_structure must lie in [0, 1], got {fine_structure!r}")
+        check_splicing(reach_seconds, short_gap_seconds, fine_structure)
         self.register_modules(codec=codec, transformer=transformer, scheduler=scheduler)
         self.register_to_config(
             guard_tokens=guard_tokens,
@@ -187,16 +166,7 @@ class AIDDPipeline(DiffusionPipeline):
         self.check_inputs(
             num_variations, num_inference_steps, generator, output_type, callback_on_step_end_tensor_inputs, select
         )
-        if (mask_start_seconds is None) != (mask_end_seconds is None):
-            raise ValueError("mask_start_seconds and mask_end_seconds must be given together, got one of them")
-        if mask is None and mask_start_seconds is None:
-            raise ValueError("expected a mask, or mask_start_seconds and mask_end_seconds; got neither")
-        if mask_start_seconds is not None:
-            num_samples = as_numpy(audio, "audio").shape[-1:] or (0,)
-            gaps = mask_from_seconds(
-                mask_start_seconds, mask_end_seconds, num_samples=num_samples[0], sampling_rate=sampling_rate
-            )
-            mask = gaps if mask is None else join_masks(mask, gaps)
+        mask = given_mask(audio, mask, mask_start_seconds, mask_end_seconds, sampling_rate=sampling_rate)
         signals, missing = prepare(audio, mask, sampling_rate)
 
         restored = np.repeat(signals[None], num_variations, axis=0)
@@ -214,11 +184,7 @@ class AIDDPipeline(DiffusionPipeline):
                     callback_on_step_end_tensor_inputs,
                 )
         audios = in_the_form_of(audio, restored if num_variations > 1 else restored[0], missing)
-        if output_type == "np" and isinstance(audios, Tensor):
-            audios = audios.cpu().numpy()
-        elif output_type == "pt":
-            audios = torch.as_tensor(audios)
-        return AudioPipelineOutput(audios) if return_dict else (audios,)
+        return as_asked(audios, output_type, return_dict)
 
     @torch.no_grad()
     def reconstruct(
@@ -264,30 +230,20 @@ class AIDDPipeline(DiffusionPipeline):
         select: str | None = None,
     ) -> None:
         """Raises `ValueError` on options that do not fit together."""
-        if isinstance(num_variations, bool) or not isinstance(num_variations, int) or num_variations < 1:
-            raise ValueError(f"num_variations must be an integer of at least 1, got {num_variations!r}")
+        check_options(
+            num_variations,
+            generator,
+            output_type,
+            select,
+            callback_on_step_end_tensor_inputs,
+            self._callback_tensor_inputs,
+        )
         if num_inference_steps is not None and (
             isinstance(num_inference_steps, bool) or not isinstance(num_inference_steps, int)
         ):
             raise ValueError(f"num_inference_steps must be an integer, got {num_inference_steps!r}")
-        generators = generator if isinstance(generator, list) else [generator]
-        if not all(one is None or isinstance(one, torch.Generator) for one in generators):
-            raise ValueError(
-                f"generator must be a torch.Generator, or a list of one for each variation, got {generator!r}"
-            )
-        if isinstance(generator, list) and len(generator) != num_variations:
-            raise ValueError(f"expected {num_variations} generators, one for each variation, got {len(generator)}")
         # Before any work: the scheduler refuses a number of steps that it has no use for.
         self.scheduler.set_timesteps(num_inference_steps, num_missing=torch.zeros(1, dtype=torch.long))
-        if output_type not in (None, "np", "pt"):
-            raise ValueError(f"output_type must be 'np', 'pt' or None (that of the audio), got {output_type!r}")
-        if select not in (None, "ranked"):
-            raise ValueError(f"select must be 'ranked' or None, got {select!r}")
-        unknown = set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs)
-        if unknown:
-            raise ValueError(
-                f"callback_on_step_end_tensor_inputs must be among {self._callback_tensor_inputs}, got {unknown}"
-            )
 
     def _inpaint(
         self,
@@ -424,23 +380,15 @@ class AIDDPipeline(DiffusionPipeline):
     ) -> None:
         """Puts a window's decoded audio, of all variations, into the gaps it is there for, in place."""
         hop = self.codec.config.hop_length
-        start, generated = at_rate(decoded, window.start * hop, self.sampling_rate, sampling_rate)
-        here = slice(start, min(start + generated.shape[-1], missing.shape[-1]))
-        # The window's part to fill, in units that both rates divide.
-        first, last = window.fill_start * hop * sampling_rate, window.fill_end * hop * sampling_rate
-        gaps = [
-            (gap_start, gap_end)
-            for gap_start, gap_end in find_gaps(missing[:, here].any(0)).tolist()
-            if first <= (start + gap_start) * self.sampling_rate and (start + gap_end) * self.sampling_rate <= last
-        ]
-        codec_band = self.sampling_rate / 2
-        fill_gaps(
-            restored[..., here],
-            missing[:, here],
-            generated[:, : here.stop - start],
-            gaps,
+        fill_window(
+            restored,
+            missing,
+            decoded,
+            window,
+            first=window.start * hop,
+            hop_length=hop,
+            model_rate=self.sampling_rate,
             sampling_rate=sampling_rate,
-            cutoff=USED_BAND * codec_band if sampling_rate > self.sampling_rate else codec_band,
             reach_seconds=self.config.reach_seconds,
             fine_structure=self.config.fine_structure,
             generators=generators,

@@ -13,17 +13,17 @@ from torch import Tensor
 
 from ..audio_io import resample
 from ..cells import fill_cells
-from ..masks import as_numpy, find_gaps, in_the_form_of, join_masks, mask_from_seconds, prepare, resample_mask
+from ..masks import find_gaps, in_the_form_of, prepare, resample_mask
 from ..models.spectrogram import SpectrogramFrontEnd, predict
 from ..registration import register
 from ..schedulers.repaint import PRESETS, repaint, resampling_schedule
 from ..splice import splice_short_gaps
 from ..stft import istft, stft
 from ..tf_masks import columns, frames_touched
-from .filling import fill_gaps
-from .pipeline_aidd import USED_BAND, WINDOW_PEAK, polarities
+from .filling import fill_window, polarities
+from .inputs import as_asked, check_options, check_splicing, given_mask
 from .relations import relations
-from .windows import TokenWindow, at_rate, plan_successive_windows, plan_windows
+from .windows import WINDOW_PEAK, TokenWindow, plan_successive_windows, plan_windows
 
 
 register()
@@ -77,11 +77,7 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
                 "the unet must take 4 channels (real, imaginary, two of coordinates) and give 2, "
                 f"got {unet.config.in_channels} and {unet.config.out_channels}"
             )
-        for name, seconds in (("reach_seconds", reach_seconds), ("short_gap_seconds", short_gap_seconds)):
-            if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
-                raise ValueError(f"{name} must be a finite number of at least 0, got {seconds!r}")
-        if not isinstance(fine_structure, (int, float)) or not 0 <= fine_structure <= 1:
-            raise ValueError(f"fine_structure must lie in [0, 1], got {fine_structure!r}")
+        check_splicing(reach_seconds, short_gap_seconds, fine_structure)
         self.register_modules(unet=unet, scheduler=scheduler, front_end=front_end)
         self.register_to_config(
             reach_seconds=reach_seconds, short_gap_seconds=short_gap_seconds, fine_structure=fine_structure
@@ -194,9 +190,8 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
             callback_tensor_inputs=callback_on_step_end_tensor_inputs,
         )
         if tf_mask is None:
-            audios = self._fill_gaps(
-                audio, mask, mask_start_seconds, mask_end_seconds, rate, generators, select == "ranked", fill
-            )
+            mask = given_mask(audio, mask, mask_start_seconds, mask_end_seconds, sampling_rate=rate)
+            audios = self._fill_gaps(audio, mask, rate, generators, select == "ranked", fill)
         else:
             if mask is not None or mask_start_seconds is not None or mask_end_seconds is not None or select:
                 raise ValueError("tf_mask stands alone: no mask, gaps in seconds or select with it")
@@ -207,11 +202,7 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
                 sampling_rate=rate,
                 grid=self.front_end.grid,
             )
-        if output_type == "np" and isinstance(audios, Tensor):
-            audios = audios.cpu().numpy()
-        elif output_type == "pt":
-            audios = torch.as_tensor(audios)
-        return AudioPipelineOutput(audios) if return_dict else (audios,)
+        return as_asked(audios, output_type, return_dict)
 
     def check_inputs(
         self,
@@ -224,24 +215,14 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         select: str | None,
     ) -> dict[str, int]:
         """RePaint's arguments about time. Raises `ValueError` on options that do not fit together."""
-        if isinstance(num_variations, bool) or not isinstance(num_variations, int) or num_variations < 1:
-            raise ValueError(f"num_variations must be an integer of at least 1, got {num_variations!r}")
-        generators = generator if isinstance(generator, list) else [generator]
-        if not all(one is None or isinstance(one, torch.Generator) for one in generators):
-            raise ValueError(
-                f"generator must be a torch.Generator, or a list of one for each variation, got {generator!r}"
-            )
-        if isinstance(generator, list) and len(generator) != num_variations:
-            raise ValueError(f"expected {num_variations} generators, one for each variation, got {len(generator)}")
-        if output_type not in (None, "np", "pt"):
-            raise ValueError(f"output_type must be 'np', 'pt' or None (that of the audio), got {output_type!r}")
-        if select not in (None, "ranked"):
-            raise ValueError(f"select must be 'ranked' or None, got {select!r}")
-        unknown = set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs)
-        if unknown:
-            raise ValueError(
-                f"callback_on_step_end_tensor_inputs must be among {self._callback_tensor_inputs}, got {unknown}"
-            )
+        check_options(
+            num_variations,
+            generator,
+            output_type,
+            select,
+            callback_on_step_end_tensor_inputs,
+            self._callback_tensor_inputs,
+        )
         if preset not in PRESETS:
             raise ValueError(f"preset must be among {sorted(PRESETS)}, got {preset!r}")
         named = PRESETS[preset]._asdict()
@@ -252,22 +233,12 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
     def _fill_gaps(
         self,
         audio: np.ndarray | Tensor,
-        mask: np.ndarray | Tensor | None,
-        starts: float | Sequence[float] | None,
-        ends: float | Sequence[float] | None,
+        mask: np.ndarray | Tensor,
         sampling_rate: int,
         generators: list[torch.Generator | None],
         ranked: bool,
         fill: Callable,
     ) -> np.ndarray | Tensor:
-        if (starts is None) != (ends is None):
-            raise ValueError("mask_start_seconds and mask_end_seconds must be given together, got one of them")
-        if mask is None and starts is None:
-            raise ValueError("expected a mask, mask_start_seconds and mask_end_seconds, or tf_mask; got none of them")
-        if starts is not None:
-            num_samples = as_numpy(audio, "audio").shape[-1:] or (0,)
-            gaps = mask_from_seconds(starts, ends, num_samples=num_samples[0], sampling_rate=sampling_rate)
-            mask = gaps if mask is None else join_masks(mask, gaps)
         signals, missing = prepare(audio, mask, sampling_rate)
         restored = np.repeat(signals[None], len(generators), axis=0)
         for item, (channels, channels_missing) in enumerate(zip(signals, missing, strict=True)):
@@ -358,21 +329,15 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         """Puts what was generated for a window, `(variations, samples)`, into the gaps it is there for, in place."""
         grid = self.front_end.grid
         start = (window.start + 1 - grid.overlap) * grid.hop_length
-        first, signals = at_rate(generated[:, max(-start, 0) :], max(start, 0), self.sampling_rate, sampling_rate)
-        here = slice(first, min(first + signals.shape[-1], missing.shape[-1]))
-        inside = []
-        for gap in find_gaps(missing[:, here].any(0)).tolist():
-            on_grid = (here.start + gap[0]) * self.sampling_rate // sampling_rate
-            if window.fill_start <= on_grid // grid.hop_length < window.fill_end:
-                inside.append(tuple(gap))
-        band = self.sampling_rate / 2
-        fill_gaps(
-            restored[..., here],
-            missing[:, here],
-            signals[:, : here.stop - first],
-            inside,
+        fill_window(
+            restored,
+            missing,
+            generated[:, max(-start, 0) :],
+            window,
+            first=max(start, 0),
+            hop_length=grid.hop_length,
+            model_rate=self.sampling_rate,
             sampling_rate=sampling_rate,
-            cutoff=USED_BAND * band if sampling_rate > self.sampling_rate else band,
             reach_seconds=self.config.reach_seconds,
             fine_structure=self.config.fine_structure,
             generators=generators,

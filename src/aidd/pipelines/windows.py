@@ -9,6 +9,10 @@ from ..audio_io import resample
 from ..masks import find_gaps
 
 
+# Peak level that models hear windows at, as in `examples/tokenize_dataset.py`.
+WINDOW_PEAK = 10 ** (-3 / 20)
+
+
 @dataclass(frozen=True)
 class TokenWindow:
     """
