@@ -1,6 +1,7 @@
 """Tiny real components, with random weights: for laws, not for quality."""
 
 import os
+from collections.abc import Callable
 
 
 # Models this small gain nothing from threads, and how work is shared out among them changes the rounding: one thread
@@ -10,6 +11,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import numpy as np
 import pytest
 import torch
+from diffusers import UNet2DModel
 
 from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
 from aidd.models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
@@ -64,6 +66,30 @@ def tiny_pipeline(tiny_codec, tiny_transformer) -> AIDDPipeline:
     pipe = AIDDPipeline(tiny_codec, tiny_transformer, MaskedDiscreteScheduler(), guard_tokens=2)
     pipe.set_progress_bar_config(disable=True)
     return pipe
+
+
+@pytest.fixture
+def tiny_unet() -> Callable[[int, int], UNet2DModel]:
+    """
+    `tiny_unet(num_bins, num_frames)`: of images of so many cells, their real and imaginary parts and coordinates. The
+    seed of torch's own draws is 0 before its weights.
+    """
+
+    def make(num_bins: int, num_frames: int) -> UNet2DModel:
+        torch.manual_seed(0)
+        return UNet2DModel(
+            sample_size=(num_bins, num_frames),
+            in_channels=4,
+            out_channels=2,
+            block_out_channels=(4, 8),
+            layers_per_block=1,
+            down_block_types=("DownBlock2D",) * 2,
+            up_block_types=("UpBlock2D",) * 2,
+            norm_num_groups=2,
+            attention_head_dim=4,
+        ).eval()
+
+    return make
 
 
 @pytest.fixture

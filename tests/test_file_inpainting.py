@@ -250,9 +250,13 @@ def test_whole_files_are_checked_as_whole_arrays(tmp_path, ends):
                 call()
             except ValueError as error:
                 return str(error)
+        places.extend(warning.filename for warning in caught)
         return [str(warning.message) for warning in caught]
 
+    places = []
     of_file = said(lambda: filled(tmp_path / "in.wav", tmp_path / "out.wav", gaps, "linear"))
+    # Warnings of a file point at who calls `inpaint_file`.
+    assert set(places) <= {__file__}
     assert of_file == said(lambda: METHODS["linear"](audio, masks_of(gaps, 1000), sampling_rate=RATE)) and of_file
 
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import soundfile as sf
 import torch
-from diffusers import DDPMScheduler, UNet2DModel
+from diffusers import DDPMScheduler
 
 import aidd
 
@@ -182,20 +182,11 @@ def test_models_and_pipelines_load_by_name(tiny_pipeline, tones, tmp_path):
     assert (tmp_path / "again.wav").read_bytes() == (tmp_path / "out.wav").read_bytes()
 
 
-def test_the_spectrogram_pipeline_loads_by_name(tones, tmp_path):
-    unet = UNet2DModel(
-        sample_size=(32, 64),
-        in_channels=4,
-        out_channels=2,
-        block_out_channels=(4, 8),
-        layers_per_block=1,
-        down_block_types=("DownBlock2D",) * 2,
-        up_block_types=("UpBlock2D",) * 2,
-        norm_num_groups=2,
-        attention_head_dim=4,
-    )
+def test_the_spectrogram_pipeline_loads_by_name(tiny_unet, tones, tmp_path):
     front_end = aidd.SpectrogramFrontEnd(n_fft=62, hop_length=31)
-    local = aidd.SpectrogramRePaintPipeline(unet, DDPMScheduler(clip_sample=False), front_end, short_gap_seconds=0.0)
+    local = aidd.SpectrogramRePaintPipeline(
+        tiny_unet(32, 64), DDPMScheduler(clip_sample=False), front_end, short_gap_seconds=0.0
+    )
     local.set_progress_bar_config(disable=True)
     local.save_pretrained(tmp_path / "local")
     audio = tones(RATE, RATE)

@@ -139,6 +139,18 @@ def test_suspicious_masks_warn():
         prepare(audio, np.arange(10) < 5, 8_000)
 
 
+@pytest.mark.parametrize("num_missing", [0, 6])
+def test_warnings_point_at_who_calls_the_method(num_missing):
+    def method():
+        prepare(np.zeros(10), np.arange(10) < num_missing, 8_000)
+
+    with pytest.warns(UserWarning) as warned:
+        method()
+    # The line of `method()` above.
+    expected = test_warnings_point_at_who_calls_the_method.__code__.co_firstlineno + 6
+    assert [(warning.filename, warning.lineno) for warning in warned] == [(__file__, expected)]
+
+
 AUDIO = np.zeros((2, 100), np.float32)
 MASK = np.arange(100) < 10
 BROKEN = np.where(np.arange(100) == 50, np.nan, 0.0)

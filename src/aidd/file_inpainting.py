@@ -12,7 +12,7 @@ import numpy as np
 from .audio_blocks import BLOCK_SAMPLES, AudioReader, writing_audio
 from .audio_formats import LOSSLESS_SUBTYPES
 from .intervals import mask_of, num_missing, num_shared, touching, unite
-from .masks import in_the_form_of
+from .masks import check_share, in_the_form_of
 from .regions import Locality, Region, plan_regions
 from .survey import Survey, survey_audio
 
@@ -135,15 +135,7 @@ def check_gaps(survey: Survey, gaps: Sequence[np.ndarray]) -> list[np.ndarray]:
             f"audio holds {num_broken} samples that are not finite and not marked as missing, "
             f"the first at index {first}"
         )
-    share = max(num_missing(of_channel) for of_channel in gaps) / survey.num_samples
-    if share == 1:
-        raise ValueError("everything is missing: the mask must leave intact samples in every channel")
-    if share == 0:
-        warnings.warn("the mask is empty: nothing is missing, and the audio comes back as it came", stacklevel=3)
-    if share > 0.5:
-        warnings.warn(
-            f"{share:.0%} of a channel is marked as missing. True means missing: is the mask inverted?", stacklevel=3
-        )
+    check_share(max(num_missing(of_channel) for of_channel in gaps) / survey.num_samples)
     return gaps
 
 

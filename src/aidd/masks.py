@@ -214,17 +214,23 @@ def prepare(
             f"audio holds {broken.sum()} samples that are not finite and not marked as missing, "
             f"the first at index {tuple(np.argwhere(broken)[0][-values.ndim :].tolist())}"
         )
-    share = missing.mean(-1)
-    if (share == 1).any():
-        raise ValueError("everything is missing: the mask must leave intact samples in every channel")
-    if not missing.any():
-        warnings.warn("the mask is empty: nothing is missing, and the audio comes back as it came", stacklevel=3)
-    if (share > 0.5).any():
-        warnings.warn(
-            f"{share.max():.0%} of a channel is marked as missing. True means missing: is the mask inverted?",
-            stacklevel=3,
-        )
+    check_share(missing.mean(-1).max())
     return signals, missing
+
+
+def check_share(share: float) -> None:
+    """
+    Of the channel that misses most: `ValueError` where all of it is missing, warnings where none or more than half is.
+    To be called from what a method checks its mask with: warnings point at the line that calls the method.
+    """
+    if share == 1:
+        raise ValueError("everything is missing: the mask must leave intact samples in every channel")
+    if share == 0:
+        warnings.warn("the mask is empty: nothing is missing, and the audio comes back as it came", stacklevel=4)
+    if share > 0.5:
+        warnings.warn(
+            f"{share:.0%} of a channel is marked as missing. True means missing: is the mask inverted?", stacklevel=4
+        )
 
 
 def as_signals(audio: np.ndarray | Tensor) -> np.ndarray:

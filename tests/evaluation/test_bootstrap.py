@@ -1,19 +1,28 @@
 import numpy as np
 import pytest
+from scipy.stats import norm
 from scipy.stats import t as student
 
 from aidd.evaluation.bootstrap import bootstrap_interval, jackknife_interval
 
 
-def test_covers_the_mean_as_often_as_it_says():
-    random = np.random.default_rng(0)
-    covered = 0
-    for _ in range(200):
-        means = random.normal(size=20)
-        values = np.repeat(means, 5) + 0.1 * random.normal(size=100)
-        low, high = bootstrap_interval(values, np.repeat(np.arange(20), 5).astype(str), num_resamples=300)
-        covered += low <= 0 <= high
-    assert 0.86 < covered / 200 < 0.99
+@pytest.mark.parametrize("num_recordings", [3, 5, 10, 20])
+def test_of_few_recordings_it_holds_the_mean_less_often_than_it_says(num_recordings):
+    """
+    Recordings are normal about 0, and 8 segments are about each. Resampled means have the variance (n - 1) s^2 / n^2,
+    s the deviation of the recordings' means. Were they normal, the interval would be -+ 1.96 sqrt((n - 1) / n) times
+    s / sqrt(n) about the mean, and Student's distribution tells how often that holds 0.
+    """
+    random, num_trials = np.random.default_rng(num_recordings), 1000
+    recordings = np.repeat(np.arange(num_recordings), 8).astype(str)
+    effects = random.normal(size=(num_trials, num_recordings)).repeat(8, axis=1)
+    values = effects + random.normal(size=effects.shape)
+    low, high = np.transpose([bootstrap_interval(trial, recordings) for trial in values])
+    covered = (low * high <= 0).mean()
+    deviations = norm.ppf(0.975) * ((num_recordings - 1) / num_recordings) ** 0.5
+    expected = student.cdf(deviations, num_recordings - 1) - student.cdf(-deviations, num_recordings - 1)
+    print(f"{num_recordings} recordings: {covered:.1%} of {num_trials} hold the mean, {expected:.1%} expected")
+    assert abs(covered - expected) < 3 * (expected * (1 - expected) / num_trials) ** 0.5
 
 
 def test_equal_values_have_no_width_and_groups_move_as_one():

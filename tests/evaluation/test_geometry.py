@@ -7,13 +7,11 @@ from scipy.stats import chi2
 
 from aidd.evaluation.geometry import (
     GEOMETRIES,
-    box,
     centred_gap,
     clipped,
     fixed_gaps,
     gap_at_onset,
     periodic_gaps,
-    random_cells,
     random_gaps,
     strongest_onset,
 )
@@ -187,25 +185,6 @@ def test_clipping_takes_what_is_beyond_its_level():
     assert not clipped(np.zeros(10), 1000, level_db=6).any()
     with pytest.raises(ValueError, match="level_db must be above 0, in dB below the peak, got -3"):
         clipped(noise, 1000, level_db=-3)
-
-
-def test_a_box_holds_the_cells_in_its_ranges():
-    mask = box(5, 6, sampling_rate=8000, hop_length=800, frequency_range=[1000, 3000], seconds_range=[0.2, 0.4])
-    expected = np.zeros((5, 6), bool)
-    expected[1:3, 2:4] = True
-    assert np.array_equal(mask, expected)
-    with pytest.raises(ValueError, match=r"5000 to 6000 Hz from 0 to 1 s holds no cell of 5 bins up to 4000\.0 Hz"):
-        box(5, 6, sampling_rate=8000, hop_length=800, frequency_range=[5000, 6000], seconds_range=[0, 1])
-
-
-def test_random_cells_are_equally_likely_and_as_many_as_told():
-    generator = np.random.default_rng(0)
-    drawn = Counter()
-    for _ in range(600):
-        mask = random_cells(2, 3, coverage=0.4, generator=generator)
-        drawn[tuple(np.flatnonzero(mask).tolist())] += 1
-    assert set(drawn) == set(combinations(range(6), 2))
-    assert is_uniform(drawn, 15)
 
 
 def test_geometries_go_by_their_names():

@@ -4,7 +4,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from diffusers import AudioPipelineOutput, DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler, UNet2DModel
+from diffusers import AudioPipelineOutput, DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 
 from aidd.audio_io import resample
 from aidd.models.spectrogram import SpectrogramFrontEnd
@@ -23,22 +23,6 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.fixture(scope="module")
-def tiny_unet() -> UNet2DModel:
-    torch.manual_seed(0)
-    return UNet2DModel(
-        sample_size=(32, 64),
-        in_channels=4,
-        out_channels=2,
-        block_out_channels=(4, 8),
-        layers_per_block=1,
-        down_block_types=("DownBlock2D",) * 2,
-        up_block_types=("UpBlock2D",) * 2,
-        norm_num_groups=2,
-        attention_head_dim=4,
-    ).eval()
-
-
 def ddpm() -> DDPMScheduler:
     return DDPMScheduler(
         beta_schedule="squaredcos_cap_v2",
@@ -52,7 +36,7 @@ def ddpm() -> DDPMScheduler:
 def pipe(tiny_unet) -> SpectrogramRePaintPipeline:
     """Windows of 64 frames are 83 ms, and gaps up to 38 ms: short ones go to the network, too."""
     front_end = SpectrogramFrontEnd(n_fft=62, hop_length=31)
-    pipe = SpectrogramRePaintPipeline(tiny_unet, ddpm(), front_end, short_gap_seconds=0.0)
+    pipe = SpectrogramRePaintPipeline(tiny_unet(32, 64), ddpm(), front_end, short_gap_seconds=0.0)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 

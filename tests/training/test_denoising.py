@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
-from diffusers import DDPMScheduler, UNet2DModel
+from diffusers import DDPMScheduler
 
 from aidd.models.spectrogram import SpectrogramFrontEnd
 from aidd.training.denoising import NoisySpectrogramDataset, denoising_error
@@ -80,18 +80,8 @@ def test_the_error_is_zero_where_the_prediction_leads_back_to_the_clean_image(pr
     torch.testing.assert_close(step.pred_original_sample, clean[1:2], atol=1e-4, rtol=1e-4)
 
 
-def test_a_network_of_nothing_errs_by_the_power_of_the_noise():
-    unet = UNet2DModel(
-        sample_size=(32, 16),
-        in_channels=4,
-        out_channels=2,
-        block_out_channels=(4, 8),
-        layers_per_block=1,
-        down_block_types=("DownBlock2D",) * 2,
-        up_block_types=("UpBlock2D",) * 2,
-        norm_num_groups=2,
-        attention_head_dim=4,
-    )
+def test_a_network_of_nothing_errs_by_the_power_of_the_noise(tiny_unet):
+    unet = tiny_unet(32, 16)
     torch.nn.init.zeros_(unet.conv_out.weight)
     torch.nn.init.zeros_(unet.conv_out.bias)
     noise = torch.randn(2, 2, 32, 16)

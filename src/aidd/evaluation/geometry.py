@@ -5,8 +5,6 @@ Functions of `GEOMETRIES` give masks of signals, bool `(samples,)`, True = missi
 of samples, or, of those that look at the music, `audio`, float64 `(samples,)`; the second is the sampling rate in Hz.
 Those that draw take a `generator`. Gaps never touch each other or the signal's ends (clipping may). Lengths and
 positions in seconds are rounded to the nearest sample.
-
-[`box`] and [`random_cells`] give masks of spectrograms, bool `(frequency, time)`.
 """
 
 import math
@@ -170,62 +168,6 @@ def strongest_onset(audio: np.ndarray, sampling_rate: int, *, margin: int) -> in
     spectra = magnitude_spectrogram(audio, window_length=window, hop_length=hop)
     flux = np.maximum(np.diff(spectra, axis=0), 0).sum(1)
     return int(places[inside][np.argmax(flux[inside])])
-
-
-def box(
-    num_bins: int,
-    num_frames: int,
-    *,
-    sampling_rate: int,
-    hop_length: int,
-    frequency_range: Sequence[float],
-    seconds_range: Sequence[float],
-) -> np.ndarray:
-    """
-    A rectangle of a spectrogram whose bins lie evenly from 0 Hz to half the sampling rate, and whose frame t is at
-    sample t hop_length.
-
-    Args:
-        num_bins, num_frames: of the spectrogram.
-        sampling_rate: Hz.
-        hop_length: samples.
-        frequency_range: first frequency that is missing and first that is not again, Hz.
-        seconds_range: first time that is missing and first that is not again.
-
-    Returns:
-        bool `(num_bins, num_frames)`, True = missing.
-
-    Raises:
-        ValueError: a rectangle that holds no cell.
-    """
-    frequency = np.linspace(0, sampling_rate / 2, num_bins)
-    seconds = np.arange(num_frames) * hop_length / sampling_rate
-    (low, high), (start, end) = frequency_range, seconds_range
-    mask = np.outer((low <= frequency) & (frequency < high), (start <= seconds) & (seconds < end))
-    if not mask.any():
-        raise ValueError(
-            f"{low} to {high} Hz from {start} to {end} s holds no cell of {num_bins} bins up to {sampling_rate / 2} "
-            f"Hz and {num_frames} frames, {hop_length / sampling_rate} s apart"
-        )
-    return mask
-
-
-def random_cells(num_bins: int, num_frames: int, *, coverage: float, generator: np.random.Generator) -> np.ndarray:
-    """
-    Cells of a spectrogram, each as likely to be missing as any other: bool `(num_bins, num_frames)`.
-
-    Args:
-        num_bins, num_frames: of the spectrogram.
-        coverage: share of the cells that is missing, in (0, 1), rounded down to a cell.
-        generator: of the draws.
-
-    Raises:
-        ValueError: a coverage outside of (0, 1).
-    """
-    cells = num_bins * num_frames
-    mask = np.zeros(cells, bool)
-    mask[generator.choice(cells, _covered(cells, coverage), replace=False)] = True
-    return mask.reshape(num_bins, num_frames)
 
 
 def _gap_length(gap_seconds: float, sampling_rate: int) -> int:

@@ -3,7 +3,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from diffusers import UNet2DModel
 
 from aidd.models.spectrogram import SpectrogramFrontEnd, predict
 from aidd.stft import stft
@@ -66,19 +65,8 @@ def test_coordinates_tell_frequency_and_parity():
     assert set(parity[::2].ravel()) == {1} and set(parity[1::2].ravel()) == {-1}
 
 
-def test_the_network_is_given_sample_and_coordinates():
-    torch.manual_seed(0)
-    unet = UNet2DModel(
-        sample_size=(8, 8),
-        in_channels=4,
-        out_channels=2,
-        block_out_channels=(4, 8),
-        layers_per_block=1,
-        down_block_types=("DownBlock2D",) * 2,
-        up_block_types=("UpBlock2D",) * 2,
-        norm_num_groups=2,
-        attention_head_dim=4,
-    ).eval()
+def test_the_network_is_given_sample_and_coordinates(tiny_unet):
+    unet = tiny_unet(8, 8)
     front_end = SpectrogramFrontEnd(n_fft=14, hop_length=7)
     coordinates, sample = torch.tensor(front_end.coordinates(8)), torch.randn(3, 2, 8, 8)
     with torch.no_grad():
