@@ -28,6 +28,7 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from aidd.training.checkpoints import latest_checkpoint, save_checkpoint
+from aidd.training.denoising import denoising_target
 from aidd.training.glyphs import GlyphDataset
 
 
@@ -89,11 +90,7 @@ def losses(model: torch.nn.Module, scheduler: DDPMScheduler, images: Tensor, ind
     timesteps = torch.stack(times).to(images.device)
     noise = randn_tensor(images.shape, generators, device=images.device)
     noisy = scheduler.add_noise(images, noise, timesteps)
-    target = {
-        "epsilon": noise,
-        "sample": images,
-        "v_prediction": scheduler.get_velocity(images, noise, timesteps),
-    }[scheduler.config.prediction_type]
+    target = denoising_target(scheduler, images, noise, timesteps)
     prediction = model(noisy, timesteps).sample
     return mse_loss(prediction.float(), target, reduction="none").mean((1, 2, 3))
 

@@ -64,13 +64,14 @@ class KnowsTheAnswer(torch.nn.Module):
         return type("Output", (), {"sample": self.answer})
 
 
-@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("prediction_type", ["epsilon", "sample", "v_prediction"])
 def test_the_error_is_zero_where_the_prediction_leads_back_to_the_clean_image(prediction_type):
     torch.manual_seed(0)
     scheduler = DDPMScheduler(prediction_type=prediction_type, clip_sample=False)
     clean, noise, timesteps = torch.randn(3, 2, 32, 16), torch.randn(3, 2, 32, 16), torch.tensor([10, 400, 900])
     alpha_bar = scheduler.alphas_cumprod[timesteps][:, None, None, None]
-    answer = noise if prediction_type == "epsilon" else alpha_bar**0.5 * noise - (1 - alpha_bar) ** 0.5 * clean
+    velocity = alpha_bar**0.5 * noise - (1 - alpha_bar) ** 0.5 * clean
+    answer = {"epsilon": noise, "sample": clean, "v_prediction": velocity}[prediction_type]
     coordinates = torch.zeros(2, 32, 16)
     error = denoising_error(KnowsTheAnswer(answer), scheduler, coordinates, clean, noise, timesteps)
     torch.testing.assert_close(error, torch.zeros(3), atol=1e-10, rtol=0)
@@ -91,6 +92,6 @@ def test_a_network_of_nothing_errs_by_the_power_of_the_noise(tiny_unet):
 
 
 def test_other_predictions_are_refused():
-    scheduler, image = DDPMScheduler(prediction_type="sample"), torch.zeros(1, 2, 32, 16)
-    with pytest.raises(ValueError, match="epsilon or v_prediction, got sample"):
+    scheduler, image = DDPMScheduler(prediction_type="flow"), torch.zeros(1, 2, 32, 16)
+    with pytest.raises(ValueError, match="epsilon, sample or v_prediction, got flow"):
         denoising_error(None, scheduler, torch.zeros(2, 32, 16), image, image, torch.tensor([5]))

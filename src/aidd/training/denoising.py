@@ -62,12 +62,38 @@ class NoisySpectrogramDataset(Dataset):
         }
 
 
+def denoising_target(scheduler: DDPMScheduler, clean: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+    """
+    What a network is to predict, as the scheduler says: the noise ("epsilon"), the clean images ("sample"), or the
+    velocity sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) clean ("v_prediction", Salimans & Ho 2022).
+
+    Args:
+        scheduler: of the noise.
+        clean, noise: float `(batch, ...)`.
+        timesteps: int64 `(batch,)`.
+
+    Returns:
+        float `(batch, ...)`.
+
+    Raises:
+        ValueError: a scheduler with another `prediction_type`.
+    """
+    match scheduler.config.prediction_type:
+        case "epsilon":
+            return noise
+        case "sample":
+            return clean
+        case "v_prediction":
+            return scheduler.get_velocity(clean, noise, timesteps)
+        case other:
+            raise ValueError(f"prediction_type must be epsilon, sample or v_prediction, got {other}")
+
+
 def denoising_error(
     unet: UNet2DModel, scheduler: DDPMScheduler, coordinates: Tensor, clean: Tensor, noise: Tensor, timesteps: Tensor
 ) -> Tensor:
     """
-    Mean squared error of what the network predicts of noisy spectrograms: their noise ("epsilon"), or the velocity
-    sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) clean ("v_prediction", Salimans & Ho 2022), as the scheduler says.
+    Mean squared error of what the network predicts of noisy spectrograms ([`denoising_target`]).
 
     Args:
         unet: of any wrapping.
@@ -80,13 +106,8 @@ def denoising_error(
         float32 `(batch,)`.
 
     Raises:
-        ValueError: a scheduler with another `prediction_type`.
+        ValueError: as `denoising_target`.
     """
-    if scheduler.config.prediction_type == "epsilon":
-        target = noise
-    elif scheduler.config.prediction_type == "v_prediction":
-        target = scheduler.get_velocity(clean, noise, timesteps)
-    else:
-        raise ValueError(f"prediction_type must be epsilon or v_prediction, got {scheduler.config.prediction_type}")
+    target = denoising_target(scheduler, clean, noise, timesteps)
     prediction = predict(unet, coordinates, scheduler.add_noise(clean, noise, timesteps), timesteps)
     return (prediction.float() - target).square().mean((1, 2, 3))
