@@ -34,9 +34,10 @@ from accelerate import PartialState
 from accelerate.utils import parse_flag_from_env
 from tqdm.auto import tqdm
 
-from aidd import DEFAULT_MODEL, METHODS, AIDDPipeline
+from aidd import METHODS, AIDDPipeline, SpectrogramRePaintPipeline
 from aidd.audio_formats import FORMATS
 from aidd.commands.damage import DETECTED_KINDS, detect, found_gaps, given_gaps, kinds_of
+from aidd.commands.loading import load_pipeline
 from aidd.evaluation.excerpts import file_sha256
 from aidd.evaluation.journal import Journal
 from aidd.evaluation.recordings import hub_recordings_of, recordings_of
@@ -67,9 +68,17 @@ def parse_args() -> argparse.Namespace:
         metavar="KINDS",
         help=f"Damage to look for: {','.join(DETECTED_KINDS)}, or some of them.",
     )
-    parser.add_argument("--method", default="auto", choices=list(METHODS), help="What fills the gaps.")
     parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="An AIDD pipeline's folder or Hub id, of auto and aidd."
+        "--method",
+        default="auto",
+        choices=list(METHODS),
+        help="What fills the gaps. Default: auto, with an AIDD model where they are long. spectrogram_repaint is for "
+        "comparing another kind of model with aidd, a diffusion of spectrograms, and takes longer.",
+    )
+    parser.add_argument(
+        "--model",
+        help="Folder or Hub id: an AIDD pipeline of auto and aidd, a spectrogram RePaint pipeline of "
+        "spectrogram_repaint. Default: the one of the package.",
     )
     parser.add_argument("--subtype", help="Of what is repaired, such as PCM_24 or FLOAT. Default: the recording's.")
     parser.add_argument("--seed", type=int, default=0, help="Of all draws.")
@@ -111,7 +120,13 @@ def inputs_of(path: Path, masks: list[Path]) -> dict[str, str | list[str]]:
     return {"sha256": file_sha256(path), "masks_sha256": list(map(file_sha256, masks))}
 
 
-def repair(name: str, path: Path, masks: list[Path], args: argparse.Namespace, pipeline: AIDDPipeline | None) -> dict:
+def repair(
+    name: str,
+    path: Path,
+    masks: list[Path],
+    args: argparse.Namespace,
+    pipeline: AIDDPipeline | SpectrogramRePaintPipeline | None,
+) -> dict:
     """Repairs a recording, and tells of it."""
     survey = survey_audio(path)
     damage = detect(args.detect, survey)
@@ -184,9 +199,10 @@ def main() -> None:
     state = PartialState(cpu=on_cpu, timeout=timedelta(days=30))
     pipeline, digest = None, None
     if args.method in MODEL_METHODS:
-        pipeline = AIDDPipeline.from_pretrained(args.model).to(args.device or state.device)
+        pipeline = load_pipeline(args.model or MODEL_METHODS[args.method], args.method)
+        pipeline.to(args.device or state.device)
         pipeline.set_progress_bar_config(disable=True)
-        parts = {"codec": pipeline.codec, "transformer": pipeline.transformer}
+        parts = {name: part for name, part in pipeline.components.items() if isinstance(part, torch.nn.Module)}
         digest = weights_digest(
             {f"{part}.{name}": value for part, model in parts.items() for name, value in model.state_dict().items()}
         )

@@ -32,6 +32,7 @@ from aidd.evaluation.metrics import (
     paired_kernel_audio_distance,
 )
 from aidd.evaluation.segments import read_segments
+from aidd.methods import default_spectrogram_pipeline
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,7 +50,7 @@ def main() -> None:
     args = parse_args()
     pipe = aidd.AIDDPipeline.from_pretrained(args.model)
     pipe.set_progress_bar_config(disable=True)
-    methods, embedder = evaluated_methods(pipe), RandomProjectionEmbedder()
+    methods, embedder = evaluated_methods(pipe, default_spectrogram_pipeline()), RandomProjectionEmbedder()
     runs = [(name, amount) for name in ("aidd", "codec") for amount in args.amounts]
     scores, embeddings = defaultdict(list), defaultdict(list)
     for path in tqdm([path for folder in args.data_dir for path in find_audio_files(folder)], unit="recording"):

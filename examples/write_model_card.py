@@ -3,10 +3,11 @@ Write the model card of a pipeline from the records of its training and evaluati
 
     python examples/write_model_card.py --record_dir model_cards/aidd-piano-small --pipeline outputs/pipeline
 
-The record folder holds `description.md` (what a person says of the model), `codec/` and `transformer/` (each with the
-`training_arguments.json` and `metrics.jsonl` of a run) and, each with a `results.md`, the evaluations: `evaluation/`
-and `evaluation_sets/` of `aidd evaluate`, `evaluation_codec/` of `examples/evaluate_codec.py`. The card is written
-there as README.md, and into the pipeline's folder, each with a picture of the curves, `validation.png`.
+The record folder holds `description.md` (what a person says of the model), for each part that was trained, `codec/`
+and `transformer/` or `unet/`, the `training_arguments.json` and `metrics.jsonl` of its run, and, each with a
+`results.md`, the evaluations: `evaluation*/` of `aidd evaluate`,
+`evaluation_codec/` of `examples/evaluate_codec.py`. The card is written there as README.md, and into the pipeline's
+folder, each with a picture of the curves, `validation.png`.
 """
 
 import argparse
@@ -22,8 +23,19 @@ import aidd
 
 EVALUATIONS = {
     "evaluation": "One gap in a segment (`aidd evaluate --protocol one_gap`)",
+    "evaluation_gaps": "Gaps (`aidd evaluate --protocol tf_gaps`)",
+    "evaluation_cells": "Cells of spectrograms (`aidd evaluate --protocol tf_masks`)",
     "evaluation_sets": "Sets of windows (`aidd evaluate --protocol one_gap_sets`)",
     "evaluation_codec": "The codec alone (`examples/evaluate_codec.py`)",
+}
+RUNS = {
+    "codec": "Codec (`examples/train_wavtokenizer.py`)",
+    "transformer": "Token model (`examples/train.py`)",
+    "unet": "Network (`examples/train_spectrogram_ddpm.py`)",
+}
+TAGS = {
+    "AIDDPipeline": ["discrete-diffusion"],
+    "SpectrogramRePaintPipeline": ["diffusion", "repaint", "spectrogram"],
 }
 SHOWN_ARGUMENTS = (
     "train_data_dir",
@@ -36,6 +48,8 @@ SHOWN_ARGUMENTS = (
     "freeze_encoder",
     "adversarial_start_step",
     "learning_rate",
+    "prediction_type",
+    "beta_schedule",
     "commitment_loss_weight",
     "corruption",
     "gap_probability",
@@ -104,36 +118,48 @@ def training_section(title: str, folder: Path) -> str:
     return "\n".join(lines)
 
 
+def facts(pipe: aidd.AIDDPipeline | aidd.SpectrogramRePaintPipeline) -> str:
+    """What a pipeline's parts say of themselves."""
+    parameters = {
+        name: f"{name} {sum(p.numel() for p in getattr(pipe, name).parameters()) / 1e6:.2f} M"
+        for name in RUNS
+        if name in pipe.components
+    }
+    if "codec" in parameters:
+        codec = pipe.codec.config
+        cells = f"Codes: {codec.codebook_size}, {codec.frame_rate:g} a second of {pipe.sampling_rate} Hz mono."
+    else:
+        bins, frames = pipe.unet.config.sample_size
+        cells = (
+            f"Windows: {bins} bins by {frames} frames of {pipe.sampling_rate} Hz mono, "
+            f"{pipe.sampling_rate / pipe.hop_length:.1f} frames a second."
+        )
+    return f"Parameters: {', '.join(parameters.values())}. {cells} Longest gap: {pipe.max_gap_seconds:.2f} s."
+
+
 def main() -> None:
     args = parse_args()
-    pipe = aidd.AIDDPipeline.from_pretrained(args.pipeline)
-    parameters = {name: sum(p.numel() for p in getattr(pipe, name).parameters()) for name in ("codec", "transformer")}
+    class_name = json.loads((args.pipeline / "model_index.json").read_text())["_class_name"]
+    pipe = getattr(aidd, class_name).from_pretrained(args.pipeline)
     data = ModelCardData(
         license="apache-2.0",
         library_name="diffusers",
         pipeline_tag="audio-to-audio",
-        tags=["audio", "audio-inpainting", "discrete-diffusion", "piano"],
+        tags=["audio", "audio-inpainting", *TAGS[class_name], "piano"],
     )
+    runs = {name: args.record_dir / name for name in RUNS if (args.record_dir / name).is_dir()}
     sections = [
         f"---\n{data.to_yaml()}\n---",
         (args.record_dir / "description.md").read_text().strip(),
-        f"Parameters: codec {parameters['codec'] / 1e6:.2f} M, token model {parameters['transformer'] / 1e6:.2f} M. "
-        f"Codes: {pipe.codec.config.codebook_size}, {pipe.codec.config.frame_rate:g} a second of "
-        f"{pipe.sampling_rate} Hz mono. Longest gap: {pipe.max_gap_seconds:.2f} s.",
+        facts(pipe),
         "## Results",
         *results(args.record_dir),
         "## Training",
         "![What was measured on the validation recordings during the training](validation.png)",
-        training_section("Codec (`examples/train_wavtokenizer.py`)", args.record_dir / "codec"),
-        training_section("Token model (`examples/train.py`)", args.record_dir / "transformer"),
+        *(training_section(RUNS[name], folder) for name, folder in runs.items()),
     ]
     card = ModelCard("\n\n".join(sections) + "\n")
-    figure = validation_figure(
-        {
-            "codec": validation_rows(args.record_dir / "codec"),
-            "token model": validation_rows(args.record_dir / "transformer"),
-        }
-    )
+    figure = validation_figure({name: validation_rows(folder) for name, folder in runs.items()})
     for folder in (args.record_dir, args.pipeline):
         card.save(folder / "README.md")
         figure.savefig(folder / "validation.png", dpi=100)

@@ -6,8 +6,8 @@ Put finished evaluations together to a page, with pictures, and bring the README
 
 Evaluations are output folders of `aidd evaluate`. The report folder holds `description.md`, what a person says of
 them: the commands, the machine, the time, what is to be seen. Of each evaluation, tables, rows, manifest and some
-plots are copied into a folder of its protocol's name there, and `README.md` shows them. In the README, what stands
-between `<!-- PROTOCOL -->` and `<!-- end -->` is replaced by the summary of that protocol.
+plots are copied into a folder of its own name there, and `README.md` shows them. In the README of the project, what
+stands between `<!-- NAME -->` and `<!-- end -->` is replaced by the summary of the evaluation of that name.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -27,7 +28,9 @@ from aidd.evaluation.replacing import replacing
 FILES = ("results.md", "summary.md", "items.parquet", "manifest.jsonl")
 # Of what is drawn, what the page shows.
 SHOWN_CURVES = ("lsd", "lsd_gap", "snr", "odg", "chroma_agreement", "onset_agreement", "kad")
-SHOWN_MAPS = ("lsd_gap", "snr")
+SHOWN_MAPS = ("lsd_gap", "snr", "lsd_cells", "snr_cells", "level_error_cells")
+# By kind of recording, of each geometry.
+KIND_METRICS = {"snr": "SNR in gap (dB)", "snr_cells": "SNR in missing cells (dB)"}
 NUM_COLOURS = 64
 
 
@@ -37,18 +40,20 @@ def parse_args() -> argparse.Namespace:
         "--evaluation", type=Path, action="append", required=True, help="Output folder of a run; once or more."
     )
     parser.add_argument("--report_dir", type=Path, required=True, help="Folder of the page, with description.md.")
+    parser.add_argument("--picture", type=Path, action="append", default=[], help="A picture to show first.")
     parser.add_argument("--readme", type=Path, help="Where tables between markers are replaced.")
     return parser.parse_args()
 
 
-def evaluations_by_protocol(evaluations: list[Path]) -> dict[str, Path]:
-    """Folders of runs by what they are runs of; one each."""
+def evaluations_by_name(evaluations: list[Path]) -> dict[str, Path]:
+    """Folders of runs; no two of one name."""
     found: dict[str, Path] = {}
     for evaluation in evaluations:
-        (protocol,) = pd.read_parquet(evaluation / "items.parquet", columns=["protocol"])["protocol"].unique()
-        if protocol in found:
-            raise SystemExit(f"expected one run of {protocol}, got {found[protocol]} and {evaluation}")
-        found[protocol] = evaluation
+        if evaluation.name in found:
+            raise SystemExit(
+                f"expected one run of the name {evaluation.name}, got {found[evaluation.name]} and {evaluation}"
+            )
+        found[evaluation.name] = evaluation
     return found
 
 
@@ -85,6 +90,27 @@ def cost_table(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def kinds_table(rows: pd.DataFrame) -> str:
+    """Where recordings are of several folders: means of the SNR of each geometry and method by folder."""
+    rows = rows.assign(kind=rows["recording"].str.split("/").str[0])
+    kinds = sorted(rows["kind"].unique())
+    if len(kinds) == 1:
+        return ""
+    parts = []
+    for metric, title in KIND_METRICS.items():
+        if metric not in rows:
+            continue
+        finite = rows[np.isfinite(rows[metric].astype(float))]
+        for geometry, of_geometry in finite.groupby("geometry", sort=False):
+            means = of_geometry.pivot_table(index="method", columns="kind", values=metric, sort=False)
+            lines = [f"| {title}, {geometry} | {' | '.join(kinds)} |", "| --- " * (len(kinds) + 1) + "|"]
+            for method, line in means.reindex(columns=kinds).iterrows():
+                cells = ["" if np.isnan(value) else f"{value:.1f}" for value in line]
+                lines.append(f"| {method} | {' | '.join(cells)} |")
+            parts.append("\n".join(lines))
+    return "\n\n".join(["### By kind of recording, all conditions of a geometry together", *parts])
+
+
 def section(folder: Path) -> str:
     rows = pd.read_parquet(folder / "items.parquet")
     rows = rows if "refusal" in rows else rows.assign(refusal=None)
@@ -96,17 +122,18 @@ def section(folder: Path) -> str:
         *(f"![{path.stem}]({path.relative_to(folder.parent).as_posix()})" for path in shown(folder / "plots")),
         # Of a sweep, the summary is as long as its tables.
         *([(folder / "summary.md").read_text().strip()] if rows["geometry"].nunique() == 1 else []),
+        kinds_table(rows),
         "### Time",
         cost_table(rows),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def with_tables(readme: str, report_dir: Path, protocols: Iterable[str]) -> str:
-    for protocol in protocols:
-        summary = (report_dir / protocol / "summary.md").read_text().strip()
+def with_tables(readme: str, report_dir: Path, names: Iterable[str]) -> str:
+    for name in names:
+        summary = (report_dir / name / "summary.md").read_text().strip()
         readme = re.sub(
-            rf"(<!-- {protocol} -->\n).*?(\n<!-- end -->)",
+            rf"(<!-- {name} -->\n).*?(\n<!-- end -->)",
             lambda marked, summary=summary: f"{marked[1]}\n{summary}\n{marked[2]}",
             readme,
             flags=re.DOTALL,
@@ -117,21 +144,24 @@ def with_tables(readme: str, report_dir: Path, protocols: Iterable[str]) -> str:
 def main() -> None:
     args = parse_args()
     description = (args.report_dir / "description.md").read_text().strip()
-    protocols = evaluations_by_protocol(args.evaluation)
-    for protocol, evaluation in protocols.items():
-        if evaluation.resolve() == (args.report_dir / protocol).resolve():
+    evaluations = evaluations_by_name(args.evaluation)
+    for name, evaluation in evaluations.items():
+        if evaluation.resolve() == (args.report_dir / name).resolve():
             raise SystemExit(f"expected runs outside the report, got {evaluation}: it would be replaced")
     # Each in its place only when it is whole.
-    for protocol, evaluation in protocols.items():
+    for name, evaluation in evaluations.items():
         with tempfile.TemporaryDirectory(dir=args.report_dir) as folder:
-            copy(evaluation, Path(folder) / protocol)
-            shutil.rmtree(args.report_dir / protocol, ignore_errors=True)
-            os.rename(Path(folder) / protocol, args.report_dir / protocol)
-    page = "\n\n".join([description, *(section(args.report_dir / protocol) for protocol in protocols)]) + "\n"
+            copy(evaluation, Path(folder) / name)
+            shutil.rmtree(args.report_dir / name, ignore_errors=True)
+            os.rename(Path(folder) / name, args.report_dir / name)
+    for picture in args.picture:
+        shutil.copyfile(picture, args.report_dir / picture.name)
+    pictures = [f"![{picture.stem}]({picture.name})" for picture in args.picture]
+    page = "\n\n".join([description, *pictures, *(section(args.report_dir / name) for name in evaluations)]) + "\n"
     with replacing(args.report_dir / "README.md") as unfinished:
         unfinished.write_text(page)
     if args.readme is not None:
-        readme = with_tables(args.readme.read_text(), args.report_dir, protocols)
+        readme = with_tables(args.readme.read_text(), args.report_dir, evaluations)
         with replacing(args.readme) as unfinished:
             unfinished.write_text(readme)
 

@@ -11,11 +11,12 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import numpy as np
 import pytest
 import torch
-from diffusers import UNet2DModel
+from diffusers import DDPMScheduler, UNet2DModel
 
 from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
+from aidd.models.spectrogram import SpectrogramFrontEnd
 from aidd.models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
-from aidd.pipelines import AIDDPipeline
+from aidd.pipelines import AIDDPipeline, SpectrogramRePaintPipeline
 from aidd.schedulers import MaskedDiscreteScheduler
 
 
@@ -88,6 +89,25 @@ def tiny_unet() -> Callable[[int, int], UNet2DModel]:
             norm_num_groups=2,
             attention_head_dim=4,
         ).eval()
+
+    return make
+
+
+@pytest.fixture
+def tiny_spectrogram_pipeline(tiny_unet) -> Callable[..., SpectrogramRePaintPipeline]:
+    """
+    `tiny_spectrogram_pipeline(n_fft, hop_length, num_frames)`, by default with windows of 83 ms for gaps of up to
+    38 ms, all of which go to the network, however short.
+    """
+
+    def make(n_fft: int = 62, hop_length: int = 31, num_frames: int = 64) -> SpectrogramRePaintPipeline:
+        front_end = SpectrogramFrontEnd(n_fft=n_fft, hop_length=hop_length)
+        unet = tiny_unet(front_end.grid.num_bins, num_frames)
+        # From random weights, this prediction makes noise and no explosions.
+        scheduler = DDPMScheduler(prediction_type="v_prediction", clip_sample=False)
+        pipe = SpectrogramRePaintPipeline(unet, scheduler, front_end, short_gap_seconds=0.0)
+        pipe.set_progress_bar_config(disable=True)
+        return pipe
 
     return make
 

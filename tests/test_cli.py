@@ -14,7 +14,7 @@ import soundfile as sf
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from aidd import METHODS, __version__
+from aidd import DEFAULT_MODEL, DEFAULT_SPECTROGRAM_MODEL, METHODS, __version__
 from aidd.audio_io import read_audio
 from aidd.cli import main
 from aidd.commands.info import model_facts
@@ -243,6 +243,50 @@ def test_short_gaps_need_no_model(folder, tiny_model, capsys):
     assert subprocess.run([*command, "--subtype", "FLOAT"], capture_output=True).returncode == 0
 
 
+@pytest.fixture
+def spectrogram_model(folder, tiny_spectrogram_pipeline):
+    tiny_spectrogram_pipeline().save_pretrained(folder / "spectrogram")
+
+
+def test_the_spectrogram_model_is_a_method_like_others(folder, spectrogram_model, capsys):
+    command = "in.wav {} --gap 0.5 0.53 --method spectrogram_repaint --model spectrogram --subtype FLOAT --seed {}"
+    assert run(command.format("a.wav", 1)) == run(command.format("b.wav", 2) + " --variations 2") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["a.wav", "b-1.wav", "b-2.wav"]
+    mask = mask_from_seconds(0.5, 0.53, num_samples=NUM_SAMPLES, sampling_rate=RATE)
+    before, *after = (read_audio(name).samples for name in ("in.wav", "a.wav", "b-1.wav", "b-2.wav"))
+    for number, restored in enumerate(after):
+        assert np.array_equal(restored[:, ~mask], before[:, ~mask])
+        for other in (before, *after[:number]):
+            assert not np.array_equal(restored[:, mask], other[:, mask])
+
+
+@pytest.mark.parametrize(
+    ("method", "model", "message"),
+    [
+        (
+            "spectrogram_repaint",
+            "model",
+            "a spectrogram RePaint pipeline: it holds a pipeline of class AIDDPipeline, ",
+        ),
+        (
+            "aidd",
+            "spectrogram",
+            "an AIDD pipeline: it holds a pipeline of class SpectrogramRePaintPipeline, and aidd ",
+        ),
+        (
+            "auto",
+            "spectrogram",
+            "an AIDD pipeline: it holds a pipeline of class SpectrogramRePaintPipeline, and auto ",
+        ),
+    ],
+)
+def test_the_other_kind_of_model_is_refused(folder, tiny_model, spectrogram_model, capsys, method, model, message):
+    assert run(f"in.wav out.wav --gap 0.5 0.53 --method {method} --model {model}") == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"aidd: error: {model}: cannot be loaded as {message}") and error.count("\n") == 1
+
+
 def test_variations_never_replace_the_input(folder, tiny_model, capsys):
     (folder / "in.wav").rename("in-2.wav")
     assert run("in-2.wav in.wav --gap 0.5 0.6 --model model --variations 2") == 2
@@ -340,6 +384,9 @@ def test_info(folder, capsys):
         and "torch 2" in output
         and f"methods: {', '.join(METHODS)}\n" in output
     )
+    for methods, model in (("aidd, auto", DEFAULT_MODEL), ("spectrogram_repaint", DEFAULT_SPECTROGRAM_MODEL)):
+        (line,) = re.findall(rf"^default model of {methods}: (.*)$", output, re.MULTILINE)
+        assert line.endswith(f"in {model}" if os.path.isdir(model) else f"(expected in {model})")
 
 
 def test_the_console_entry(folder):
@@ -391,11 +438,15 @@ BAD_INPUTS = [
     ("in.wav out.wav --method linear --mask labels.txt", "labels.txt, line 1: gap from 0.5 s to 0.4 s"),
     ("in.wav out.wav --method magic --gap 0.1 0.2", "argument --method: invalid choice: 'magic'"),
     ("in.wav out.wav --gap 0.1 0.2 --model nowhere", "nowhere: no such model folder"),
+    ("in.wav out.wav --method spectrogram_repaint --gap 0.1 0.2 --model nowhere", "nowhere: no such model folder"),
     ("in.wav out.wav --gap 0.1 0.2 --model ./a/b", "./a/b: no such model folder"),
     ("in.wav out.wav --gap 0.1 0.2 --model folder.wav", "folder.wav: the folder holds no pipeline"),
     ("in.wav out.wav --gap 0.1 0.2 --model in.wav", "in.wav: no such model folder"),
-    ("in.wav out.wav --method linear --gap 0.1 0.2 --model a/b", "--model goes with --method aidd or auto"),
-    ("in.wav out.wav --method linear --gap 0.1 0.2 --variations 2", "--variations goes with --method aidd or auto"),
+    ("in.wav out.wav --method linear --gap 0.1 0.2 --model a/b", "--model goes with --method aidd, auto or"),
+    (
+        "in.wav out.wav --method linear --gap 0.1 0.2 --variations 2",
+        "--variations goes with --method aidd, auto or spectrogram_repaint; linear gives one result",
+    ),
     ("in.wav out.wav --gap 0.1 0.105 --variations 2", "--variations goes with gaps of more than 5 ms"),
     ("in.wav out.wav --gap 0.1 0.2 --variations 0", "--variations must be at least 1, got 0"),
     ("in.wav out.wav --gap 0.1 0.2 --variations two", "argument --variations: invalid int value"),
@@ -442,3 +493,17 @@ def test_facts_of_a_model(folder, tiny_model, tiny_pipeline):
         assert re.search(rf"  {part}: \w+, {num_parameters / 1e6:.1f} M parameters, .*codebook_size 32", lines)
     assert "sampling_rate 24000" in lines and "scheduler: MaskedDiscreteScheduler" in lines
     assert "none in this installation" in model_facts(folder / "nowhere")[0]
+
+
+def test_facts_of_a_model_of_spectrograms(folder, spectrogram_model):
+    first, *parts = model_facts(folder / "spectrogram")
+    assert first.startswith("spectrogram, 0.")
+    assert [line.split(",")[0] for line in parts] == [
+        "  front_end: SpectrogramFrontEnd",
+        "  scheduler: DDPMScheduler",
+        "  unet: UNet2DModel",
+    ]
+    for part, facts in zip(
+        parts, ("sampling_rate 24000, n_fft 62", "v_prediction", "sample_size [32, 64]"), strict=True
+    ):
+        assert facts in part

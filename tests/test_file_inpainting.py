@@ -3,6 +3,7 @@
 import hashlib
 import tracemalloc
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from aidd.audio_io import read_audio, write_audio
 from aidd.file_inpainting import check_gaps
 from aidd.file_methods import method_for
 from aidd.intervals import gaps_of, mask_of
-from aidd.regions import locality_of, locality_of_pipeline
+from aidd.regions import Locality, locality_of, locality_of_pipeline
 from aidd.survey import survey_audio
 
 
@@ -111,6 +112,76 @@ def test_one_gap_is_filled_as_the_pipeline_fills_it_in_the_array(tmp_path, tones
     assert np.allclose(restored, expected, rtol=0, atol=1e-6)
     assert np.array_equal(restored[..., ~mask], expected[..., ~mask])
     assert not np.array_equal(restored[0], restored[1])
+
+
+def fill_by_spectrograms(pipe, audio, mask, **options):
+    steps = {"num_inference_steps": 2, "jump_length": 1, "num_resamplings": 2}
+    return pipe(audio, mask, **options, **steps).audios
+
+
+def seeded(seed=5):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def wide_stereo(tmp_path, tones):
+    """`wide_stereo(rate)`: 4 s of two channels that share much and not all, in `in.wav`."""
+
+    def make(rate):
+        audio = tones(4 * rate + 31, rate, channels=2)
+        audio += 0.01 * np.random.default_rng(1).standard_normal(audio.shape)
+        write_audio(tmp_path / "in.wav", audio, sampling_rate=rate, subtype="FLOAT")
+        return read_audio(tmp_path / "in.wav").samples
+
+    return make
+
+
+# Of resampling, float64 values depend in their last bits on how much is resampled.
+@pytest.mark.parametrize(
+    ("rate", "hop_length", "num_frames", "dtype"), [(24_000, 63, 220, np.float64), (44_100, 42, 330, np.float32)]
+)
+@pytest.mark.parametrize("place", [0.0, 0.07, 0.55, 0.9, 1.0])
+def test_one_gap_is_filled_as_by_the_spectrogram_pipeline_to_the_bit(
+    tmp_path, wide_stereo, tiny_spectrogram_pipeline, rate, hop_length, num_frames, dtype, place
+):
+    """At the file's ends, where all of a window is on one side of the gap, too."""
+    fill = partial(fill_by_spectrograms, tiny_spectrogram_pipeline(126, hop_length, num_frames))
+    audio = wide_stereo(rate)
+    start = round(place * (audio.shape[1] - rate // 100))
+    gap = np.array([[start, start + rate // 100]])
+    mask = mask_of(gap, 0, audio.shape[1])
+    locality, heard = locality_of_pipeline(*fill.args, sampling_rate=rate), []
+
+    def noted(audio, mask, **options):
+        heard.append(audio.shape[1])
+        return fill(audio, mask, **options)
+
+    subtype = {np.float32: "FLOAT", np.float64: "DOUBLE"}[dtype]
+    options = {"locality": locality, "generator": seeded(), "subtype": subtype}
+    inpaint_file(tmp_path / "in.wav", [tmp_path / "out.wav"], [gap] * 2, noted, **options)
+    restored = read_audio(tmp_path / "out.wav").samples
+    assert np.array_equal(restored, fill(audio, mask, sampling_rate=rate, generator=seeded()).astype(dtype))
+    assert not np.array_equal(restored[:, mask], audio[:, mask])
+    # The file is not read whole.
+    assert heard[0] <= 2 * locality.context + locality.grid + rate // 100 < audio.shape[1] / 2
+
+
+@pytest.mark.parametrize(("start", "context", "grid"), [(0, 0.9, 1), (63_000, 1, 0)])
+def test_with_less_beside_it_or_other_frames_a_gap_is_filled_otherwise(
+    tmp_path, wide_stereo, tiny_spectrogram_pipeline, start, context, grid
+):
+    """A locality is no wider than it has to be: at the file's start by 10 %, and further on by frames of its own."""
+    fill = partial(fill_by_spectrograms, tiny_spectrogram_pipeline(126, 63, 220))
+    audio, gap = wide_stereo(24_000), np.array([[start, start + 240]])
+    locality = locality_of_pipeline(*fill.args, sampling_rate=24_000)
+    less = Locality(round(context * locality.context), grid * locality.grid or 1)
+    results = []
+    for one in (locality, less):
+        options = {"locality": one, "generator": seeded(), "subtype": "DOUBLE"}
+        inpaint_file(tmp_path / "in.wav", [tmp_path / "out.wav"], [gap] * 2, fill, **options)
+        results.append(read_audio(tmp_path / "out.wav").samples)
+    expected = fill(audio, mask_of(gap, 0, audio.shape[1]), sampling_rate=24_000, generator=seeded())
+    assert np.array_equal(results[0], expected) and not np.array_equal(results[1], expected)
 
 
 def test_regions_draw_one_after_the_other(tmp_path, tones, tiny_pipeline):

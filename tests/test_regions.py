@@ -8,7 +8,16 @@ import pytest
 
 from aidd import METHODS
 from aidd.classical.sparse import OVERLAP, TRAINING_FRAMES, WINDOW_SECONDS
-from aidd.regions import CLASSICAL_SECONDS, Locality, locality_of, locality_of_pipeline, plan_regions, whole_hops
+from aidd.regions import (
+    CLASSICAL_SECONDS,
+    RESAMPLING_SAMPLES,
+    Locality,
+    locality_of,
+    locality_of_pipeline,
+    plan_regions,
+    whole_hops,
+)
+from aidd.tf_masks import RESAMPLING_REACH
 
 
 def test_no_classical_method_is_made_to_read_further():
@@ -37,6 +46,33 @@ def test_a_pipeline_reads_a_window(tiny_pipeline):
         locality = locality_of_pipeline(tiny_pipeline, sampling_rate=rate)
         window = tiny_pipeline.transformer.config.max_position_embeddings / 75 * rate
         assert window < locality.context < 1.1 * window and locality.grid == whole_hops(rate, 24_000, 320)
+
+
+@pytest.mark.parametrize(("hop_length", "num_frames"), [(63, 220), (42, 330), (21, 700)])
+@pytest.mark.parametrize("rate", [8_000, 24_000, 44_100, 96_000])
+def test_a_pipeline_of_spectrograms_reads_no_further_and_nearly_as_far(
+    tiny_spectrogram_pipeline, hop_length, num_frames, rate
+):
+    """Of one gap anywhere: what the frames of its window hear, with what resampling adds on both sides."""
+    pipe = tiny_spectrogram_pipeline(126, hop_length, num_frames)
+    locality, overlap = locality_of_pipeline(pipe, sampling_rate=rate), 126 // hop_length
+    assert locality.grid == whole_hops(rate, 24_000, hop_length) and 2 * RESAMPLING_REACH < RESAMPLING_SAMPLES
+    assert locality.context > CLASSICAL_SECONDS * rate
+    draw = np.random.default_rng(0)
+    num_samples, longest = 2 * rate + 31, int(0.9 * pipe.max_gap_seconds * rate)
+    starts = [0, 1, num_samples - 1, *draw.integers(0, num_samples, 60)]
+    read = []
+    for start in starts:
+        stop = min(start + draw.integers(1, longest), num_samples)
+        mask = np.zeros(num_samples, bool)
+        mask[start:stop] = True
+        (window,) = pipe._plan(mask, rate)[1]
+        reach = RESAMPLING_REACH * max(24_000 / rate, 1)
+        first = (window.start + 1 - overlap) * hop_length - reach
+        last = (window.start + num_frames) * hop_length + reach
+        read.append(start - max(first * rate / 24_000, 0))
+        read.append(min(last * rate / 24_000, num_samples) - stop)
+    assert max(read) <= locality.context < 1.05 * max(read)
 
 
 @pytest.mark.parametrize("locality", [Locality(10, 1), Locality(10, 7), Locality(100, 64), Locality(5, 400)])

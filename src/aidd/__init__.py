@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from . import audio_io, auto, classical, mask_io, masks, saturation, tf_masks
     from .file_inpainting import inpaint_file
-    from .methods import DEFAULT_MODEL, METHODS
+    from .methods import DEFAULT_MODEL, DEFAULT_SPECTROGRAM_MODEL, METHODS
     from .models.dit_token import DiTTokenConfig, DiTTokenModel
     from .models.spectrogram import SpectrogramFrontEnd
     from .models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
@@ -27,6 +27,7 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "DEFAULT_MODEL",
+    "DEFAULT_SPECTROGRAM_MODEL",
     "METHODS",
     "AIDDPipeline",
     "AudioPipelineOutput",
@@ -53,7 +54,12 @@ __all__ = [
 ]
 
 _SUBMODULES = ("audio_io", "auto", "classical", "mask_io", "masks", "saturation", "tf_masks")
-_MODULES = {"DEFAULT_MODEL": "aidd.methods", "METHODS": "aidd.methods", "inpaint_file": "aidd.file_inpainting"}
+_MODULES = {
+    "DEFAULT_MODEL": "aidd.methods",
+    "DEFAULT_SPECTROGRAM_MODEL": "aidd.methods",
+    "METHODS": "aidd.methods",
+    "inpaint_file": "aidd.file_inpainting",
+}
 # Parts of pipelines and pipelines: diffusers is told of our classes before the first of them is handed out.
 _REGISTERED_MODULES = {
     "AIDDPipeline": "aidd.pipelines.pipeline_aidd",

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from torch import Generator
 
     from .detection.in_files import Damage
-    from .pipelines.pipeline_aidd import AIDDPipeline
+    from .pipelines import AIDDPipeline, SpectrogramRePaintPipeline
 
 
 def method_for(
-    name: str, *, sampling_rate: int, pipeline: AIDDPipeline | None = None, num_variations: int = 1
+    name: str,
+    *,
+    sampling_rate: int,
+    pipeline: AIDDPipeline | SpectrogramRePaintPipeline | None = None,
+    num_variations: int = 1,
 ) -> tuple[Callable[..., np.ndarray], Locality]:
     """
     A method by name, with any pipeline.
@@ -36,10 +40,10 @@ def method_for(
         The method, as `inpaint_file` calls it, and its locality.
 
     Raises:
-        ValueError: `aidd` without a pipeline.
+        ValueError: `aidd` or `spectrogram_repaint` without a pipeline.
     """
-    if name == "aidd" and pipeline is None:
-        raise ValueError("aidd needs a pipeline, got None")
+    if name in MODEL_METHODS and name != "auto" and pipeline is None:
+        raise ValueError(f"{name} needs a pipeline, got None")
     if name not in MODEL_METHODS or pipeline is None:
         return METHODS[name], locality_of(name, sampling_rate=sampling_rate)
 
@@ -62,15 +66,17 @@ def method_for(
         # Of a region without longer gaps, there is one filling.
         return np.broadcast_to(filled, (num_variations, *audio.shape)) if num_variations > 1 else filled
 
-    return by_model if name == "aidd" else auto_by_model, locality_of_pipeline(pipeline, sampling_rate=sampling_rate)
+    return auto_by_model if name == "auto" else by_model, locality_of_pipeline(pipeline, sampling_rate=sampling_rate)
 
 
 def needs_pipeline(name: str, gaps: Sequence[np.ndarray], *, sampling_rate: int) -> bool:
     """
-    Whether a method fills any of these gaps, int64 `(gaps, 2)` of every channel, by a model: `aidd` always does,
-    `auto` those that are too long for Janssen's method.
+    Whether a method fills any of these gaps, int64 `(gaps, 2)` of every channel, by a model: `aidd` and
+    `spectrogram_repaint` always do, `auto` those that are too long for Janssen's method.
     """
-    return name == "aidd" or (name == "auto" and any(map(len, short_and_long(gaps, sampling_rate=sampling_rate)[1])))
+    if name == "auto":
+        return any(map(len, short_and_long(gaps, sampling_rate=sampling_rate)[1]))
+    return name in MODEL_METHODS
 
 
 def short_and_long(gaps: Sequence[np.ndarray], *, sampling_rate: int) -> tuple[list[np.ndarray], list[np.ndarray]]:

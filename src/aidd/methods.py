@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 
@@ -13,12 +14,16 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Generator, Tensor
 
-    from .pipelines.pipeline_aidd import AIDDPipeline
+    from .pipelines import AIDDPipeline, SpectrogramRePaintPipeline
 
 DEFAULT_MODEL = str(Path(__file__).parent / "pretrained" / "aidd-piano-small")
+DEFAULT_SPECTROGRAM_MODEL = str(Path(__file__).parent / "pretrained" / "spectrogram-piano-small")
 
-# Those that have a model, of which there are several, and draw: they may give several variations.
-MODEL_METHODS = ("auto", "aidd")
+# Those that have a model, of which there are several, and draw: they may give several variations. By name, the default
+# model of each.
+MODEL_METHODS = MappingProxyType(
+    {"aidd": DEFAULT_MODEL, "auto": DEFAULT_MODEL, "spectrogram_repaint": DEFAULT_SPECTROGRAM_MODEL}
+)
 
 
 class Methods(Mapping):
@@ -56,6 +61,7 @@ METHODS = Methods(
         "janssen": "aidd.classical.janssen",
         "linear": "aidd.classical.linear",
         "sparse": "aidd.classical.sparse",
+        "spectrogram_repaint": "aidd.methods",
     }
 )
 
@@ -87,5 +93,36 @@ def default_pipeline() -> AIDDPipeline:
     from .pipelines.pipeline_aidd import AIDDPipeline
 
     pipeline = AIDDPipeline.from_pretrained(DEFAULT_MODEL)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def spectrogram_repaint(
+    audio: np.ndarray | Tensor, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
+) -> np.ndarray | Tensor:
+    """
+    [`SpectrogramRePaintPipeline`] with the default model, which is loaded once.
+
+    Args:
+        audio: float32 or float64, `(samples,)`, `(channels, samples)` or `(batch, channels, samples)`.
+        mask: bool, `(samples,)` or broadcastable to the audio, True = missing.
+        sampling_rate: Hz.
+        generator: of the draws. Same seed, same audio.
+
+    Returns:
+        Audio of the same type, shape and dtype, equal to the bit outside the mask.
+
+    Raises:
+        ValueError: as the pipeline.
+    """
+    return default_spectrogram_pipeline()(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
+
+
+@cache
+def default_spectrogram_pipeline() -> SpectrogramRePaintPipeline:
+    """[`SpectrogramRePaintPipeline`] with the default model, loaded when first asked for: always the same object."""
+    from .pipelines import SpectrogramRePaintPipeline
+
+    pipeline = SpectrogramRePaintPipeline.from_pretrained(DEFAULT_SPECTROGRAM_MODEL)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

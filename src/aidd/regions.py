@@ -19,7 +19,7 @@ from .classical.sparse import frame_hop
 
 
 if TYPE_CHECKING:
-    from .pipelines.pipeline_aidd import AIDDPipeline
+    from .pipelines import AIDDPipeline, SpectrogramRePaintPipeline
 
 # What classical methods read beside a gap, at most, with as much to spare: Janssen's 0.2 s, autoregressive models and
 # spectra of envelope_noise 0.1 s, and sparse's nearest training frames 13 / 4 of its windows of 0.1 s. The splice,
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 CLASSICAL_SECONDS = 0.5
 # At rates at which that is next to nothing: some methods tell whether 3 samples are there.
 LEAST_SAMPLES = 16
+# What pipelines read further where they resample, in samples at the lower rate: twice its kernels' reach, as what is
+# known is heard that far, and as far from a gap nothing counts as known. With some to spare for rounding.
+RESAMPLING_SAMPLES = 32
 
 
 @dataclass(frozen=True)
@@ -70,22 +73,20 @@ def locality_of(method: str, *, sampling_rate: int) -> Locality:
     return Locality(context, frame_hop(sampling_rate) if method == "sparse" else 1)
 
 
-def locality_of_pipeline(pipeline: AIDDPipeline, *, sampling_rate: int) -> Locality:
+def locality_of_pipeline(pipeline: AIDDPipeline | SpectrogramRePaintPipeline, *, sampling_rate: int) -> Locality:
     """
-    Of a pipeline, and of `auto` with it.
-
-    A window of tokens lies about the middle of a gap, but at the recording's ends may have the gap, with its guard
-    tokens, at its own end: all of a window is read on one side, and two tokens more are spared for rounding outwards
-    and for the reach of the resampling. Regions start where a token does and both rates have a sample.
+    Of a pipeline, and of `auto` with it: it reads a window, and the splice no more than classical methods do. Regions
+    start where a token, or frame, does and both rates have a sample. Those places may be far apart: hops of 511
+    samples at 24 kHz meet samples at 48 kHz at each hop, at 44.1 kHz every 1.7 s, and at 44,101 Hz every 8.5 minutes.
 
     Args:
-        pipeline: with any codec and any length of windows.
+        pipeline: with any windows of any hops, which its `sampling_rate`, `hop_length` and `context_hops` tell.
         sampling_rate: Hz of the recording.
     """
-    codec = pipeline.codec.config
-    tokens = pipeline.transformer.config.max_position_embeddings + pipeline.config.guard_tokens + 2
-    seconds = max(tokens * codec.hop_length / codec.sampling_rate, CLASSICAL_SECONDS)
-    grid = whole_hops(sampling_rate, codec.sampling_rate, codec.hop_length)
+    window_seconds = pipeline.context_hops * pipeline.hop_length / pipeline.sampling_rate
+    resampling_seconds = RESAMPLING_SAMPLES / min(pipeline.sampling_rate, sampling_rate)
+    seconds = max(window_seconds + resampling_seconds, CLASSICAL_SECONDS)
+    grid = whole_hops(sampling_rate, pipeline.sampling_rate, pipeline.hop_length)
     return Locality(max(math.ceil(seconds * sampling_rate), LEAST_SAMPLES), grid)
 
 

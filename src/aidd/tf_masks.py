@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .masks import as_numpy, find_gaps
+from .masks import as_numpy, find_gaps, resample_mask
 from .stft import Grid
 
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+# Both of `aidd.audio_io.resample`'s kernels reach less far than this to a side, in samples at the lower rate.
+RESAMPLING_REACH = 12
 
 
 def frames_touched(mask: np.ndarray, grid: Grid) -> np.ndarray:
@@ -34,6 +38,26 @@ def frames_touched(mask: np.ndarray, grid: Grid) -> np.ndarray:
     for start, end in find_gaps(mask).tolist():
         touched[start // grid.hop_length : (end - 1) // grid.hop_length + grid.overlap] = True
     return touched
+
+
+def samples_on_grid(mask: np.ndarray, sampling_rate: int, grid: Grid) -> np.ndarray:
+    """
+    Samples of a resampled signal that depend on missing ones.
+
+    Args:
+        mask: bool `(samples,)`, True = missing.
+        sampling_rate: Hz of the signal.
+        grid: at whose rate the result is.
+
+    Returns:
+        bool `(samples at that rate,)`.
+    """
+    resampled = resample_mask(mask, from_rate=sampling_rate, to_rate=grid.sampling_rate)
+    if sampling_rate != grid.sampling_rate:
+        reach = math.ceil(RESAMPLING_REACH * max(1, grid.sampling_rate / sampling_rate))
+        for start, end in find_gaps(resampled).tolist():
+            resampled[max(start - reach, 0) : end + reach] = True
+    return resampled
 
 
 def columns(frames: np.ndarray, grid: Grid) -> np.ndarray:

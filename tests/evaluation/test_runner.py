@@ -5,14 +5,16 @@ import pytest
 import torch
 
 from aidd.classical.linear import linear
+from aidd.classical.tf import zeroing
 from aidd.evaluation.embedders import RandomProjectionEmbedder
 from aidd.evaluation.evaluated_methods import masked
-from aidd.evaluation.metrics import snr_in_gap
+from aidd.evaluation.metrics import metrics_in_cells, snr_in_gap
 from aidd.evaluation.protocol import Protocol, read_item
 from aidd.evaluation.results import collect
 from aidd.evaluation.runner import audio_file, provenance_of, run, window_starts
 from aidd.evaluation.samples import sample_recordings
 from aidd.evaluation.selection import select_items
+from aidd.evaluation.tf_geometry import GRID
 
 
 RECORDINGS = dict(list(sample_recordings().items())[:2])
@@ -139,3 +141,30 @@ def test_a_broken_journal_is_named(items, tmp_path):
     (tmp_path / "rows-0.jsonl").write_text("{}\n{broken}\n{}\n")
     with pytest.raises(ValueError, match=r"rows-0\.jsonl, line 2: expected a row as JSON"):
         collect(tmp_path)
+
+
+def test_missing_cells_go_to_methods_for_cells_and_are_measured_there(tmp_path):
+    content = Protocol.load("tf_masks").to_dict() | {"segment_seconds": 0.5, "sampling_rate": None}
+    box = {"geometry": "centred_box", "gap_seconds": 0.05, "lowest_hertz": 200, "height_hertz": 1000}
+    content["conditions"] = [box, {"geometry": "centred_gap", "gap_seconds": 0.05}]
+    items = select_items(Protocol.from_dict(content), RECORDINGS, seed=0).items
+    assert [item.cells is None for item in items] == [False, True] * 2
+    seen = []
+
+    def for_cells(audio, tf_mask, *, sampling_rate, generator):
+        seen.append(tf_mask)
+        return zeroing(audio, tf_mask, sampling_rate=sampling_rate, grid=GRID)
+
+    go(items, tmp_path, {"masked": masked}, cell_methods={"zeroing": for_cells})
+    rows, embeddings = collect(tmp_path)
+    assert list(rows["method"]) == ["zeroing", "masked"] * 2
+    for mask, item in zip(list(seen), items[::2], strict=True):
+        assert np.array_equal(mask, item.cells)
+        row = rows[rows["item"] == item.key].iloc[0]
+        segment, touched = read_item(item, RECORDINGS)
+        restored = for_cells(segment, item.cells, sampling_rate=item.sampling_rate, generator=None)
+        expected = metrics_in_cells(segment, restored, item.cells, sampling_rate=item.sampling_rate, grid=GRID)
+        assert {name: row[name] for name in expected} == pytest.approx(expected)
+        assert row["coverage"] == item.cells.mean() and row["missing_seconds"] == touched.sum() / item.sampling_rate
+        assert np.array_equal(restored[~touched], segment[~touched])
+    assert set(embeddings["method"]) == {"reference", "masked", "zeroing"}

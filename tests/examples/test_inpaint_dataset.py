@@ -15,6 +15,7 @@ from datasets import Audio, Dataset
 from scripts import EXAMPLES, launch, run
 
 from aidd.audio_io import read_audio
+from aidd.models.weights_digest import weights_digest
 
 
 RATE = 24_000
@@ -155,6 +156,31 @@ def test_a_data_set_is_repaired_too(archive, tmp_path):
         ("set/train/1/intact.wav", 0, None),
     ]
     assert len(digests(output)) == 2
+
+
+def test_the_spectrogram_model_repairs_too(tmp_path, tiny_pipeline, tiny_spectrogram_pipeline):
+    pipes = {"aidd": tiny_pipeline, "spectrogram_repaint": tiny_spectrogram_pipeline()}
+    parts = {"aidd": ("codec", "transformer"), "spectrogram_repaint": ("unet",)}
+    (tmp_path / "archive").mkdir()
+    sf.write(tmp_path / "archive" / "one.wav", tones(1.0, 2), RATE, subtype="PCM_16")
+    (tmp_path / "archive" / "one.txt").write_text("0.5\t0.53\tgap\n")
+    command = ("inpaint_dataset", "--audio_dir", tmp_path / "archive", "--device", "cpu", "--output_dir")
+    for method, pipe in pipes.items():
+        pipe.save_pretrained(tmp_path / "models" / method)
+        output = tmp_path / method
+        run(*command, output, "--method", method, "--model", tmp_path / "models" / method)
+        weights = {
+            f"{part}.{name}": value
+            for part in parts[method]
+            for name, value in getattr(pipe, part).state_dict().items()
+        }
+        (row,) = manifest(output).values()
+        assert (row["error"], row["method"], row["model_digest"]) == (None, method, weights_digest(weights))
+        before, after = (read_audio(path).samples for path in (tmp_path / "archive/one.wav", output / row["output"]))
+        places = (before != after).any(0).nonzero()[0]
+        assert places.min() >= 12_000 and places.max() < 12_720 and len(places) > 700
+    with pytest.raises(ValueError, match="class AIDDPipeline, and spectrogram_repaint needs SpectrogramRePaint"):
+        run(*command, tmp_path / "no", "--method", "spectrogram_repaint", "--model", tmp_path / "models" / "aidd")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Evaluation, studies and the card."""
 
+import json
 import re
 import shutil
 
@@ -9,7 +10,11 @@ import pytest
 import soundfile as sf
 from scripts import launch, metrics, run
 
-from aidd.evaluation.names import ANCHORS
+from aidd.evaluation.names import ANCHORS, CELL_METHODS, PROTOCOLS
+from aidd.schedulers.repaint import PRESETS, num_network_calls
+
+
+PROTOCOL_OPTIONS = {"tf_gaps": "--gap_protocol", "tf_masks": "--mask_protocol", "tf_presets": "--preset_protocol"}
 
 
 def test_evaluation_has_a_row_an_item_and_method(evaluation):
@@ -143,6 +148,50 @@ def test_the_study_of_stereo_measures_what_the_channels_were_like(pipeline, tmp_
     assert 0 < distances[0] < distances[1]
 
 
+def test_the_study_of_geometry_is_one_command_and_goes_on_where_it_stood(
+    pipeline, tiny_spectrogram_pipeline, tmp_path
+):
+    pytest.importorskip("matplotlib")
+    noise = 0.1 * np.random.default_rng(0).normal(size=24_000)
+    (tmp_path / "music").mkdir()
+    sf.write(tmp_path / "music" / "a.wav", noise, 24_000)
+    # One of the three is too long for the window, and refused.
+    tiny_spectrogram_pipeline(1022, 511, 16).save_pretrained(tmp_path / "spectrogram")
+    conditions = {
+        "tf_gaps": [{"geometry": "centred_gap", "gap_seconds": [0.03, 0.3]}],
+        "tf_masks": [
+            {"geometry": "centred_box", "gap_seconds": 0.03, "lowest_hertz": 200, "height_hertz": [300, 1000]}
+        ],
+        "tf_presets": [{"geometry": "centred_gap", "gap_seconds": 0.03}],
+    }
+    for name, written in conditions.items():
+        protocol = json.loads((PROTOCOLS / f"{name}.json").read_text())
+        protocol |= {"segment_seconds": 0.8, "conditions": written}
+        (tmp_path / f"{name}.json").write_text(json.dumps(protocol))
+    report = tmp_path / "report"
+    report.mkdir()
+    (report / "description.md").write_text("# What it does\n")
+    arguments = [
+        *("study_geometry", "--output_dir", tmp_path / "study", "--report_dir", report, "--num_signals", 1),
+        *("--data", tmp_path / "music", "--parts", "gaps_music", "masks_music", "presets", "--presets", "fast"),
+        *("--model", pipeline, "--spectrogram_model", tmp_path / "spectrogram"),
+        *(word for name in conditions for word in (PROTOCOL_OPTIONS[name], tmp_path / f"{name}.json")),
+    ]
+    run(*arguments)
+    rows = {part: pd.read_parquet(tmp_path / "study" / part / "items.parquet") for part in ("gaps_music", "presets")}
+    refused = rows["gaps_music"].dropna(subset="refusal")
+    assert ("spectrogram_repaint", 0.3) in set(zip(refused["method"], refused["param_gap_seconds"], strict=True))
+    assert rows["presets"]["method"].tolist() == [f"fast, {num_network_calls(**PRESETS['fast']._asdict())} calls"]
+    masks = pd.read_parquet(tmp_path / "study" / "masks_music" / "items.parquet")
+    assert masks["method"].tolist() == 2 * list(CELL_METHODS) and np.isfinite(masks["snr_cells"]).all()
+    page = (report / "README.md").read_text()
+    assert page.startswith("# What it does") and "(chirp.png)" in page and "snr_cells" in page
+    assert all((report / path).is_file() for path in re.findall(r"\]\(([^)]+)\)", page))
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "study").rglob("rows-*.jsonl")}
+    run(*arguments)
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "study").rglob("rows-*.jsonl")}
+
+
 def test_the_model_card_tells_how_the_model_came_about(codec, transformer, pipeline, evaluation, tmp_path):
     for name, folder in (("codec", codec), ("transformer", transformer), ("evaluation", evaluation)):
         (tmp_path / name).mkdir()
@@ -163,20 +212,20 @@ def test_a_report_holds_the_tables_of_its_runs_and_brings_a_readme_up_to_date(ev
     report, readme = tmp_path / "report", tmp_path / "README.md"
     report.mkdir()
     (report / "description.md").write_text("# Some runs\n")
-    readme.write_text("before\n<!-- one -->\nold\n<!-- end -->\nbehind\n<!-- other -->\nkept\n<!-- end -->\n")
+    readme.write_text("before\n<!-- evaluation -->\nold\n<!-- end -->\nbehind\n<!-- other -->\nkept\n<!-- end -->\n")
     run("write_report", "--evaluation", evaluation, "--report_dir", report, "--readme", readme)
-    page, summary = (report / "README.md").read_text(), (report / "one" / "summary.md").read_text().strip()
+    page, summary = (report / "README.md").read_text(), (report / "evaluation" / "summary.md").read_text().strip()
     assert (
         page.startswith("# Some runs")
         and summary in page
         and summary == (evaluation / "summary.md").read_text().strip()
     )
     assert all((report / path).is_file() for path in re.findall(r"\]\(([^)]+)\)", page))
-    items = pd.read_parquet(report / "one" / "items.parquet")
+    items = pd.read_parquet(report / "evaluation" / "items.parquet")
     of_linear = items[items["method"] == "linear"]
     assert f"| linear | {len(of_linear)} | 0 | {of_linear['seconds'].sum():.0f} | " in page
     before, after = readme.read_text().split(summary)
     assert (
-        before == "before\n<!-- one -->\n\n"
+        before == "before\n<!-- evaluation -->\n\n"
         and after == "\n\n<!-- end -->\nbehind\n<!-- other -->\nkept\n<!-- end -->\n"
     )

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..evaluation.names import ANCHORS, EVALUATED_METHODS, LAYOUTS, shipped_protocols
-from ..methods import DEFAULT_MODEL
+from ..evaluation.names import ANCHORS, CELL_METHODS, EVALUATED_METHODS, LAYOUTS, shipped_protocols
+from ..methods import DEFAULT_MODEL, DEFAULT_SPECTROGRAM_MODEL
 from .loading import check_model, load_pipeline
 
 
@@ -28,6 +28,8 @@ examples:
       the recordings that come with the package, in a few minutes
   aidd evaluate --protocol one_gap --data recordings --method aidd --method janssen --output results
       two methods on a folder of recordings
+  aidd evaluate --protocol tf_masks --output results
+      missing boxes, bands and scattered cells of spectrograms
   aidd evaluate --protocol musicnet_four_gap --data musicnet --layout musicnet --split test --freeze --output results
       only write down which samples would be taken away: results/manifest.jsonl
   aidd evaluate --protocol results/manifest.jsonl --data musicnet --layout musicnet --split test --output results
@@ -79,12 +81,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         action="append",
-        choices=EVALUATED_METHODS,
+        choices=dict.fromkeys([*EVALUATED_METHODS, *CELL_METHODS]),
         metavar="METHOD",
-        help=f"Once or more: {', '.join(EVALUATED_METHODS)}. By default {', '.join(ANCHORS)}.",
+        help=f"Once or more, for gaps: {', '.join(EVALUATED_METHODS)}; by default {', '.join(ANCHORS)}. For missing "
+        f"cells of spectrograms: {', '.join(CELL_METHODS)}; by default all.",
     )
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help="Folder or Hub id of the AIDD model; the one of the package by default."
+    )
+    parser.add_argument(
+        "--spectrogram_model",
+        default=DEFAULT_SPECTROGRAM_MODEL,
+        help="Folder or Hub id of the model of spectrogram_repaint; the one of the package by default.",
+    )
+    parser.add_argument(
+        "--spectrogram_dtype",
+        choices=["float32", "bfloat16"],
+        default="float32",
+        help="What its network computes in; bfloat16 is faster on processors that have it.",
     )
     parser.add_argument(
         "--seed", type=int, help="Of the items and of the methods' draws, 0 by default; a manifest has its own."
@@ -111,6 +125,7 @@ def prepare(arguments: argparse.Namespace) -> Selection:
     _check_options(arguments)
     selection = _selection(arguments)
     check_items(selection.items, recordings(arguments))
+    chosen_methods(arguments, selection)
     path = arguments.output / MANIFEST
     if path.exists() and thaw(path) != selection:
         raise ValueError(
@@ -155,20 +170,44 @@ def recordings(arguments: argparse.Namespace) -> dict[str, Path]:
     return join_recordings(*(recordings_of(folder, arguments.layout, arguments.split) for folder in arguments.data))
 
 
+def chosen_methods(arguments: argparse.Namespace, selection: Selection) -> tuple[list[str], list[str]]:
+    """Names of methods for gaps, and for cells, as far as the items miss such."""
+    kinds = {condition.takes_cells for condition in selection.protocol.conditions}
+    for_gaps = [name for name in arguments.method or ANCHORS if name in EVALUATED_METHODS and False in kinds]
+    for_cells = [name for name in arguments.method or CELL_METHODS if name in CELL_METHODS and True in kinds]
+    for name in arguments.method or []:
+        if name not in (*for_gaps, *for_cells):
+            what, methods = ("cells", CELL_METHODS) if kinds == {True} else ("samples", EVALUATED_METHODS)
+            raise ValueError(
+                f"--method {name}: in {selection.protocol.name}, {what} are missing; expected one of "
+                f"{', '.join(methods)}"
+            )
+    return for_gaps, for_cells
+
+
 def fill_and_measure(
     arguments: argparse.Namespace, selection: Selection, process_index: int = 0, num_processes: int = 1
 ) -> None:
     """The share of a process: rows in journals."""
+    import torch
     from tqdm.auto import tqdm
 
     from ..evaluation import runner
+    from ..evaluation.cell_methods import evaluated_cell_methods
     from ..evaluation.embedders import RandomProjectionEmbedder
     from ..evaluation.evaluated_methods import evaluated_methods
 
-    check_model(arguments.model)
+    for model in (arguments.model, arguments.spectrogram_model):
+        check_model(model)
     pipe = load_pipeline(arguments.model)
-    pipe.set_progress_bar_config(disable=True)
-    methods = evaluated_methods(pipe)
+    spectrogram_pipe = load_pipeline(arguments.spectrogram_model, "spectrogram_repaint")
+    spectrogram_pipe.to(getattr(torch, arguments.spectrogram_dtype))
+    for one in (pipe, spectrogram_pipe):
+        one.set_progress_bar_config(disable=True)
+    for_gaps, for_cells = chosen_methods(arguments, selection)
+    methods = evaluated_methods(pipe, spectrogram_pipe)
+    # Only where they are wanted: protocols of cells are on one grid, and a model may have another.
+    cell_methods = evaluated_cell_methods(spectrogram_pipe) if for_cells else {}
     weights = {
         f"{name}.{key}": value
         for name in ("codec", "transformer")
@@ -178,7 +217,8 @@ def fill_and_measure(
     runner.run(
         selection.items,
         recordings(arguments),
-        {name: methods[name] for name in arguments.method or ANCHORS},
+        {name: methods[name] for name in for_gaps},
+        {name: cell_methods[name] for name in for_cells},
         output_dir=arguments.output,
         provenance={
             "protocol": protocol.name,
@@ -186,7 +226,9 @@ def fill_and_measure(
             "protocol_digest": protocol.digest,
             "seed": selection.seed,
             "with_visqol": arguments.visqol,
+            "spectrogram_dtype": arguments.spectrogram_dtype,
             **runner.provenance_of(weights, arguments.model),
+            **runner.identity_of(spectrogram_pipe.unet.state_dict(), arguments.spectrogram_model, "spectrogram_model"),
         },
         embedder=RandomProjectionEmbedder(),
         heard=[item.key for item in heard(selection.items)],
@@ -223,20 +265,23 @@ def report(arguments: argparse.Namespace, selection: Selection) -> None:
 def example(arguments: argparse.Namespace, item: Item, methods: list[str], files: dict[str, Path]) -> Example:
     import numpy as np
 
+    from ..classical.tf import zeroing
     from ..evaluation.page import DAMAGED, ORIGINAL, Example
     from ..evaluation.protocol import read_item
     from ..evaluation.runner import audio_file
+    from ..evaluation.tf_geometry import GRID
 
     segment, mask = read_item(item, files)
     kept = {name: audio_file(arguments.output, item.key, name) for name in methods}
     audios = {name: np.load(file) for name, file in kept.items() if file.exists()}
     # As restored audio is kept: what is equal stays so.
     segment = segment.astype(np.float32)
-    rate = item.sampling_rate
+    rate, cells = item.sampling_rate, item.cells
+    damaged = np.where(mask, 0.0, segment) if cells is None else zeroing(segment, cells, sampling_rate=rate, grid=GRID)
     return Example(
         key=item.key,
         title=f"{item.recording}, {item.start / rate:.1f} s, {item.condition.label}",
         sampling_rate=rate,
         gaps=[(start / rate, end / rate) for start, end in item.gaps],
-        audios={ORIGINAL: segment, DAMAGED: np.where(mask, 0.0, segment), **audios},
+        audios={ORIGINAL: segment, DAMAGED: damaged, **audios},
     )

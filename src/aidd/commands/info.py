@@ -7,18 +7,23 @@ import sys
 from pathlib import Path
 
 from .. import __version__
-from ..methods import DEFAULT_MODEL, METHODS
+from ..methods import METHODS, MODEL_METHODS
 
 
 # What `aidd info` tells of a model, where its parts' configurations have it.
 FACTS = (
     "sampling_rate",
+    "n_fft",
+    "hop_length",
     "upsampling_ratios",
     "codebook_size",
     "parameterization",
     "num_hidden_layers",
     "hidden_size",
     "max_position_embeddings",
+    "sample_size",
+    "block_out_channels",
+    "prediction_type",
 )
 PACKAGES = ("torch", "torchaudio", "transformers", "diffusers", "numpy", "scipy", "soundfile")
 
@@ -27,8 +32,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command's arguments, and help, to the command line."""
     parser = commands.add_parser(
         "info",
-        help="show versions, the default model and the methods; or facts of audio files",
-        description="Without a file: versions, the default model, the methods. With files: what they hold.",
+        help="show versions, the default models and the methods; or facts of audio files",
+        description="Without a file: versions, the methods, the default models. With files: what they hold.",
         allow_abbrev=False,
     )
     parser.set_defaults(run=info)
@@ -53,8 +58,9 @@ def info(arguments: argparse.Namespace) -> None:
     print(f"aidd {__version__}")
     print("python", sys.version.split()[0] + ",", ", ".join(f"{package} {version(package)}" for package in PACKAGES))
     print("methods:", ", ".join(METHODS))
-    for line in model_facts(Path(DEFAULT_MODEL)):
-        print(line)
+    for model in dict.fromkeys(MODEL_METHODS.values()):
+        methods = [method for method, default in MODEL_METHODS.items() if default == model]
+        print(f"default model of {', '.join(methods)}:", "\n".join(model_facts(Path(model))))
 
 
 def model_facts(folder: Path) -> list[str]:
@@ -65,9 +71,9 @@ def model_facts(folder: Path) -> list[str]:
     from safetensors import safe_open
 
     if not folder.is_dir():
-        return [f"default model: none in this installation (expected in {folder})"]
+        return [f"none in this installation (expected in {folder})"]
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    lines = [f"default model: {folder.name}, {size / 2**20:.1f} MiB, in {folder}"]
+    lines = [f"{folder.name}, {size / 2**20:.1f} MiB, in {folder}"]
     for config_path in sorted(folder.glob("*/*config.json")):
         config = json.loads(config_path.read_text())
         facts = [f"{name} {config[name]}" for name in FACTS if name in config]
@@ -77,6 +83,7 @@ def model_facts(folder: Path) -> list[str]:
                 num_parameters += sum(math.prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
         if num_parameters:
             facts.insert(0, f"{num_parameters / 1e6:.1f} M parameters")
-        name = config.get("_class_name", *config.get("architectures", [])[:1])
+        # As diffusers, transformers' feature extractors and its models write it.
+        name = config.get("_class_name") or config.get("feature_extractor_type") or config["architectures"][0]
         lines.append(f"  {config_path.parent.name}: {', '.join([name, *facts])}")
     return lines

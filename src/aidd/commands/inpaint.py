@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..methods import DEFAULT_MODEL, METHODS, MODEL_METHODS
+from ..methods import METHODS, MODEL_METHODS
 from .damage import DETECTED_KINDS, detect, found_gaps, given_gaps, kinds_of, warn_of_silence_beside
 from .loading import check_model, load_pipeline
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Generator
 
-    from ..pipelines.pipeline_aidd import AIDDPipeline
+    from ..pipelines import AIDDPipeline, SpectrogramRePaintPipeline
     from ..regions import Region
     from ..survey import Survey
 
@@ -31,6 +31,7 @@ examples:
   aidd inpaint damaged.wav restored.wav --gap 3.2 3.95 --gap 8 8.1
   aidd inpaint damaged.wav restored.wav --mask labels.txt --variations 4 --seed 1
   aidd inpaint damaged.flac restored.flac --mask missing.npy --method linear
+  aidd inpaint damaged.wav restored.wav --gap 3.2 3.95 --method spectrogram_repaint
   aidd inpaint damaged.wav restored.wav --detect dropouts,clicks,clipping --subtype FLOAT
 
 masks:
@@ -97,13 +98,15 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         default="auto",
         choices=list(METHODS),
         help="how to fill the gaps (default: auto, which fills gaps of up to 5 ms by janssen and longer ones by aidd; "
-        "that one uses no model up to 20 ms, but continues the edges)",
+        "that one uses no model up to 20 ms, but continues the edges); spectrogram_repaint is for comparing another "
+        "kind of model with aidd, a diffusion of spectrograms, and takes longer",
     )
     parser.add_argument(
         "--model",
         metavar="FOLDER_OR_HUB_ID",
-        help="the AIDD pipeline to use, a folder or a repository on the Hugging Face Hub (default: the one that comes "
-        "with the package)",
+        help="the pipeline to use, a folder or a repository on the Hugging Face Hub: for auto and aidd an AIDD "
+        "pipeline, for spectrogram_repaint a spectrogram RePaint pipeline (default: the one that comes with the "
+        "package)",
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="same seed, same audio (default: another result every time)"
@@ -146,7 +149,7 @@ def inpaint(arguments: argparse.Namespace) -> None:
     choice = _choice(arguments, survey, gaps) if arguments.method == "auto" else None
     pipe = None
     if needs_pipeline(arguments.method, gaps, sampling_rate=survey.sampling_rate):
-        pipe = load_pipeline(arguments.model or DEFAULT_MODEL)
+        pipe = load_pipeline(arguments.model or MODEL_METHODS[arguments.method], arguments.method)
     method, locality = method_for(
         arguments.method, sampling_rate=survey.sampling_rate, pipeline=pipe, num_variations=arguments.variations
     )
@@ -173,7 +176,7 @@ def inpaint(arguments: argparse.Namespace) -> None:
         print(f"{output}: {filled}, in {time.perf_counter() - began:.1f} s")
 
 
-def _progress(pipe: AIDDPipeline, regions: list[Region]) -> Iterable[Region]:
+def _progress(pipe: AIDDPipeline | SpectrogramRePaintPipeline, regions: list[Region]) -> Iterable[Region]:
     """One bar: of one region, the pipeline's own; of several, of these."""
     from tqdm.auto import tqdm
 
@@ -238,11 +241,14 @@ def _check_options(arguments: argparse.Namespace) -> None:
     if arguments.seed is not None and not 0 <= arguments.seed < 2**63:
         raise ValueError(f"--seed must lie in [0, 2^63), got {arguments.seed}")
     if arguments.method in MODEL_METHODS:
-        check_model(arguments.model or DEFAULT_MODEL)
-    elif arguments.model is not None:
-        raise ValueError(f"--model goes with --method aidd or auto; {arguments.method} has no model")
-    elif arguments.variations > 1:
-        raise ValueError(f"--variations goes with --method aidd or auto; {arguments.method} gives one result")
+        check_model(arguments.model or MODEL_METHODS[arguments.method])
+        return
+    *others, last = MODEL_METHODS
+    methods = f"{', '.join(others)} or {last}"
+    if arguments.model is not None:
+        raise ValueError(f"--model goes with --method {methods}; {arguments.method} has no model")
+    if arguments.variations > 1:
+        raise ValueError(f"--variations goes with --method {methods}; {arguments.method} gives one result")
 
 
 def _output_paths(arguments: argparse.Namespace) -> list[Path]:

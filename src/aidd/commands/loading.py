@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from ..pipelines import AIDDPipeline
+    from ..pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+
+# What the methods that have a model are made of, and how errors call it.
+PIPELINES = {
+    "aidd": ("AIDDPipeline", "an AIDD pipeline"),
+    "auto": ("AIDDPipeline", "an AIDD pipeline"),
+    "spectrogram_repaint": ("SpectrogramRePaintPipeline", "a spectrogram RePaint pipeline"),
+}
 
 
 def check_model(model: str) -> None:
@@ -24,18 +31,26 @@ def check_model(model: str) -> None:
         raise ValueError(f"{model}: no such model folder, and not the name of a repository on the Hub (owner/name)")
 
 
-def load_pipeline(model: str) -> AIDDPipeline:
-    """The pipeline of a folder or a repository on the Hub; `ValueError` where it cannot be loaded."""
+def load_pipeline(model: str, method: str = "aidd") -> AIDDPipeline | SpectrogramRePaintPipeline:
+    """
+    The pipeline of a folder or a repository on the Hub, of the class that the method, one of `MODEL_METHODS`, needs;
+    `ValueError` where it cannot be loaded, or is of another class.
+    """
+    class_name, described = PIPELINES[method]
     with quiet_libraries():
-        from .. import AIDDPipeline
+        from .. import pipelines
 
+        pipeline_class = getattr(pipelines, class_name)
         try:
-            return AIDDPipeline.from_pretrained(model)
+            held = pipeline_class.load_config(model)["_class_name"]
+            if held != class_name:
+                raise ValueError(f"it holds a pipeline of class {held}, and {method} needs {class_name}")
+            return pipeline_class.from_pretrained(model)
         # All exceptions: a damaged folder fails in whatever way the libraries that read its parts choose.
         except Exception as error:
             reason = str(error) if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {error}"
             raise ValueError(
-                f"{model}: cannot be loaded as an AIDD pipeline: {shorten(reason, 300, placeholder=' ...')}"
+                f"{model}: cannot be loaded as {described}: {shorten(reason, 300, placeholder=' ...')}"
             ) from error
 
 

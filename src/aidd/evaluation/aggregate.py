@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # A jackknife by recording leaves two or more windows to the distance of two sets.
 MIN_SET_RECORDINGS = 3
+# Metrics with a sign, whose absolute values are summed up: too loud and too soft do not cancel.
+SIGNED_METRICS = ("level_error", "level_error_cells")
 
 
 def summarise(frame: pd.DataFrame, metric: str, by: Sequence[str]) -> pd.DataFrame:
@@ -39,7 +41,7 @@ def summarise(frame: pd.DataFrame, metric: str, by: Sequence[str]) -> pd.DataFra
     rows = []
     for group, items in frame.dropna(subset=metric).groupby(list(by), sort=False):
         values = items[metric].to_numpy(float)
-        values = np.abs(values) if metric == "level_error" else values
+        values = np.abs(values) if metric in SIGNED_METRICS else values
         finite = np.isfinite(values)
         mean, low, high = values.mean(), np.nan, np.nan
         if finite.any():
@@ -61,7 +63,7 @@ def paired_differences(frame: pd.DataFrame, metric: str, method: str, against: s
 
     Args:
         frame: a row an item and method, with the columns `item`, `recording`, `method`, `by` and the metric.
-        metric: name of a column. The absolute value of a level error is taken.
+        metric: name of a column. Absolute values are taken of `SIGNED_METRICS`.
         method, against: names in the column `method`.
         by: columns to group by, without `method`.
 
@@ -79,7 +81,7 @@ def paired_differences(frame: pd.DataFrame, metric: str, method: str, against: s
         if side.empty:
             raise ValueError(f"expected one of the methods {sorted(frame['method'].unique())}, got {name}")
         side = side.set_index("item")
-        sides.append(side.assign(**{metric: side[metric].abs()}) if metric == "level_error" else side)
+        sides.append(side.assign(**{metric: side[metric].abs()}) if metric in SIGNED_METRICS else side)
     differences = sides[0].assign(difference=sides[0][metric] - sides[1][metric])
     return summarise(pd.DataFrame(differences), "difference", by)
 

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..masks import resample_mask
+from ..tf_masks import samples_touched
 from .geometry import GEOMETRIES
+from .tf_geometry import GRID, TF_GEOMETRIES, samples_on_grid
 
 
+ALL_GEOMETRIES = {**GEOMETRIES, **TF_GEOMETRIES}
 # Parameters of geometries that are sequences of numbers. All others are numbers.
 SEQUENCES = frozenset({"start_seconds"})
 
@@ -20,7 +24,8 @@ class Condition:
     One way to damage a segment.
 
     Args:
-        geometry: name of a function of `aidd.evaluation.geometry.GEOMETRIES`.
+        geometry: name of a function of `aidd.evaluation.geometry.GEOMETRIES`, which takes samples away, or of
+            `aidd.evaluation.tf_geometry.TF_GEOMETRIES`, which takes cells of spectrograms.
         parameters: its arguments, but for the first two and the generator: floats, or lists of them.
 
     Raises:
@@ -31,8 +36,8 @@ class Condition:
     parameters: dict[str, float | list[float]]
 
     def __post_init__(self):
-        if not isinstance(self.geometry, str) or self.geometry not in GEOMETRIES:
-            raise ValueError(f"geometry must be one of {', '.join(GEOMETRIES)}, got {self.geometry!r}")
+        if not isinstance(self.geometry, str) or self.geometry not in ALL_GEOMETRIES:
+            raise ValueError(f"geometry must be one of {', '.join(ALL_GEOMETRIES)}, got {self.geometry!r}")
         expected = geometry_parameters(self.geometry)
         if set(self.parameters) != set(expected):
             raise ValueError(f"{self.geometry} has the parameters {expected}, got {sorted(self.parameters)}")
@@ -48,17 +53,41 @@ class Condition:
             [self.geometry, *(f"{name}={','.join(f'{v:.12g}' for v in value)}" for name, value in values.items())]
         )
 
+    @property
+    def takes_cells(self) -> bool:
+        """Whether cells of spectrograms are missing, of known samples."""
+        return self.geometry in TF_GEOMETRIES
+
     def mask(self, audio: np.ndarray, sampling_rate: int, seed: int) -> np.ndarray:
         """
-        What is missing of a segment, float64 `(samples,)`: bool `(samples,)`. Only some geometries draw from the seed.
+        What is missing of a segment, float64 `(samples,)`, or, where cells are, what these have a share in: bool
+        `(samples,)`. Only some geometries draw from the seed.
 
         Raises:
             ValueError: of the geometry, parameters out of range or gaps for which there is no room.
         """
-        function = GEOMETRIES[self.geometry]
-        taken = inspect.signature(function).parameters
-        draws = {"generator": np.random.default_rng(seed)} if "generator" in taken else {}
-        signal = audio if "audio" in taken else len(audio)
+        if self.takes_cells:
+            touched = samples_touched(
+                self.cells(len(audio), sampling_rate, seed), GRID, samples_on_grid(len(audio), sampling_rate)
+            )
+            return resample_mask(touched, from_rate=GRID.sampling_rate, to_rate=sampling_rate)[: len(audio)]
+        signal = audio if "audio" in inspect.signature(GEOMETRIES[self.geometry]).parameters else len(audio)
+        return self._call(signal, sampling_rate, seed)
+
+    def cells(self, num_samples: int, sampling_rate: int, seed: int) -> np.ndarray:
+        """
+        Where cells are missing, which: bool `(bins, frames)` on `aidd.evaluation.tf_geometry.GRID`.
+
+        Raises:
+            ValueError: as `mask`.
+        """
+        return self._call(num_samples, sampling_rate, seed)
+
+    def _call(self, signal: np.ndarray | int, sampling_rate: int, seed: int) -> np.ndarray:
+        function = ALL_GEOMETRIES[self.geometry]
+        draws = (
+            {"generator": np.random.default_rng(seed)} if "generator" in inspect.signature(function).parameters else {}
+        )
         return function(signal, sampling_rate, **self.parameters, **draws)
 
 
@@ -81,7 +110,7 @@ def expand_condition(written: dict) -> list[Condition]:
 
 def geometry_parameters(geometry: str) -> list[str]:
     """Names of the parameters that a condition gives a geometry, sorted."""
-    parameters = inspect.signature(GEOMETRIES[geometry]).parameters.values()
+    parameters = inspect.signature(ALL_GEOMETRIES[geometry]).parameters.values()
     return sorted(p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "generator")
 
 

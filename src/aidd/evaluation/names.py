@@ -5,7 +5,9 @@ from pathlib import Path
 from ..methods import METHODS
 
 
-EVALUATED_METHODS = ("masked", *METHODS, "aidd_paper", "codec")
+EVALUATED_METHODS = ("masked", *METHODS, "log_magnitude", "aidd_paper", "codec")
+# For missing cells of frequency and time.
+CELL_METHODS = ("zeroing", "log_magnitude", "fading", "spectrogram_repaint")
 # Those that stand in every table: what any method must beat, and what it cannot pass.
 ANCHORS = (
     *("masked", "linear", "autoregressive", "janssen", "sparse", "envelope_noise"),

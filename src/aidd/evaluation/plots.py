@@ -74,7 +74,7 @@ def metric_curves(
     Raises:
         ImportError: no matplotlib.
     """
-    figure = _new_figure(8.0, 4.6)
+    figure = new_figure(8.0, 4.6)
     axes = figure.add_subplot()
     values = sorted(x_labels)
     positions = np.log(values) if values[0] > 0 and values[-1] > 4 * values[0] else np.array(values, float)
@@ -127,7 +127,7 @@ def heat_maps(
     across, up = sorted(labels[x]), sorted(labels[y])
     columns = min(3, len(methods))
     rows = -(-len(methods) // columns)
-    figure = _new_figure(1.2 + columns * (0.9 + 0.42 * len(across)), 0.7 + rows * (0.7 + 0.36 * len(up)))
+    figure = new_figure(1.2 + columns * (0.9 + 0.42 * len(across)), 0.7 + rows * (0.7 + 0.36 * len(up)))
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     finite = summary["mean"][np.isfinite(summary["mean"])]
     low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
@@ -172,7 +172,7 @@ def spectrogram_figure(
     Raises:
         ImportError: no matplotlib.
     """
-    figure = _new_figure(8.0, 0.8 + 1.05 * len(audios))
+    figure = new_figure(8.0, 0.8 + 1.05 * len(audios))
     panels = figure.subplots(len(audios), 1, squeeze=False, sharex=True)[:, 0]
     spectra = {name: mel_spectrogram(audio, sampling_rate=sampling_rate) for name, audio in audios.items()}
     top = next(iter(spectra.values()))[0].max()
@@ -281,7 +281,8 @@ def spread(heights: np.ndarray, distance: float) -> np.ndarray:
     return moved
 
 
-def _new_figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, in inches. Raises `ImportError` where there is no matplotlib."""
     check_matplotlib()
     from matplotlib.figure import Figure
 

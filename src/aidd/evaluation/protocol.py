@@ -171,7 +171,8 @@ class Item:
         sampling_rate: Hz.
         condition: that the gaps are of.
         seed: of the condition's draws, and of methods'.
-        gaps: the mask: first and one behind the last missing sample of each gap, in samples of the segment.
+        gaps: the mask: first and one behind the last missing sample of each gap, in samples of the segment; where
+            cells are missing, of each stretch that they have a share in.
     """
 
     recording: str
@@ -195,6 +196,13 @@ class Item:
         for start, end in self.gaps:
             mask[start:end] = True
         return mask
+
+    @property
+    def cells(self) -> np.ndarray | None:
+        """bool `(bins, frames)` on `aidd.evaluation.tf_geometry.GRID`, True = missing; None where samples are."""
+        if not self.condition.takes_cells:
+            return None
+        return self.condition.cells(self.num_samples, self.sampling_rate, self.seed)
 
 
 def read_item(item: Item, recordings: Mapping[str, Path]) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,6 @@ from .page import Example, slug, write_blind_page, write_index_page, write_text
 from .plots import check_matplotlib, heat_maps, metric_curves, save_figure, spectrogram_figure
 from .tables import (
     ALL_METRICS,
-    GAP_SECONDS,
     METRICS,
     Section,
     escaped,
@@ -28,10 +27,12 @@ from .tables import (
 if TYPE_CHECKING:
     import pandas as pd
 
-SUMMARY = ("lsd", "snr")
-COVERAGE = "param_coverage"
+SUMMARY = ("lsd", "snr", "snr_cells")
 # Columns of a row that say what was run.
-PROVENANCE = ("protocol", "protocol_version", "protocol_digest", "seed", "model", "model_digest")
+PROVENANCE = (
+    *("protocol", "protocol_version", "protocol_digest", "seed"),
+    *("model", "model_digest", "spectrogram_model", "spectrogram_model_digest"),
+)
 
 # A section, and by metric what `summaries` found in it.
 Found = tuple[Section, Mapping[str, "pd.DataFrame"]]
@@ -155,27 +156,27 @@ def _section_html(found: Found, methods: Sequence[str], folder: Path, *, is_fold
 
 
 def _heat_maps_html(found: Sequence[Found], folder: Path) -> str:
-    """Of a kind of damage whose sections differ in coverage alone, and their columns in gap length."""
+    """Of a kind of damage with two parameters that vary: one differs between sections, one between their columns."""
     import pandas as pd
 
-    if len(found) < 2 or any(set(one.fixed) != {COVERAGE} or one.column != GAP_SECONDS for one, _ in found):
+    varying = {(*section.fixed, section.column) for section, _ in found}
+    if len(found) < 2 or len(varying) > 1 or len(*varying) != 2:
+        return ""
+    y, x = next(iter(varying))
+    if not all(isinstance(value, Real) for section, _ in found for value in (*section.values, section.fixed[y])):
         return ""
     labels = {
-        GAP_SECONDS: {value: text for section, _ in found for value, text in section.labels.items()},
-        COVERAGE: {section.fixed[COVERAGE]: written(COVERAGE, section.fixed[COVERAGE]) for section, _ in found},
+        x: {value: text for section, _ in found for value, text in section.labels.items()},
+        y: {section.fixed[y]: written(y, section.fixed[y]) for section, _ in found},
     }
     images = ""
     for name, metric in ALL_METRICS.items():
-        parts = [
-            of_metric[name].assign(**{COVERAGE: section.fixed[COVERAGE]})
-            for section, of_metric in found
-            if name in of_metric
-        ]
+        parts = [of_metric[name].assign(**{y: section.fixed[y]}) for section, of_metric in found if name in of_metric]
         if parts:
-            titles = {GAP_SECONDS: noun(GAP_SECONDS), COVERAGE: noun(COVERAGE), "mean": metric.heading}
-            figure = heat_maps(pd.concat(parts), x=GAP_SECONDS, y=COVERAGE, labels=labels, titles=titles)
+            titles = {x: noun(x), y: noun(y), "mean": metric.heading}
+            figure = heat_maps(pd.concat(parts), x=x, y=y, labels=labels, titles=titles)
             file = f"{slug(found[0][0].geometry)}-map-{name}"
-            images += _saved(figure, file, f"{metric.title} by gap length and coverage", folder)
+            images += _saved(figure, file, f"{metric.title} by {noun(x)} and {noun(y)}", folder)
     return f'<div class="plots maps">{images}</div>\n'
 
 

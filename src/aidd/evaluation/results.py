@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .journal import Journal
-from .names import ANCHORS, EVALUATED_METHODS
+from .names import ANCHORS, CELL_METHODS, EVALUATED_METHODS
 from .replacing import replacing
 
 
@@ -58,5 +58,5 @@ def collect(output_dir: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _place(method: str) -> int:
     """In tables: what comes with every run first, then the other methods that have a name, then any others."""
-    order = list(dict.fromkeys([*ANCHORS, *EVALUATED_METHODS]))
+    order = list(dict.fromkeys([*ANCHORS, *EVALUATED_METHODS, *CELL_METHODS]))
     return order.index(method) if method in order else len(order)

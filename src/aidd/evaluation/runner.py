@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ from .metrics import (
     level_error,
     log_mel_distance,
     log_spectral_distance,
+    metrics_in_cells,
     objective_difference_grade,
     onset_agreement,
     seam_discontinuity,
@@ -32,6 +34,7 @@ from .metrics import (
 )
 from .protocol import Item, read_item
 from .replacing import replacing
+from .tf_geometry import GRID
 
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ PACKAGES = ("aidd", "torch", "torchaudio", "transformers", "diffusers", "numpy",
 WINDOW_SECONDS = 1.0
 # `method(audio, mask, *, sampling_rate, generator) -> audio`, the contract of `aidd.METHODS`.
 Method = Callable[..., "np.ndarray | Tensor"]
+# `method(audio, tf_mask, *, sampling_rate, generator) -> audio`, for missing cells.
+CellMethod = Method
 # `measure(reference, estimate, mask, sampling_rate) -> {metric: value}`.
 Measure = Callable[[np.ndarray, np.ndarray, np.ndarray, int], dict[str, float]]
 
@@ -49,6 +54,7 @@ def run(
     items: Sequence[Item],
     recordings: Mapping[str, Path],
     methods: Mapping[str, Method],
+    cell_methods: Mapping[str, CellMethod] = MappingProxyType({}),
     *,
     output_dir: str | Path,
     provenance: Mapping[str, str | int],
@@ -66,12 +72,15 @@ def run(
     Args:
         items: of a protocol.
         recordings: files by the names that items give them.
-        methods: by name. `codec` alone is given the intact audio.
+        methods: by name, of items whose samples are missing. `codec` alone is given the intact audio.
+        cell_methods: by name, of items whose cells are missing. They are given the intact audio, and masks on
+            `aidd.evaluation.tf_geometry.GRID`.
         output_dir: of `rows-*.jsonl` and `embeddings-*.jsonl`.
         provenance: what every row is to say of the run: protocol, model, seed.
         embedder: of the windows of 1 s around each gap.
         heard: keys of items whose restored audio is kept, `audio/<item>-<method>.npy`.
-        measure: the metrics of an item; [`measure_item`] if None.
+        measure: the metrics of an item whose samples are missing; [`measure_item`] if None. Those of cells are
+            [`measure_cells`].
         process_index, num_processes: which share of the items is this process's.
         progress: wraps the items, to show a bar.
 
@@ -83,30 +92,33 @@ def run(
     with rows.writing(), embeddings.writing():
         done = _done(rows, provenance)
         for item in progress(items[process_index::num_processes]):
-            missing_methods = [name for name in methods if (item.key, name) not in done]
+            of_item = cell_methods if item.condition.takes_cells else methods
+            missing_methods = [name for name in of_item if (item.key, name) not in done]
             if not missing_methods:
                 continue
             segment, mask = read_item(item, recordings)
+            cells = item.cells
+            missing, measure_one = (mask, measure) if cells is None else (cells, measure_cells)
             named = f"{item.recording}, from sample {item.start}, {item.condition.label}"
-            described = {**provenance, **describe(item, mask)}
-            if not any((item.key, name) in done for name in methods):
+            described = {**provenance, **describe(item, missing)}
+            if not any((item.key, name) in done for name in of_item):
                 with naming(named):
                     embeddings.append(embedding_rows(item, "reference", segment, mask, embedder))
             for name in missing_methods:
                 row = {**described, "method": name}
-                audio = segment if name == "codec" else np.where(mask, np.nan, segment)
+                audio = np.where(mask, np.nan, segment) if cells is None and name != "codec" else segment
                 # Of the item: a run that goes on draws as one that was never stopped.
                 generator = torch.Generator().manual_seed(item.seed)
                 started = time.perf_counter()
                 try:
-                    restored = methods[name](audio, mask, sampling_rate=item.sampling_rate, generator=generator)
+                    restored = of_item[name](audio, missing, sampling_rate=item.sampling_rate, generator=generator)
                 except ValueError as refusal:
                     # Methods say what they cannot fill. The table counts it.
                     rows.append([{**row, "refusal": str(refusal)}])
                     continue
                 row["seconds"] = time.perf_counter() - started
                 with naming(f"{named}, {name}"):
-                    measured = finite_or_text(measure(segment, restored, mask, item.sampling_rate))
+                    measured = finite_or_text(measure_one(segment, restored, missing, item.sampling_rate))
                     embeddings.append(embedding_rows(item, name, restored, mask, embedder))
                 if item.key in heard:
                     keep_audio(output_dir, item.key, name, restored)
@@ -151,13 +163,18 @@ def keep_audio(output_dir: str | Path, key: str, method: str, audio: np.ndarray)
 
 
 def provenance_of(weights: Mapping[str, Tensor], model: str) -> dict[str, str]:
-    """The name of a model, without the folder it lies in, a digest of its weights, and versions of packages."""
+    """What is said of a model, and versions of packages."""
     versions = {f"version_{name}": importlib.metadata.version(name) for name in PACKAGES}
-    return {"model": Path(model).name, "model_digest": weights_digest(weights)[:16], **versions}
+    return {**identity_of(weights, model), **versions}
 
 
-def describe(item: Item, mask: np.ndarray) -> dict[str, str | int | float]:
-    """The columns of an item."""
+def identity_of(weights: Mapping[str, Tensor], model: str, column: str = "model") -> dict[str, str]:
+    """The name of a model, without the folder it lies in, and a digest of its weights."""
+    return {column: Path(model).name, f"{column}_digest": weights_digest(weights)[:16]}
+
+
+def describe(item: Item, missing: np.ndarray) -> dict[str, str | int | float]:
+    """The columns of an item, of which samples `(samples,)` or cells `(bins, frames)` are missing."""
     return {
         "item": item.key,
         "recording": item.recording,
@@ -169,9 +186,9 @@ def describe(item: Item, mask: np.ndarray) -> dict[str, str | int | float]:
         "condition": item.condition.label,
         "geometry": item.condition.geometry,
         **{f"param_{name}": value for name, value in item.condition.parameters.items()},
-        "num_gaps": len(find_gaps(mask)),
-        "missing_seconds": int(mask.sum()) / item.sampling_rate,
-        "coverage": float(mask.mean()),
+        "num_gaps": len(item.gaps),
+        "missing_seconds": sum(end - start for start, end in item.gaps) / item.sampling_rate,
+        "coverage": float(missing.mean()),
     }
 
 
@@ -197,6 +214,16 @@ def measure_item(
         "chroma_agreement": chroma_agreement(reference, estimate, mask, sampling_rate=sampling_rate),
         "onset_agreement": onset_agreement(reference, estimate, mask, sampling_rate=sampling_rate),
         "odg": grade,
+    }
+
+
+def measure_cells(
+    reference: np.ndarray, estimate: np.ndarray, cells: np.ndarray, sampling_rate: int
+) -> dict[str, float]:
+    """Every metric of an item whose cells are missing, bool `(bins, frames)`; else as [`measure_item`]."""
+    return {
+        **metrics_in_cells(reference, estimate, cells, sampling_rate=sampling_rate, grid=GRID),
+        "lsd": log_spectral_distance(reference, estimate),
     }
 
 

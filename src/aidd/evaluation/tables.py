@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .aggregate import paired_differences, set_distances, summarise
+from .aggregate import SIGNED_METRICS, paired_differences, set_distances, summarise
 
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ METRICS = {
         "ODG", 2, "higher", note="PEAQ forgives what is missing more than what is added: do not rank silence by it."
     ),
     "visqol": Metric("ViSQOL", 2, "higher"),
+    "snr_cells": Metric("SNR in missing cells (dB)", 1, "higher"),
+    "lsd_cells": Metric("LSD in missing cells", 3, "lower"),
+    "level_error_cells": Metric("absolute level error in missing cells (dB)", 1, "lower"),
 }
 # The method that others are held against, item by item, and what they have more than it of which metrics.
 COMPARED = "aidd"
@@ -71,6 +74,10 @@ GAP_SECONDS = "param_gap_seconds"
 PARAMETERS = {
     GAP_SECONDS: ("gap length", lambda value: f"{1000 * value:g} ms"),
     "param_coverage": ("coverage", lambda value: f"{100 * value:g} %"),
+    "param_height_hertz": ("height", lambda value: f"{value:g} Hz"),
+    "param_lowest_hertz": ("lowest frequency", lambda value: f"{value:g} Hz"),
+    "param_num_bins": ("bins of a rectangle", lambda value: f"{value:g}"),
+    "param_num_frames": ("frames of a rectangle", lambda value: f"{value:g}"),
     "param_level_db": ("level below the peak", lambda value: f"{value:g} dB"),
 }
 # Signs that Markdown or the HTML in it would read as more than text. Underscores within words it takes as they are.
@@ -261,7 +268,7 @@ def _number(value: float, digits: int) -> str:
 
 def _left_out(items: pd.DataFrame, name: str) -> tuple[str, ...]:
     """Items that are not in a mean: infinite values, and refusals of the method."""
-    values = items[name].abs() if name == "level_error" else items[name]
+    values = items[name].abs() if name in SIGNED_METRICS else items[name]
     infinite = {value: int((values == value).sum()) for value in (-np.inf, np.inf)}
     refused = int(items["refusal"].notna().sum()) if "refusal" in items else 0
     notes = [f"{count} of {value:g}" for value, count in infinite.items() if count]

@@ -105,6 +105,20 @@ class AIDDPipeline(DiffusionPipeline):
         return self.codec.config.sampling_rate
 
     @property
+    def hop_length(self) -> int:
+        """Samples of a token, at the pipeline's rate."""
+        return self.codec.config.hop_length
+
+    @property
+    def context_hops(self) -> int:
+        """
+        Tokens of a recording that are read on either side of a gap, at most: a window lies about the middle of a gap,
+        but at the recording's ends may have the gap, with its guard tokens, at its own end. Two more are spared for
+        rounding outwards.
+        """
+        return self.transformer.config.max_position_embeddings + self.config.guard_tokens + 2
+
+    @property
     def max_gap_seconds(self) -> float:
         """Longest gap that can be filled, in seconds: with its guard tokens, half of a training window."""
         return (self._max_gap_tokens - 2 * self.config.guard_tokens - 1) / self.codec.config.frame_rate

@@ -1,6 +1,5 @@
 """Inpainting by diffusion of complex spectrograms: RePaint (CVPR 2022, arXiv:2201.09865) in time and frequency."""
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
@@ -13,13 +12,13 @@ from torch import Tensor
 
 from ..audio_io import resample
 from ..cells import fill_cells
-from ..masks import find_gaps, in_the_form_of, prepare, resample_mask
+from ..masks import in_the_form_of, prepare
 from ..models.spectrogram import SpectrogramFrontEnd, predict
 from ..registration import register
 from ..schedulers.repaint import PRESETS, repaint, resampling_schedule
 from ..splice import splice_short_gaps
 from ..stft import istft, stft
-from ..tf_masks import columns, frames_touched
+from ..tf_masks import RESAMPLING_REACH, columns, frames_touched, samples_on_grid
 from .filling import fill_window, polarities
 from .inputs import as_asked, check_options, check_splicing, given_mask
 from .relations import relations
@@ -27,9 +26,6 @@ from .windows import WINDOW_PEAK, TokenWindow, plan_successive_windows, plan_win
 
 
 register()
-
-# Both of `aidd.audio_io.resample`'s kernels reach less far than this to a side, in samples at the lower rate.
-RESAMPLING_REACH = 12
 
 
 class SpectrogramRePaintPipeline(DiffusionPipeline):
@@ -94,6 +90,20 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
     def sampling_rate(self) -> int:
         """The front end's sampling rate, in Hz."""
         return self.front_end.sampling_rate
+
+    @property
+    def hop_length(self) -> int:
+        """Samples from one frame to the next, at the pipeline's rate."""
+        return self.front_end.hop_length
+
+    @property
+    def context_hops(self) -> int:
+        """
+        Hops of a recording that are read on either side of a gap, at most: a window lies about the middle of a gap,
+        but at the recording's ends may have the gap at its own end. Its frames hear `overlap - 1` hops more than there
+        are of them, which there are silence beyond the recording. One is spared for rounding outwards.
+        """
+        return self._num_frames + 1
 
     @property
     def max_gap_seconds(self) -> float:
@@ -279,7 +289,9 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
 
     def _plan(self, missing: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, list[TokenWindow]]:
         """Missing frames `(frames,)` of missing samples `(samples,)`, and the windows to fill them in."""
-        frames_missing = frames_touched(self._on_grid(missing, sampling_rate), self.front_end.grid)
+        frames_missing = frames_touched(
+            samples_on_grid(missing, sampling_rate, self.front_end.grid), self.front_end.grid
+        )
         try:
             windows = plan_windows(frames_missing, self._num_frames, self._num_frames // 2)
         except ValueError as error:
@@ -291,15 +303,6 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
                 "together, 'janssen' and 'autoregressive' fill them without a model"
             ) from error
         return frames_missing, windows
-
-    def _on_grid(self, missing: np.ndarray, sampling_rate: int) -> np.ndarray:
-        """Samples at the pipeline's rate that depend on missing ones: bool `(samples,)`."""
-        resampled = resample_mask(missing, from_rate=sampling_rate, to_rate=self.sampling_rate)
-        if sampling_rate != self.sampling_rate:
-            reach = math.ceil(RESAMPLING_REACH * max(1, self.sampling_rate / sampling_rate))
-            for start, end in find_gaps(resampled).tolist():
-                resampled[max(start - reach, 0) : end + reach] = True
-        return resampled
 
     def _window_cells(self, mid: np.ndarray, window: TokenWindow) -> np.ndarray:
         """Of a signal at the pipeline's rate: complex128 `(bins, frames)`, as many frames as in training."""

@@ -74,3 +74,12 @@ def test_few_random_cells_are_told_by_their_neighbours():
         for method in (fading, zeroing)
     ]
     assert errors[0] < 0.6 * errors[1]
+
+
+def test_nothing_is_known_of_a_moment_without_a_known_cell():
+    """In the middle of missing columns, where no known window reaches."""
+    mask = np.zeros(GRID.shape(4000), bool)
+    mask[:, 20:40] = True
+    restored = fading(np.random.default_rng(0).normal(size=4000), mask, sampling_rate=8000, grid=GRID)
+    middle = slice(22 * GRID.hop_length, 36 * GRID.hop_length)
+    assert np.abs(restored[middle]).max() < 1e-3

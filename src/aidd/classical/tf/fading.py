@@ -39,7 +39,7 @@ def fading(
 
     with the lambda for which the energy in M is what its surroundings let expect: here, that of log-magnitudes
     interpolated over time. The missing cells of the audio are not read; but as windows overlap, known cells tell of
-    them too, the more the smaller lambda is.
+    them too, the more the smaller lambda is. Where all cells of a moment are missing, none does: it stays silent.
 
     The paper solves for x by eigenvectors of the Gabor multiplier of M. Here it is conjugate gradients, which need no
     choice of rank, and bisection for the logarithm of lambda, between 1e-3 and 1e3.

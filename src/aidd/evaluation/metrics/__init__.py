@@ -2,6 +2,7 @@
 
 from .chroma_agreement import chroma_agreement
 from .frechet_audio_distance import frechet_audio_distance
+from .in_cells import metrics_in_cells
 from .kernel_audio_distance import kernel_audio_distance, paired_kernel_audio_distance
 from .level_error import level_error
 from .log_mel_distance import log_mel_distance
@@ -22,6 +23,7 @@ __all__ = [
     "level_error",
     "log_mel_distance",
     "log_spectral_distance",
+    "metrics_in_cells",
     "objective_difference_grade",
     "onset_agreement",
     "paired_kernel_audio_distance",
