@@ -18,7 +18,7 @@ RATE = 24_000
 @pytest.fixture
 def spectrogram_pipeline(tiny_spectrogram_pipeline):
     """On the grid of protocols."""
-    return tiny_spectrogram_pipeline(GRID.n_fft, GRID.hop_length, 64)
+    return tiny_spectrogram_pipeline(GRID.n_fft, GRID.hop_length, 16)
 
 
 def test_all_are_there_and_of_one_signature(tiny_pipeline, spectrogram_pipeline):

@@ -9,6 +9,7 @@ from diffusers import AudioPipelineOutput, DDIMScheduler, DDPMScheduler, DPMSolv
 from aidd.audio_io import resample
 from aidd.models.spectrogram import SpectrogramFrontEnd
 from aidd.pipelines import SpectrogramRePaintPipeline
+from aidd.pipelines.spectrogram_windows import window_cells
 from aidd.pipelines.windows import plan_successive_windows
 from aidd.schedulers.repaint import num_network_calls
 from aidd.stft import stft
@@ -84,7 +85,7 @@ def test_known_frames_are_those_of_the_intact_audio(pipe, tones, rate):
     intact = resample(audio[0], rate, 24_000)
     _, windows = pipe._plan(mask, rate)
     for one, hole, window in zip(known, missing, windows, strict=True):
-        truth = pipe._window_cells(intact, window)
+        truth = window_cells(intact, window, 64, pipe.front_end.grid)
         np.testing.assert_allclose(one[~hole], truth[~hole], atol=1e-12)
         assert np.abs(one - truth)[hole].max() > 1e-3
 

@@ -17,11 +17,11 @@ from ..models.spectrogram import SpectrogramFrontEnd, predict
 from ..registration import register
 from ..schedulers.repaint import PRESETS, repaint, resampling_schedule
 from ..splice import splice_short_gaps
-from ..stft import istft, stft
 from ..tf_masks import RESAMPLING_REACH, columns, frames_touched, samples_on_grid
 from .filling import fill_window, polarities
 from .inputs import as_asked, check_options, check_splicing, given_mask
 from .relations import relations
+from .spectrogram_windows import first_sample, window_cells, window_frames, window_signal
 from .windows import WINDOW_PEAK, TokenWindow, plan_successive_windows, plan_windows
 
 
@@ -278,10 +278,12 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         frames_missing, windows = self._plan(any_missing, sampling_rate)
         # What stands in the holes reaches no known frame.
         mid = resample(np.where(any_missing, 0.0, channels.mean(0)), sampling_rate, self.sampling_rate)
-        known = np.stack([self._window_cells(mid, window) for window in windows])
-        cells_missing = np.stack([columns(self._window_frames(frames_missing, window), grid) for window in windows])
+        known = np.stack([window_cells(mid, window, self._num_frames, grid) for window in windows])
+        cells_missing = np.stack(
+            [columns(window_frames(frames_missing, window, self._num_frames), grid) for window in windows]
+        )
         generated = fill(np.repeat(known[None], num_variations, axis=0), cells_missing)
-        generated = self._window_signal(generated)
+        generated = window_signal(generated, grid)
         restored = np.repeat(channels[None], num_variations, axis=0)
         for index, window in enumerate(windows):
             self._fill_window(restored, missing, generated[:, index], window, sampling_rate, generators, ranked)
@@ -304,21 +306,6 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
             ) from error
         return frames_missing, windows
 
-    def _window_cells(self, mid: np.ndarray, window: TokenWindow) -> np.ndarray:
-        """Of a signal at the pipeline's rate: complex128 `(bins, frames)`, as many frames as in training."""
-        grid = self.front_end.grid
-        start = (window.start + 1 - grid.overlap) * grid.hop_length
-        num_samples = (self._num_frames + grid.overlap - 1) * grid.hop_length
-        here = mid[max(start, 0) : start + num_samples]
-        before = max(-start, 0)
-        cells = stft(np.pad(here, (before, num_samples - before - len(here))), grid)
-        return cells[:, grid.overlap - 1 : grid.overlap - 1 + self._num_frames]
-
-    def _window_frames(self, frames_missing: np.ndarray, window: TokenWindow) -> np.ndarray:
-        """Missing frames of a window, `(frames,)`; what lies behind the recording's end is missing, too."""
-        here = frames_missing[window.start : window.end]
-        return np.pad(here, (0, self._num_frames - len(here)), constant_values=True)
-
     def _fill_window(
         self,
         restored: np.ndarray,
@@ -331,7 +318,7 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
     ) -> None:
         """Puts what was generated for a window, `(variations, samples)`, into the gaps it is there for, in place."""
         grid = self.front_end.grid
-        start = (window.start + 1 - grid.overlap) * grid.hop_length
+        start = first_sample(window, grid)
         fill_window(
             restored,
             missing,
@@ -383,7 +370,7 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         `(windows, bins, frames)`, to such with these filled.
         """
         num_variations, num_windows = known.shape[:2]
-        peaks = np.abs(self._window_signal(np.where(mask, 0, known))).max(-1)
+        peaks = np.abs(window_signal(np.where(mask, 0, known), self.front_end.grid)).max(-1)
         gains = (WINDOW_PEAK / np.where(peaks > 0, peaks, 1.0))[..., None, None]
         images = torch.from_numpy(self.front_end.compress(gains * known)).flatten(0, 1).to(self._execution_device)
         missing = torch.from_numpy(mask)[:, None].repeat(num_variations, 1, 1, 1).to(images.device)
@@ -413,10 +400,3 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         )
         filled = self.front_end.expand(filled.cpu().numpy()) / gains.reshape(-1, 1, 1)
         return filled.reshape(known.shape)
-
-    def _window_signal(self, cells: np.ndarray) -> np.ndarray:
-        """Of windows complex128 `(..., bins, frames)`: float64 `(..., samples)`, faded at the ends."""
-        grid = self.front_end.grid
-        beside = (grid.overlap - 1, grid.overlap - 1)
-        padded = np.pad(cells, [(0, 0)] * (cells.ndim - 1) + [beside])
-        return istft(padded, grid, (self._num_frames + grid.overlap - 1) * grid.hop_length)
