@@ -31,6 +31,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--fine_structure", type=float, default=0.0, help="How much of the lines beside a gap its filling takes on."
     )
+    parser.add_argument(
+        "--variance_type",
+        choices=["fixed_small", "fixed_large"],
+        default="fixed_large",
+        help="Of the noise that a step adds. Models that leave something out fill too softly with the small one.",
+    )
     return parser.parse_args()
 
 
@@ -38,7 +44,7 @@ def main() -> None:
     args = parse_args()
     pipe = aidd.SpectrogramRePaintPipeline(
         UNet2DModel.from_pretrained(args.model / "unet", dtype=getattr(torch, args.dtype)),
-        DDPMScheduler.from_pretrained(args.model / "scheduler"),
+        DDPMScheduler.from_pretrained(args.model / "scheduler", variance_type=args.variance_type),
         aidd.SpectrogramFrontEnd.from_pretrained(args.model / "front_end"),
         reach_seconds=args.reach_seconds,
         short_gap_seconds=args.short_gap_seconds,

@@ -94,7 +94,7 @@ def test_the_table_says_what_was_found(comparison):
         rows = result["filled_by"]
         assert list(rows) == ["original", "left", "fast", "plain, as fast"]
         # Plain replacement has the 60 steps of the model, and no more.
-        assert rows["fast"]["network_calls"] == num_network_calls(*PRESETS["fast"]) == 230
+        assert rows["fast"]["network_calls"] == num_network_calls(*PRESETS["fast"]) == 85
         assert rows["plain, as fast"]["network_calls"] == 60
         for row in rows.values():
             value, low, high = row["frechet_distance"]
@@ -102,7 +102,7 @@ def test_the_table_says_what_was_found(comparison):
         difference = rows["fast"]["accuracy"][0] - rows["plain, as fast"]["accuracy"][0]
         assert rows["fast"]["accuracy_less_plain"][0] == pytest.approx(difference)
     lines = (folder / "results.md").read_text().splitlines()
-    (half,) = [line for line in lines if line.startswith("| half | 50% | fast | 230 | ")]
+    (half,) = [line for line in lines if line.startswith("| half | 50% | fast | 85 | ")]
     assert f"{results['families']['half']['filled_by']['fast']['accuracy'][0]:.3f} [" in half
 
 
@@ -122,7 +122,7 @@ def test_a_stopped_comparison_goes_on_with_the_next_family(comparison):
 
 def test_plain_replacement_takes_as_many_calls_where_the_model_has_as_many_steps():
     named = load("repaint_images").runs(["fast"], 1000)
-    assert num_network_calls(**named["fast"]) == num_network_calls(**named["plain, as fast"]) == 230
+    assert num_network_calls(**named["fast"]) == num_network_calls(**named["plain, as fast"]) == 85
     assert named["plain, as fast"]["num_resamplings"] == 1
 
 
@@ -150,7 +150,7 @@ def test_pictures_of_a_folder_in_colour(tmp_path):
     assert np.allclose(stored["original"], np.array([1, -1, -0.6])[None, :, None, None], atol=0.01)
     assert np.isfinite(stored["fast"]).all() and stored["fast"].shape == (1, 3, 16, 16)
     assert "accuracy" not in (tmp_path / "out" / "results.json").read_text()
-    assert "| expand | 94% | fast | 230 |\n" in (tmp_path / "out" / "results.md").read_text()
+    assert "| expand | 94% | fast | 85 |\n" in (tmp_path / "out" / "results.md").read_text()
     (tmp_path / "none").mkdir()
     with pytest.raises(ValueError, match=r"expected pictures .* found none"):
         run("repaint_images", *arguments, "--image_dir", tmp_path / "none")

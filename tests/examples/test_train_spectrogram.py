@@ -102,6 +102,7 @@ def test_a_pipeline_is_assembled_and_fills_gaps(trained, tmp_path):
     assert all(torch.equal(weights[name], average[name].bfloat16()) for name in average)
     pipe = aidd.SpectrogramRePaintPipeline.from_pretrained(tmp_path / "pipeline")
     assert pipe.scheduler.config.prediction_type == "v_prediction" and not pipe.scheduler.config.clip_sample
+    assert pipe.scheduler.config.variance_type == "fixed_large"
     audio, mask = 0.1 * np.sin(np.arange(3000) / 10), np.arange(3000) // 100 == 10
     restored = pipe(audio, mask, num_inference_steps=3, jump_length=1, num_resamplings=2).audios
     assert np.array_equal(restored[~mask], audio[~mask])

@@ -128,7 +128,7 @@ def test_small_schedules_written_out():
     assert resampling_schedule(6, 2, 2) == [6, 5, 4, 5, 4, 3, 2, 3, 2, 1]
     assert {name: num_network_calls(*preset) for name, preset in PRESETS.items()} == {
         "paper": 250 + 24 * 9 * 10,
-        "fast": 50 + 9 * 4 * 5,
+        "fast": 25 + 4 * 3 * 5,
         "none": 250,
     }
 

@@ -27,7 +27,7 @@ PRESETS = MappingProxyType(
     {
         # Section 5.1 of the paper.
         "paper": RePaintPreset(num_inference_steps=250, jump_length=10, num_resamplings=10),
-        "fast": RePaintPreset(num_inference_steps=50, jump_length=5, num_resamplings=5),
+        "fast": RePaintPreset(num_inference_steps=25, jump_length=5, num_resamplings=4),
         # Known parts are replaced in each step, and no step is taken twice.
         "none": RePaintPreset(num_inference_steps=250, jump_length=1, num_resamplings=1),
     }
