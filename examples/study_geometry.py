@@ -16,6 +16,7 @@ each, and piano phrases that were rendered from notes.
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -68,7 +69,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--model", default=aidd.DEFAULT_MODEL, help="AIDD's.")
     parser.add_argument("--spectrogram_model", default=aidd.DEFAULT_SPECTROGRAM_MODEL)
     parser.add_argument("--spectrogram_dtype", choices=["float32", "bfloat16"], default="float32")
-    parser.add_argument("--num_signals", type=int, default=2, help="Of each kind of synthetic signal.")
+    parser.add_argument(
+        "--num_signals", type=int, default=1, help="Of each kind of synthetic signal; up to 4 rendered."
+    )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument(
         "--presets", nargs="+", choices=PRESETS, default=list(PRESETS), help="Of the part of that name."
@@ -81,13 +84,17 @@ def parse_args() -> argparse.Namespace:
 
 
 def write_signals(folder: Path, number: int, seed: int) -> None:
-    """A folder a kind of signal, in 32-bit floats."""
+    """A folder a kind of signal."""
     for place, (kind, function) in enumerate(SYNTHETIC_SIGNALS.items()):
         for one in range(number):
-            path = folder / kind / f"{one}.wav"
+            path = folder / kind / f"{one}.flac"
             path.parent.mkdir(parents=True, exist_ok=True)
             signal = function(round(SECONDS * RATE), RATE, np.random.default_rng([seed, place, one]))
-            write_audio(path, signal, sampling_rate=RATE, subtype="FLOAT")
+            write_audio(path, signal, sampling_rate=RATE, subtype="PCM_24")
+    rendered = folder / RENDERED.name
+    rendered.mkdir(exist_ok=True)
+    for path in sorted(RENDERED.glob("*.flac"))[:number]:
+        shutil.copyfile(path, rendered / path.name)
 
 
 def evaluation(args: argparse.Namespace, accelerator: Accelerator, part: str, signals: list[Path]) -> None:
@@ -215,7 +222,7 @@ def main() -> None:
     if accelerator.is_main_process:
         write_signals(args.output_dir / "signals", args.num_signals, args.seed)
     accelerator.wait_for_everyone()
-    signals = [*(args.output_dir / "signals" / kind for kind in SYNTHETIC_SIGNALS), RENDERED]
+    signals = [args.output_dir / "signals" / kind for kind in (*SYNTHETIC_SIGNALS, RENDERED.name)]
     for part in args.parts:
         PARTS[part](args, accelerator, part, signals)
     if accelerator.is_main_process:

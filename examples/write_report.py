@@ -27,8 +27,11 @@ from aidd.evaluation.replacing import replacing
 
 FILES = ("results.md", "summary.md", "items.parquet", "manifest.jsonl")
 # Of what is drawn, what the page shows.
-SHOWN_CURVES = ("lsd", "lsd_gap", "snr", "odg", "chroma_agreement", "onset_agreement", "kad")
-SHOWN_MAPS = ("lsd_gap", "snr", "lsd_cells", "snr_cells", "level_error_cells")
+SHOWN_CURVES = (
+    *("lsd", "lsd_gap", "snr", "odg", "chroma_agreement", "onset_agreement", "kad"),
+    *("snr_cells", "lsd_cells", "level_error_cells"),
+)
+SHOWN_MAPS = ("snr", "lsd_gap", "snr_cells", "lsd_cells", "level_error_cells")
 # By kind of recording, of each geometry.
 KIND_METRICS = {"snr": "SNR in gap (dB)", "snr_cells": "SNR in missing cells (dB)"}
 NUM_COLOURS = 64
@@ -71,10 +74,16 @@ def copy(evaluation: Path, target: Path) -> None:
 
 
 def shown(plots: Path) -> list[Path]:
-    """Curves against gap length where there is one kind of damage, maps where there are several, and an example."""
+    """
+    Curves where there is one kind of damage. Where there are several, maps, and curves of those kinds that have none;
+    and an example.
+    """
     curves = [plots / f"{name}.svg" for name in SHOWN_CURVES]
     maps = [path for name in SHOWN_MAPS for path in sorted(plots.glob(f"*-map-{name}.svg"))]
-    return [path for path in (*curves, *maps, *sorted(plots.glob("example-*.png"))[-1:]) if path.exists()]
+    mapped = tuple(path.name.split("-map-")[0] for path in maps)
+    others = [path for name in SHOWN_MAPS[:4] for path in sorted(plots.glob(f"*-{name}.svg"))]
+    others = [path for path in others if not path.name.startswith(mapped)]
+    return [path for path in (*curves, *maps, *others, *sorted(plots.glob("example-*.png"))[-1:]) if path.exists()]
 
 
 def cost_table(rows: pd.DataFrame) -> str:

@@ -189,7 +189,6 @@ def fill_and_measure(
     arguments: argparse.Namespace, selection: Selection, process_index: int = 0, num_processes: int = 1
 ) -> None:
     """The share of a process: rows in journals."""
-    import torch
     from tqdm.auto import tqdm
 
     from ..evaluation import runner
@@ -200,8 +199,7 @@ def fill_and_measure(
     for model in (arguments.model, arguments.spectrogram_model):
         check_model(model)
     pipe = load_pipeline(arguments.model)
-    spectrogram_pipe = load_pipeline(arguments.spectrogram_model, "spectrogram_repaint")
-    spectrogram_pipe.to(getattr(torch, arguments.spectrogram_dtype))
+    spectrogram_pipe = load_pipeline(arguments.spectrogram_model, "spectrogram_repaint", arguments.spectrogram_dtype)
     for one in (pipe, spectrogram_pipe):
         one.set_progress_bar_config(disable=True)
     for_gaps, for_cells = chosen_methods(arguments, selection)

@@ -31,13 +31,17 @@ def check_model(model: str) -> None:
         raise ValueError(f"{model}: no such model folder, and not the name of a repository on the Hub (owner/name)")
 
 
-def load_pipeline(model: str, method: str = "aidd") -> AIDDPipeline | SpectrogramRePaintPipeline:
+def load_pipeline(
+    model: str, method: str = "aidd", dtype: str = "float32"
+) -> AIDDPipeline | SpectrogramRePaintPipeline:
     """
-    The pipeline of a folder or a repository on the Hub, of the class that the method, one of `MODEL_METHODS`, needs;
-    `ValueError` where it cannot be loaded, or is of another class.
+    The pipeline of a folder or a repository on the Hub, of the class that the method, one of `MODEL_METHODS`, needs,
+    and of a type of torch; `ValueError` where it cannot be loaded, or is of another class.
     """
     class_name, described = PIPELINES[method]
     with quiet_libraries():
+        import torch
+
         from .. import pipelines
 
         pipeline_class = getattr(pipelines, class_name)
@@ -45,7 +49,7 @@ def load_pipeline(model: str, method: str = "aidd") -> AIDDPipeline | Spectrogra
             held = pipeline_class.load_config(model)["_class_name"]
             if held != class_name:
                 raise ValueError(f"it holds a pipeline of class {held}, and {method} needs {class_name}")
-            return pipeline_class.from_pretrained(model)
+            return pipeline_class.from_pretrained(model, dtype=getattr(torch, dtype))
         # All exceptions: a damaged folder fails in whatever way the libraries that read its parts choose.
         except Exception as error:
             reason = str(error) if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {error}"
