@@ -1,4 +1,4 @@
-"""The model that comes with the package, on the recording that comes with the repository."""
+"""The models that come with the package, on the recording that comes with the repository."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import torch
 import aidd
 from aidd.audio_io import read_audio
 from aidd.evaluation.metrics import log_spectral_distance
+from aidd.methods import default_spectrogram_pipeline
 
 
 EXCERPT = Path(__file__).parents[1] / "examples" / "audio" / "prelude_bwv848.flac"
@@ -22,25 +23,61 @@ def damaged():
     return audio.samples, mask, audio.sampling_rate
 
 
-def test_it_fills_a_gap_better_than_a_line_and_changes_nothing_else(damaged):
+def distances_at_24_khz(damaged, restored) -> dict[str, float]:
+    """Of what was restored, of a line and of silence. The models generate nothing above 12 kHz."""
+    audio, mask, rate = damaged
+    others = {
+        "restored": restored,
+        "linear": aidd.METHODS["linear"](audio, mask, sampling_rate=rate),
+        "silence": np.where(mask, 0, audio),
+    }
+    return {
+        name: log_spectral_distance(*aidd.audio_io.resample(np.stack([audio, other]), rate, 24_000))
+        for name, other in others.items()
+    }
+
+
+def test_aidd_fills_a_gap_better_than_a_line_and_changes_nothing_else(damaged):
     audio, mask, rate = damaged
     restored = aidd.METHODS["aidd"](
         np.where(mask, np.nan, audio), mask, sampling_rate=rate, generator=torch.Generator().manual_seed(0)
     )
     assert np.array_equal(restored[:, ~mask], audio[:, ~mask])
-    # At the codec's rate: it generates nothing above 12 kHz.
-    distances = [
-        log_spectral_distance(*aidd.audio_io.resample(np.stack([audio, other]), rate, 24_000))
-        for other in (restored, aidd.METHODS["linear"](audio, mask, sampling_rate=rate), np.where(mask, 0, audio))
-    ]
-    assert distances[0] < 0.5 * distances[1] and distances[0] < 0.5 * distances[2]
+    distances = distances_at_24_khz(damaged, restored)
+    assert distances["restored"] < 0.5 * distances["linear"] and distances["restored"] < 0.5 * distances["silence"]
 
 
-def test_its_weights_are_small_enough_to_travel_with_the_package():
-    files = [path for path in Path(aidd.DEFAULT_MODEL).rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 25e6
+def test_the_spectrogram_model_fills_a_gap_better_than_a_line_and_changes_nothing_else(damaged):
+    audio, mask, rate = damaged
+    restored = default_spectrogram_pipeline()(
+        np.where(mask, np.nan, audio),
+        mask,
+        sampling_rate=rate,
+        generator=torch.Generator().manual_seed(0),
+        # A fifth of the preset's calls.
+        num_inference_steps=12,
+        jump_length=4,
+        num_resamplings=2,
+    ).audios
+    assert np.array_equal(restored[:, ~mask], audio[:, ~mask])
+    distances = distances_at_24_khz(damaged, restored)
+    assert distances["restored"] < 0.6 * distances["linear"] and distances["restored"] < 0.6 * distances["silence"]
+
+
+@pytest.mark.parametrize(("model", "most"), [(aidd.DEFAULT_MODEL, 25e6), (aidd.DEFAULT_SPECTROGRAM_MODEL, 7e6)])
+def test_weights_are_small_enough_to_travel_with_the_package(model, most):
+    files = [path for path in Path(model).rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < most
     assert {path.name for path in files} >= {"README.md", "model_index.json"}
     assert not [path for path in files if path.suffix not in (".json", ".md", ".png", ".safetensors")]
+
+
+def test_the_spectrogram_models_card_shows_the_recorded_results():
+    record = Path(__file__).parents[1] / "model_cards" / "spectrogram-piano-small"
+    card = (record / "README.md").read_text()
+    for evaluation in ("evaluation_gaps", "evaluation_cells"):
+        assert (record / evaluation / "results.md").read_text().strip() in card
+    assert card == (Path(aidd.DEFAULT_SPECTROGRAM_MODEL) / "README.md").read_text()
 
 
 def test_the_readme_and_the_card_show_the_recorded_results():
