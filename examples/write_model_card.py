@@ -15,10 +15,13 @@ import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-from huggingface_hub import ModelCard, ModelCardData
+import numpy as np
+import pandas as pd
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from matplotlib.figure import Figure
 
 import aidd
+from aidd.evaluation.tables import ALL_METRICS
 
 
 EVALUATIONS = {
@@ -37,6 +40,10 @@ TAGS = {
     "AIDDPipeline": ["discrete-diffusion"],
     "SpectrogramRePaintPipeline": ["diffusion", "repaint", "spectrogram"],
 }
+# Of each pipeline's own method, what the card's metadata tell: metrics of items with one hole.
+METHODS = {"AIDDPipeline": "aidd", "SpectrogramRePaintPipeline": "spectrogram_repaint"}
+LISTED_METRICS = ("lsd", "snr", "lsd_cells", "snr_cells")
+LISTED_GEOMETRIES = ("centred_gap", "centred_box")
 SHOWN_ARGUMENTS = (
     "train_data_dir",
     "train_data_probabilities",
@@ -99,6 +106,30 @@ def results(record_dir: Path) -> list[str]:
     return [f"### {title}\n\n{file.read_text().strip()}" for title, file in files.items() if file.exists()]
 
 
+def eval_results(record_dir: Path, method: str) -> list[EvalResult]:
+    """Means over the items of each evaluation that was recorded, for the Hub to list."""
+    listed = []
+    for file in (path for folder in EVALUATIONS for path in (record_dir / folder).glob("items.parquet")):
+        rows = pd.read_parquet(file)
+        rows = rows[(rows["method"] == method) & rows["geometry"].isin(LISTED_GEOMETRIES)]
+        recordings = ", ".join(sorted(rows["recording"].str.split("/").str[0].unique()))
+        for condition, items in rows.groupby("condition", sort=False):
+            for name in (metric for metric in LISTED_METRICS if metric in items):
+                values = items[name].astype(float)
+                if np.isfinite(values).any():
+                    result = EvalResult(
+                        task_type="audio-to-audio",
+                        task_name="Audio inpainting",
+                        dataset_type=items["protocol"].iloc[0],
+                        dataset_name=f"{items['protocol'].iloc[0]} on {recordings}",
+                        metric_type=name,
+                        metric_name=f"{ALL_METRICS[name].title}, {condition}",
+                        metric_value=round(float(values[np.isfinite(values)].mean()), 4),
+                    )
+                    listed.append(result)
+    return listed
+
+
 def training_section(title: str, folder: Path) -> str:
     arguments = json.loads((folder / "training_arguments.json").read_text())
     validation = validation_rows(folder)
@@ -146,6 +177,8 @@ def main() -> None:
         library_name="diffusers",
         pipeline_tag="audio-to-audio",
         tags=["audio", "audio-inpainting", *TAGS[class_name], "piano"],
+        model_name=args.record_dir.resolve().name,
+        eval_results=eval_results(args.record_dir, METHODS[class_name]) or None,
     )
     runs = {name: args.record_dir / name for name in RUNS if (args.record_dir / name).is_dir()}
     sections = [

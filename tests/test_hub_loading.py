@@ -1,27 +1,23 @@
 """Models and pipelines load from the Hub by name: here, from a server on loopback that answers as the Hub does."""
 
-import hashlib
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import soundfile as sf
 import torch
 from diffusers import DDPMScheduler
+from hub_server import Repository, running_hub
 
 import aidd
 
 
 NAME = "someone/some-model"
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 RATE = 24_000
 
 # Run where only the server is known: everything by name.
@@ -65,80 +61,14 @@ np.save("restored.npy", pipe(audio, mask_start_seconds=0.4, mask_end_seconds=0.4
 """
 
 
-class Hub(BaseHTTPRequestHandler):
-    """One repository, of the files in `folder`: its description, and its files at `main` or at the commit."""
-
-    folder: Path
-    protocol_version = "HTTP/1.1"
-
-    def do_HEAD(self):
-        self.answer()
-
-    def do_GET(self):
-        self.answer()
-
-    def answer(self) -> None:
-        path = unquote(urlsplit(self.path).path)
-        files = {str(file.relative_to(self.folder)): file for file in self.folder.rglob("*") if file.is_file()}
-        api, resolve = f"/api/models/{NAME}", f"/{NAME}/resolve/"
-        if path in (api, *(f"{api}/revision/{revision}" for revision in ("main", COMMIT))):
-            description = {"id": NAME, "modelId": NAME, "sha": COMMIT, "private": False, "tags": []}
-            self.send(
-                json.dumps({**description, "siblings": [{"rfilename": name} for name in sorted(files)]}).encode()
-            )
-        elif path in (f"{api}/tree/{revision}" for revision in ("main", COMMIT)):
-            tree = [
-                {
-                    "type": "file",
-                    "path": name,
-                    "size": file.stat().st_size,
-                    "oid": hashlib.sha1(file.read_bytes()).hexdigest(),
-                }
-                for name, file in files.items()
-            ]
-            self.send(json.dumps(tree).encode())
-        elif path.startswith(resolve):
-            revision, _, name = path.removeprefix(resolve).partition("/")
-            if revision in ("main", COMMIT) and name in files:
-                self.send(files[name].read_bytes(), "application/octet-stream")
-            else:
-                self.refuse("EntryNotFound")
-        else:
-            self.refuse("RepoNotFound")
-
-    def send(self, body: bytes, content_type: str = "application/json") -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def refuse(self, code: str) -> None:
-        self.send_response(404)
-        self.send_header("Content-Length", "0")
-        self.send_header("X-Error-Code", code)
-        self.send_header("X-Error-Message", f"{code}: {self.path}")
-        self.end_headers()
-
-    def log_message(self, *arguments) -> None:
-        self.server.requests.append((self.command, self.path))
-
-
 @contextmanager
 def hub(folder: Path) -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("HubOfFolder", (Hub,), {"folder": folder}))
-    server.requests = []
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    """With one repository, of the files of a folder."""
+    with running_hub() as server:
+        files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        server.repositories["models", NAME] = repository = Repository()
+        repository.commit(files)
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def run(command: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile as sf
+from huggingface_hub import ModelCard
 from scripts import launch, metrics, run
 
 from aidd.evaluation.names import ANCHORS, CELL_METHODS, PROTOCOLS
@@ -198,7 +199,7 @@ def test_the_model_card_tells_how_the_model_came_about(codec, transformer, pipel
     for name, folder in (("codec", codec), ("transformer", transformer), ("evaluation", evaluation)):
         (tmp_path / name).mkdir()
         for file in folder.glob("*.*"):
-            if file.suffix in (".json", ".jsonl", ".md"):
+            if file.suffix in (".json", ".jsonl", ".md", ".parquet"):
                 shutil.copy(file, tmp_path / name)
     (tmp_path / "description.md").write_text("# A model of tones\n")
     run("write_model_card", "--record_dir", tmp_path, "--pipeline", pipeline)
@@ -206,6 +207,15 @@ def test_the_model_card_tells_how_the_model_came_about(codec, transformer, pipel
     assert card == (pipeline / "README.md").read_text()
     assert "# A model of tones" in card and (evaluation / "results.md").read_text().strip() in card
     assert "| `codebook_start_step` | 3 |" in card
+    # The metadata hold means, and are read as the Hub reads them.
+    rows = pd.read_parquet(evaluation / "items.parquet")
+    rows = rows[(rows["method"] == "aidd") & (rows["param_gap_seconds"] == 0.05)]
+    (found,) = [
+        one
+        for one in ModelCard.load(tmp_path / "README.md").data.eval_results
+        if one.metric_type == "snr" and "gap_seconds=0.05" in one.metric_name
+    ]
+    assert found.metric_value == pytest.approx(rows["snr"].mean(), abs=1e-4)
     assert f"| 4 | {metrics(transformer)[0]['valid/cross_entropy_gap_15']:.4g} |" in card
 
 

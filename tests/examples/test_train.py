@@ -1,18 +1,16 @@
 """Training of the token model, tiny and for real: killed, shared out among processes, continued and published."""
 
-import base64
 import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 import torch
+from hub_server import running_hub
 from safetensors.torch import load, load_file
 
 from aidd import DiTTokenModel
@@ -134,64 +132,7 @@ def test_processes_and_accumulation_share_out_the_same_batch(configs, tmp_path):
     assert max(losses(tmp_path / "one")) - min(losses(tmp_path / "one")) > 0.1
 
 
-class Hub(BaseHTTPRequestHandler):
-    """Takes one repository and remembers what it was sent."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            body = b""
-            while size := int(self.rfile.readline(), 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-        else:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.requests.append((self.path, body))
-        repository = "someone/trained"
-        url = f"http://127.0.0.1:{self.server.server_port}/{repository}"
-        commit = {"commitUrl": f"{url}/commit/1", "commitOid": "1" * 40, "pullRequestUrl": None}
-        answers = {
-            "/api/repos/create": {"url": url, "name": repository},
-            "/api/validate-yaml": {"errors": [], "warnings": []},
-            f"/api/models/{repository}/commit/main": commit,
-        }
-        if self.path == f"/api/models/{repository}/preupload/main":
-            files = [file["path"] for file in json.loads(body)["files"]]
-            modes = [{"path": path, "uploadMode": "regular", "shouldIgnore": False} for path in files]
-            self.send({"files": modes})
-        else:
-            self.send(answers[self.path])
-
-    def do_GET(self):
-        self.send({"id": "someone/trained", "sha": "0" * 40, "siblings": []})
-
-    def send(self, answer: dict) -> None:
-        body = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments) -> None:
-        """Nothing on the screen."""
-
-
-@pytest.fixture
-def hub():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    server.requests = []
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def test_a_trained_model_goes_on_and_is_published(configs, hub, tmp_path):
+def test_a_trained_model_goes_on_and_is_published(configs, tmp_path):
     """Its weights, here in bfloat16, are the start: at a learning rate of 0, the result as well."""
     torch.manual_seed(3)
     model = DiTTokenModel(DiTTokenConfig.from_pretrained(configs["score"]))
@@ -199,27 +140,27 @@ def test_a_trained_model_goes_on_and_is_published(configs, hub, tmp_path):
         for parameter in model.parameters():
             parameter.normal_(std=0.3)
     model.to(torch.bfloat16).save_pretrained(tmp_path / "trained")
-    train(
-        tmp_path / "run",
-        *("--init_from", tmp_path / "trained", "--max_train_steps", 2, "--train_batch_size", 2),
-        *("--learning_rate", 0, "--report_to", "none", "--push_to_hub", "--hub_model_id", "someone/trained"),
-        HF_ENDPOINT=f"http://127.0.0.1:{hub.server_port}",
-        HF_HUB_OFFLINE="0",
-        HF_TOKEN="hf_nobody",
-        HF_HOME=str(tmp_path / "home"),
-        HF_HUB_DISABLE_TELEMETRY="1",
-        NO_PROXY="127.0.0.1",
-        no_proxy="127.0.0.1",
-    )
+    with running_hub() as server:
+        train(
+            tmp_path / "run",
+            *("--init_from", tmp_path / "trained", "--max_train_steps", 2, "--train_batch_size", 2),
+            *("--learning_rate", 0, "--report_to", "none", "--push_to_hub", "--hub_model_id", "someone/trained"),
+            HF_ENDPOINT=f"http://127.0.0.1:{server.server_port}",
+            HF_HUB_OFFLINE="0",
+            HF_TOKEN="hf_nobody",
+            HF_HOME=str(tmp_path / "home"),
+            HF_HUB_DISABLE_TELEMETRY="1",
+            NO_PROXY="127.0.0.1",
+            no_proxy="127.0.0.1",
+        )
+        repository = server.repositories["models", "someone/trained"]
+        files = repository.commits[repository.sha("main")]
     before, after = (load_file(tmp_path / name / "model.safetensors") for name in ("trained", "run"))
     assert {value.dtype for value in after.values()} == {torch.float32}
     assert all(torch.equal(after[name], value.float()) for name, value in before.items())
     assert DiTTokenModel.from_pretrained(tmp_path / "run").config.parameterization == "score"
     assert not (tmp_path / "run" / "logs").exists()
 
-    (sent,) = [body for path, body in hub.requests if path.endswith("/commit/main")]
-    operations = [json.loads(line) for line in sent.splitlines()]
-    files = {row["value"]["path"]: base64.b64decode(row["value"]["content"]) for row in operations[1:]}
     # Checkpoints, logs and data stay at home.
     assert files.keys() == {
         *("README.md", "config.json", "metrics.jsonl", "model.safetensors", "training_arguments.json")

@@ -1,0 +1,108 @@
+"""What is published loads from nothing but its name."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hub_server import running_hub
+from huggingface_hub import ModelCard, ModelCardData
+from test_hub_loading import run
+
+import aidd
+
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+NAME, SPACE = "someone/some-model", "someone/some-space"
+
+# Elsewhere: no folder, no cache, the name alone.
+BY_NAME = f"""
+import sys
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+
+import aidd
+from huggingface_hub import ModelCard
+
+audio, settings = np.load("in.npy"), dict(sampling_rate=24_000, mask_start_seconds=0.4, mask_end_seconds=0.5)
+pipe = aidd.AIDDPipeline.from_pretrained("{NAME}", revision=sys.argv[1])
+np.save("ours.npy", pipe(audio, generator=torch.Generator().manual_seed(0), **settings).audios)
+pipe = DiffusionPipeline.from_pretrained("{NAME}", custom_pipeline="{NAME}", trust_remote_code=True)
+assert isinstance(pipe, aidd.AIDDPipeline)
+np.save("generic.npy", pipe(audio, generator=torch.Generator().manual_seed(0), **settings).audios)
+card = ModelCard.load("{NAME}")
+assert card.data.pipeline_tag == "audio-to-audio" and "# A model of tones" in card.text
+"""
+
+
+@pytest.fixture
+def published(tiny_pipeline, tmp_path):
+    folder = tmp_path / "pipeline"
+    tiny_pipeline.save_pretrained(folder)
+    data = ModelCardData(license="apache-2.0", library_name="diffusers", pipeline_tag="audio-to-audio")
+    ModelCard(f"---\n{data.to_yaml()}\n---\n\n# A model of tones\n").save(folder / "README.md")
+    (tmp_path / "record" / "evaluation").mkdir(parents=True)
+    (tmp_path / "record" / "evaluation" / "results.md").write_text("| LSD |\n")
+    return folder
+
+
+def publish(tmp_path, server, *options):
+    return run(
+        [sys.executable, str(EXAMPLES / "publish.py"), "--repo_id", NAME, *map(str, options)],
+        tmp_path,
+        HF_ENDPOINT=f"http://127.0.0.1:{server.server_port}",
+        HF_TOKEN="hf_nobody",
+    )
+
+
+def test_what_is_published_loads_by_name(published, tones, tmp_path):
+    audio = tones(24_000, 24_000)[0]
+    np.save(tmp_path / "in.npy", audio)
+    local = aidd.AIDDPipeline.from_pretrained(published)
+    local.set_progress_bar_config(disable=True)
+    expected = local(
+        audio,
+        sampling_rate=24_000,
+        mask_start_seconds=0.4,
+        mask_end_seconds=0.5,
+        generator=torch.Generator().manual_seed(0),
+    ).audios
+    options = ("--pipeline", published, "--record_dir", tmp_path / "record", "--space_repo_id", SPACE)
+    with running_hub() as server:
+        result = publish(tmp_path, server, *options, "--revision", "v1")
+        assert result.returncode == 0, result.stderr[-4000:]
+        model, space = (server.repositories[key] for key in (("models", NAME), ("spaces", SPACE)))
+        assert f"{NAME}/commit/{model.sha('main')}" in result.stdout and model.sha("v1") == model.sha("main")
+        # Another commit of the same repositories; the tag stays.
+        result = publish(tmp_path, server, *options)
+        assert result.returncode == 0, result.stderr[-4000:]
+        files = model.commits[model.sha("v1")]
+        assert files.keys() == {
+            *(str(path.relative_to(published)) for path in published.rglob("*") if path.is_file()),
+            *("pipeline.py", "records/evaluation/results.md"),
+        }
+        there = space.commits[space.sha("main")]
+        assert {"README.md", "app.py", "requirements.txt"} <= there.keys()
+        assert not [name for name in there if "__pycache__" in name]
+        assert b"sdk: gradio" in there["README.md"]
+        result = run(
+            [sys.executable, "-c", BY_NAME, "v1"],
+            tmp_path,
+            HF_ENDPOINT=f"http://127.0.0.1:{server.server_port}",
+            HF_HOME=str(tmp_path / "elsewhere"),
+            HF_MODULES_CACHE=str(tmp_path / "modules"),
+        )
+        assert result.returncode == 0, result.stderr[-4000:]
+    assert np.array_equal(np.load(tmp_path / "ours.npy"), expected)
+    assert np.array_equal(np.load(tmp_path / "generic.npy"), expected)
+
+
+@pytest.mark.parametrize(("missing", "said"), [("README.md", "write_model_card"), ("model_index.json", "a pipeline")])
+def test_what_is_not_whole_is_not_published(published, tmp_path, missing, said):
+    (published / missing).unlink()
+    with running_hub() as server:
+        result = publish(tmp_path, server, "--pipeline", published)
+        assert result.returncode == 1 and said in result.stderr and not server.repositories
