@@ -24,6 +24,8 @@ from pathlib import Path
 
 from huggingface_hub import HfApi, ModelCard
 
+import aidd
+
 
 SPACE = Path(__file__).parent / "space"
 PIPELINE_CODE = '''"""Lets `DiffusionPipeline.from_pretrained` load this repository; needs `pip install aidd`."""
@@ -65,6 +67,13 @@ def stage(pipeline: Path, record_dir: Path | None, folder: Path) -> None:
         shutil.copytree(record_dir, folder / "records", ignore=shutil.ignore_patterns("README.md", "*.png"))
 
 
+def stage_space(folder: Path) -> None:
+    """The app, and this package beside it: a Space has no clone of the repository."""
+    without_caches = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(SPACE, folder, dirs_exist_ok=True, ignore=without_caches)
+    shutil.copytree(Path(aidd.__file__).parent, folder / "aidd", ignore=without_caches)
+
+
 def main() -> None:
     args = parse_args()
     api = HfApi()
@@ -78,13 +87,14 @@ def main() -> None:
     print(f"published: {commit.commit_url}")
     if args.space_repo_id:
         api.create_repo(args.space_repo_id, repo_type="space", space_sdk="gradio", private=args.private, exist_ok=True)
-        commit = api.upload_folder(
-            repo_id=args.space_repo_id,
-            repo_type="space",
-            folder_path=SPACE,
-            commit_message="Publish the Space",
-            ignore_patterns=["__pycache__/*"],
-        )
+        with tempfile.TemporaryDirectory() as staging:
+            stage_space(Path(staging))
+            commit = api.upload_folder(
+                repo_id=args.space_repo_id,
+                repo_type="space",
+                folder_path=staging,
+                commit_message="Publish the Space",
+            )
         print(f"published: {commit.commit_url}")
 
 

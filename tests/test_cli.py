@@ -507,3 +507,41 @@ def test_facts_of_a_model_of_spectrograms(folder, spectrogram_model):
         parts, ("sampling_rate 24000, n_fft 62", "v_prediction", "sample_size [32, 64]"), strict=True
     ):
         assert facts in part
+
+
+def test_what_was_done_is_told_as_json(folder, capsys):
+    assert run("in.wav out.wav --method linear --gap 0.5 0.75 --seed 3 --json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told.pop("seconds") >= 0
+    assert told == {
+        "version": __version__,
+        "input": "in.wav",
+        "outputs": ["out.wav"],
+        "sampling_rate": RATE,
+        "channels": 2,
+        "num_samples": NUM_SAMPLES,
+        "method": "linear",
+        "model": None,
+        "seed": 3,
+        "gaps": [[[4_000, 6_000]], [[4_000, 6_000]]],
+        "found": {},
+    }
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_a_repair_is_drawn(folder, suffix):
+    pytest.importorskip("matplotlib")
+    assert run(f"in.wav out.wav --method linear --gap 0 0.01 --gap 0.5 0.75 --subtype FLOAT --plot repair.{suffix}") == 0
+    picture = (folder / f"repair.{suffix}").read_bytes()
+    assert picture.startswith({"png": b"\x89PNG", "svg": b"<?xml"}[suffix])
+    # Gaps alone differ: what is drawn depends on what was filled in.
+    assert run(f"in.wav out.wav --method janssen --gap 0 0.01 --gap 0.5 0.75 --subtype FLOAT --plot other.{suffix}") == 0
+    assert (folder / f"other.{suffix}").read_bytes() != picture
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("picture.pdf", "a picture's name"), ("nowhere/picture.png", "no such folder: nowhere")]
+)
+def test_a_picture_that_cannot_be_drawn_is_refused_before_any_work(folder, capsys, name, said):
+    assert run(f"in.wav out.wav --method linear --gap 0.5 0.75 --plot {name}") == 2
+    assert said in capsys.readouterr().err and not (folder / "out.wav").exists()

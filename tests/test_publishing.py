@@ -70,9 +70,9 @@ def test_what_is_published_loads_by_name(published, tones, tmp_path):
         mask_end_seconds=0.5,
         generator=torch.Generator().manual_seed(0),
     ).audios
-    options = ("--pipeline", published, "--record_dir", tmp_path / "record", "--space_repo_id", SPACE)
+    options = ("--pipeline", published, "--record_dir", tmp_path / "record")
     with running_hub() as server:
-        result = publish(tmp_path, server, *options, "--revision", "v1")
+        result = publish(tmp_path, server, *options, "--space_repo_id", SPACE, "--revision", "v1")
         assert result.returncode == 0, result.stderr[-4000:]
         model, space = (server.repositories[key] for key in (("models", NAME), ("spaces", SPACE)))
         assert f"{NAME}/commit/{model.sha('main')}" in result.stdout and model.sha("v1") == model.sha("main")
@@ -85,7 +85,11 @@ def test_what_is_published_loads_by_name(published, tones, tmp_path):
             *("pipeline.py", "records/evaluation/results.md"),
         }
         there = space.commits[space.sha("main")]
-        assert {"README.md", "app.py", "requirements.txt"} <= there.keys()
+        assert {"README.md", "app.py", "requirements.txt", "aidd/__init__.py"} <= there.keys()
+        # The models and samples that the app shows come with the package.
+        package = Path(aidd.__file__).parent
+        models = [path for path in package.rglob("*.safetensors") if path.is_file()]
+        assert models and all(f"aidd/{path.relative_to(package)}" in there for path in models)
         assert not [name for name in there if "__pycache__" in name]
         assert b"sdk: gradio" in there["README.md"]
         result = run(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import json
 import time
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import __version__
 from ..methods import METHODS, MODEL_METHODS
 from .damage import DETECTED_KINDS, detect, found_gaps, given_gaps, kinds_of, warn_of_silence_beside
 from .loading import check_model, load_pipeline
@@ -120,6 +123,16 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "that continue the gaps' edges best",
     )
     parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="PICTURE",
+        help="draw the stretch with the gaps, before and after (of several variations the first), as .png or .svg; "
+        "needs matplotlib",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print what was done as one JSON object, instead of sentences"
+    )
+    parser.add_argument(
         "--subtype", metavar="S", help="encoding of the samples, such as PCM_16, PCM_24, FLOAT (default: that of IN)"
     )
 
@@ -167,13 +180,46 @@ def inpaint(arguments: argparse.Namespace) -> None:
         progress=iter if pipe is None else partial(_progress, pipe),
     )
 
+    if arguments.plot is not None:
+        from .picture import write_picture
+
+        write_picture(arguments.plot, arguments.input, outputs[0], unite(gaps))
+    seconds = time.perf_counter() - began
+    if arguments.json:
+        print(json.dumps(_report(arguments, survey, outputs, gaps, found, seconds)))
+        return
     for kind, of_kind in found.items():
         print(f"{arguments.input}: {kind}: {_extent(of_kind, survey.sampling_rate, 'found')}")
     if choice is not None:
         print(f"{arguments.input}: {choice}")
     filled = _extent(gaps, survey.sampling_rate, "filled")
     for output in outputs:
-        print(f"{output}: {filled}, in {time.perf_counter() - began:.1f} s")
+        print(f"{output}: {filled}, in {seconds:.1f} s")
+
+
+def _report(
+    arguments: argparse.Namespace,
+    survey: Survey,
+    outputs: list[Path],
+    gaps: list[np.ndarray],
+    found: dict[str, list[np.ndarray]],
+    seconds: float,
+) -> dict:
+    """What `--json` prints: of every channel, gaps in samples, starts and exclusive ends."""
+    return {
+        "version": __version__,
+        "input": str(arguments.input),
+        "outputs": [str(output) for output in outputs],
+        "sampling_rate": survey.sampling_rate,
+        "channels": survey.channels,
+        "num_samples": survey.num_samples,
+        "method": arguments.method,
+        "model": arguments.model or MODEL_METHODS.get(arguments.method),
+        "seed": arguments.seed,
+        "gaps": [of_channel.tolist() for of_channel in gaps],
+        "found": {kind: [of_channel.tolist() for of_channel in of_kind] for kind, of_kind in found.items()},
+        "seconds": round(seconds, 3),
+    }
 
 
 def _progress(pipe: AIDDPipeline | SpectrogramRePaintPipeline, regions: list[Region]) -> Iterable[Region]:
@@ -238,6 +284,13 @@ def _check_options(arguments: argparse.Namespace) -> None:
         )
     if arguments.variations < 1:
         raise ValueError(f"--variations must be at least 1, got {arguments.variations}")
+    if arguments.plot is not None:
+        if arguments.plot.suffix not in (".png", ".svg"):
+            raise ValueError(f"--plot {arguments.plot}: expected a picture's name, *.png or *.svg")
+        if not arguments.plot.parent.is_dir():
+            raise ValueError(f"--plot {arguments.plot}: no such folder: {arguments.plot.parent}")
+        if importlib.util.find_spec("matplotlib") is None:
+            raise ValueError('--plot needs matplotlib: pip install "aidd[report]"')
     if arguments.seed is not None and not 0 <= arguments.seed < 2**63:
         raise ValueError(f"--seed must lie in [0, 2^63), got {arguments.seed}")
     if arguments.method in MODEL_METHODS:

@@ -1,0 +1,160 @@
+"""Pictures of recordings: one to mark gaps on, one to compare repairs, and what the latter sound like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from repair import Recording, read
+
+from aidd.audio_io import write_audio
+from aidd.evaluation.plots import NUM_BANDS, RANGE_DB, mel_spectrogram, spectrogram_figure
+from aidd.intervals import mask_of, unite
+
+
+# Of the picture that gaps are marked on, in inches.
+HEIGHT, LEFT, RIGHT, BOTTOM, TOP = 3.6, 0.55, 0.1, 0.4, 0.1
+# Pixels of an inch, on the page and in pictures: screens have more pixels than pages tell of.
+PAGE_DPI, DPI = 100, 200
+# What is heard before the first gap and behind the last, and how much at most.
+BESIDE_SECONDS, LONGEST_SECONDS = 2.0, 60.0
+MARKED, FOUND = "#ff8c2e", "#3ba7e8"
+
+
+@dataclass(frozen=True)
+class View:
+    """
+    A stretch of a recording, in a picture.
+
+    Args:
+        start, seconds: of the stretch.
+        width: of the picture, in pixels of the page.
+    """
+
+    start: float
+    seconds: float
+    width: float
+
+    def at(self, pixel: float) -> float:
+        """Seconds, to the millisecond, at a column of the picture; at its margins, those of the stretch's ends."""
+        inches = self.width / PAGE_DPI - LEFT - RIGHT
+        share = min(max((pixel / DPI - LEFT) / inches, 0.0), 1.0)
+        # An end is rounded inwards: nothing lies behind a recording's.
+        return int(1000 * (self.start + share * self.seconds) + 1e-6) / 1000
+
+
+def view_of(recording: Recording, start: float, seconds: float, width: float) -> View:
+    """What can be shown of what is asked for: no more than there is."""
+    seconds = min(seconds, recording.seconds)
+    return View(min(max(start, 0.0), recording.seconds - seconds), seconds, width)
+
+
+def draw(recording: Recording, marked: str, begun: float | None, view: View) -> np.ndarray:
+    """
+    Waveform and spectrogram of a stretch with its gaps: orange those marked, blue those found.
+
+    Args:
+        recording: that the stretch is of.
+        marked: gaps in seconds, see [`parse_gaps`].
+        begun: where a gap begins whose end is still to be marked, in seconds.
+        view: which stretch.
+
+    Returns:
+        uint8 `(rows, columns, 3)`.
+    """
+    survey = recording.survey
+    rate = survey.sampling_rate
+    samples = read(survey.path, round(view.start * rate), round((view.start + view.seconds) * rate))
+    width = view.width / PAGE_DPI
+    figure = Figure(figsize=(width, HEIGHT))
+    inner, half = (width - LEFT - RIGHT) / width, (HEIGHT - BOTTOM - TOP) / HEIGHT / 2
+    spectrogram = figure.add_axes((LEFT / width, BOTTOM / HEIGHT, inner, half))
+    waveform = figure.add_axes((LEFT / width, BOTTOM / HEIGHT + half, inner, half), sharex=spectrogram)
+
+    columns = np.unique(np.linspace(0, samples.shape[-1], 1200, endpoint=False).astype(int))
+    low = np.minimum.reduceat(samples, columns, axis=-1).min(0)
+    high = np.maximum.reduceat(samples, columns, axis=-1).max(0)
+    waveform.fill_between(view.start + columns / rate, low, high, color="#555555", lw=0.5, step="post")
+    peak = max(high.max(), -low.min(), 1e-3)
+    waveform.set_ylim(-1.05 * peak, 1.05 * peak)
+    levels, centres = mel_spectrogram(samples, sampling_rate=rate)
+    top = levels.max()
+    end = view.start + samples.shape[-1] / rate
+    spectrogram.imshow(
+        levels,
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=top - RANGE_DB,
+        vmax=top,
+        extent=(view.start, end, 0, NUM_BANDS),
+    )
+    ticks = [frequency for frequency in (200, 1000, 5000) if frequency < centres[-1]]
+    positions = np.interp(ticks, centres, np.arange(NUM_BANDS) + 0.5)
+    spectrogram.set_yticks(positions, [f"{tick / 1000:g} kHz" for tick in ticks])
+    spectrogram.set_xlim(view.start, view.start + view.seconds)
+    spectrogram.set_xlabel("seconds", fontsize=8, labelpad=1)
+    waveform.set_yticks([0.0], ["0"])
+    found = unite(gaps for of_kind in recording.found.values() for gaps in of_kind)
+    for axes in (waveform, spectrogram):
+        axes.tick_params(labelsize=8, bottom=axes is spectrogram, labelbottom=axes is spectrogram)
+        for gaps, colour in ((unite(recording.marked(marked)), MARKED), (found, FOUND)):
+            spans = [(start / rate, (stop - start) / rate) for start, stop in gaps.tolist()]
+            axes.broken_barh(spans, (0, 1), transform=axes.get_xaxis_transform(), color=colour, alpha=0.55, lw=1)
+        if begun is not None:
+            axes.axvline(begun, color=MARKED, lw=2, linestyle="--")
+    return pixels_of(figure)
+
+
+def pixels_of(figure: Figure) -> np.ndarray:
+    """A matplotlib figure as uint8 `(rows, columns, 3)`."""
+    figure.set_dpi(DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def compare(
+    recording: Recording, gaps: list[np.ndarray], outputs: Sequence[Path], folder: Path, width: float
+) -> tuple[list[Path], np.ndarray, tuple[float, float]]:
+    """
+    What lies around the gaps, to hear and to see: as it came, with silence in the gaps, and repaired.
+
+    Args:
+        recording: that has the gaps.
+        gaps: int64 `(gaps, 2)` of every channel.
+        outputs: files of the variations.
+        folder: to write to.
+        width: of the picture, in pixels of the page.
+
+    Returns:
+        WAV files in the order above, a picture of their spectrograms, uint8 `(rows, columns, 3)`, and the seconds at
+        which they start and end.
+    """
+    survey = recording.survey
+    rate, of_any_channel = survey.sampling_rate, unite(gaps)
+    start = max(of_any_channel[0, 0] - round(BESIDE_SECONDS * rate), 0)
+    stop = min(of_any_channel[-1, 1] + round(BESIDE_SECONDS * rate), start + round(LONGEST_SECONDS * rate))
+    stop = min(stop, survey.num_samples)
+    original = read(survey.path, start, stop)
+    mask = np.stack([mask_of(of_channel, start, stop) for of_channel in gaps])
+    audios = {"original": original, "damaged": np.where(mask, 0.0, original)}
+    audios |= {f"variation {number}": read(output, start, stop) for number, output in enumerate(outputs, start=1)}
+    files = [folder / f"{name.replace(' ', '_')}.wav" for name in audios]
+    for path, audio in zip(files, audios.values(), strict=True):
+        write_audio(path, np.clip(audio, -1, 1 - 2**-15), sampling_rate=rate, subtype="PCM_16")
+    # Gaps that are one in the picture are drawn as one: there may be thousands.
+    margins = np.array([-1, 1]) * ((stop - start) // 400)
+    drawn = unite([of_any_channel + margins]) - margins
+    in_seconds = [(max(a - start, 0) / rate, (min(b, stop) - start) / rate) for a, b in drawn.tolist() if a < stop]
+    figure = spectrogram_figure(audios, in_seconds, sampling_rate=rate, title="")
+    figure.set_size_inches(width / PAGE_DPI, figure.get_figheight())
+    ticks = MaxNLocator(width // 100).tick_values(start / rate, stop / rate)
+    ticks = ticks[(ticks >= start / rate) & (ticks <= stop / rate)]
+    figure.axes[-1].set_xticks(ticks - start / rate, [f"{tick:g}" for tick in ticks])
+    return files, pixels_of(figure), (start / rate, stop / rate)

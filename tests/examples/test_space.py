@@ -1,0 +1,325 @@
+"""The Space in a browser, as its visitors use it: from upload to download, two of them at once."""
+
+import configparser
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+import soundfile as sf
+import yaml
+from packaging.requirements import Requirement
+from scripts import EXAMPLES
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.common.by import By
+
+from aidd.audio_io import read_audio
+
+
+SPACE = EXAMPLES / "space"
+CHROMIUM = shutil.which("chromium")
+WAIT_SECONDS = 60
+in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+
+
+@pytest.fixture
+def modules(monkeypatch):
+    """The Space's own, which are imported from its folder."""
+    monkeypatch.syspath_prepend(SPACE)
+    import pictures
+    import repair
+
+    yield pictures, repair
+    del sys.modules["pictures"], sys.modules["repair"]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory) -> Iterator[str]:
+    """Of the running Space, for which there is no network but its own."""
+    folder = tmp_path_factory.mktemp("space")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
+    environment = os.environ | nowhere | {"no_proxy": "127.0.0.1,localhost", "OMP_NUM_THREADS": "1"}
+    environment |= {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(folder / "served")}
+    with (folder / "log.txt").open("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-u", SPACE / "app.py"], env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        wait(lambda: process.poll() is not None or "Running on" in (folder / "log.txt").read_text())
+        assert process.poll() is None, (folder / "log.txt").read_text()
+        yield f"http://127.0.0.1:{port}"
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        log.seek(0)
+        told = log.read()
+    assert "Warning" not in told and "Error" not in told, told
+
+
+@pytest.fixture
+def browser(tmp_path) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    flags = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-sync"
+    flags += " disable-component-update disable-dev-shm-usage use-fake-device-for-media-stream"
+    flags += f" use-fake-ui-for-media-stream window-size=1400,1000 user-data-dir={tmp_path / 'profile'}"
+    for flag in flags.split(" "):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    options.add_experimental_option("prefs", {"download.default_directory": str(tmp_path)})
+    # What Debian has, and no download of another.
+    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+def wait(condition: Callable):
+    """What a condition gives, once it is true."""
+    end = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < end:
+        try:
+            if value := condition():
+                return value
+        except StaleElementReferenceException:
+            # Redrawn in between.
+            pass
+        time.sleep(0.1)
+    raise TimeoutError("waited in vain")
+
+
+class Visitor:
+    """A tab of the browser with the Space in it. All methods turn to it first."""
+
+    def __init__(self, browser: webdriver.Chrome, url: str, size: dict | None = None):
+        browser.switch_to.new_window("tab")
+        if size is not None:
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        browser.get(url)
+        self.browser, self.tab = browser, browser.current_window_handle
+        self.one("#recording")
+
+    def all(self, selector: str) -> list:
+        self.browser.switch_to.window(self.tab)
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector: str, containing: str = ""):
+        """The first that shows a text, once there is one."""
+        return wait(lambda: [element for element in self.all(selector) if containing in element.text])[0]
+
+    def upload(self, path: Path) -> None:
+        self.one("#recording input[type=file]").send_keys(str(path))
+
+    def write(self, selector: str, text: str) -> None:
+        field = self.one(selector)
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys(text)
+        field.send_keys(Keys.TAB)
+
+    def is_told(self, error: str) -> None:
+        self.one(".toast-body", error)
+        self.one(".toast-close").click()
+        wait(lambda: not self.all(".toast-body"))
+
+    def marked(self) -> str:
+        return self.one("#marked textarea").get_attribute("value")
+
+    def mark(self, seconds: float, shown: float, pixels_of: Callable[[float], float]) -> None:
+        """Clicks on the picture, which shows so many seconds from the recording's start."""
+        picture = self.one("#picture img")
+        across = pixels_of(seconds / shown) - 0.5
+        ActionChains(self.browser).move_to_element_with_offset(
+            picture, round(across * picture.size["width"]), 30
+        ).click().perform()
+
+    def download(self, number: int, path: Path) -> Path:
+        self.one(f"#download-{number}").click()
+        return wait(lambda: path.exists() and path)
+
+
+def requests(browser: webdriver.Chrome) -> list[tuple[str, str]]:
+    """What the pages have asked for since the last call, and which tab each was in."""
+    entries = [json.loads(entry["message"]) for entry in browser.get_log("performance")]
+    sent = [entry for entry in entries if entry["message"]["method"] == "Network.requestWillBeSent"]
+    asked = [(entry["webview"], entry["message"]["params"]["request"]["url"]) for entry in sent]
+    return [(tab, address) for tab, address in asked if urlsplit(address).scheme in ("http", "https")]
+
+
+def heard(asked: list[tuple[str, str]], visitor: Visitor, name: str, folder: Path) -> np.ndarray:
+    """What a player of the page plays, `(channels, samples)`."""
+    (address,) = {address for tab, address in asked if tab == visitor.tab and address.endswith(f"/{name}")}
+    path, _ = urllib.request.urlretrieve(address, folder / f"heard_{name}")
+    return read_audio(path).samples
+
+
+@in_browser
+def test_two_visitors_repair_their_recordings(url, browser, tmp_path, tones, modules):
+    pictures, _ = modules
+    stereo, mono, bad = tmp_path / "stereo.wav", tmp_path / "mono.flac", tmp_path / "bad.wav"
+    sf.write(stereo, tones(4 * 44_100, 44_100, 2).T, 44_100, subtype="PCM_24")
+    sf.write(mono, tones(3 * 16_000, 16_000)[0], 16_000, subtype="PCM_16")
+    bad.write_text("no audio")
+
+    first = Visitor(browser, url)
+    first.upload(stereo)
+    assert "4.00 s, 44100 Hz, stereo, WAV PCM_24" in first.one("#status", "stereo.wav").text
+    wide = int(first.one("#picture img").get_attribute("naturalWidth"))
+
+    def share(of_axes: float) -> float:
+        return (pictures.LEFT + of_axes * (wide / pictures.DPI - pictures.LEFT - pictures.RIGHT)) * pictures.DPI / wide
+
+    first.mark(1.6, 4.0, share)
+    first.one("#status", "begins at 1.")
+    first.mark(1.5, 4.0, share)
+    start, end = map(float, wait(first.marked).split())
+    assert (start, end) == pytest.approx((1.5, 1.6), abs=2 * 4.0 / first.one("#picture img").size["width"])
+
+    second = Visitor(browser, url)
+    second.upload(bad)
+    second.is_told("bad.wav: cannot be read as audio")
+    assert not second.all("#picture img")
+    second.one("#recording button[aria-label=Clear]").click()
+    second.upload(mono)
+    second.one("#status", "mono.flac")
+    second.write("#method input", "linear\n")
+    second.write("#marked textarea", "1.0 1.06")
+
+    first.one("#run").click()
+    first.one("#summary", "Starting")
+    second.one("#run").click()
+    second.is_told("linear, which gives one result: ask for 1 variation.")
+    second.write("#variations input[type=number]", "1")
+    second.one("#run").click()
+    assert second.one("#summary", "filled").text.startswith("1 gap filled, 0.060 s in all")
+    assert first.one("#summary", "filled").text.startswith(f"1 gap filled, {end - start:.3f} s in all")
+    assert first.marked().split() == [f"{start:.3f}", f"{end:.3f}"] and second.marked() == "1.0 1.06"
+
+    # Nothing but the gaps has changed in what is downloaded, and the gaps have.
+    before = read_audio(stereo)
+    variations = [read_audio(first.download(n, tmp_path / f"stereo-repaired-{n}.wav")) for n in (1, 2)]
+    gap = slice(int(start * 44_100), int(np.ceil(end * 44_100)))
+    for after in variations:
+        assert (after.sampling_rate, after.subtype, after.format) == (44_100, "PCM_24", "WAV")
+        changed = (after.samples != before.samples).any(0)
+        assert changed[gap].mean() > 0.9 and changed.sum() == changed[gap].sum()
+    assert (variations[0].samples != variations[1].samples).any()
+    after = read_audio(second.download(1, tmp_path / "mono-repaired-1.flac"))
+    assert (after.sampling_rate, after.subtype, after.format) == (16_000, "PCM_16", "FLAC")
+    kept = np.ones(3 * 16_000, bool)
+    kept[16_000:16_960] = False
+    assert np.array_equal(after.samples[:, kept], read_audio(mono).samples[:, kept])
+    assert np.abs(np.diff(after.samples[0, 16_000:16_960], 2)).max() < 2 * 2**-15
+    assert len(second.all("#original, #damaged, #variation-1, #variation-2")) == 3
+
+    # What is heard is the same, from the start to 2 s behind the gap.
+    wait(lambda: first.one("#variation-2 #duration").text not in ("", "0:00"))
+    asked = requests(browser)
+    damaged = before.samples.copy()
+    damaged[:, gap] = 0
+    expected = {"original": before.samples, "damaged": damaged, "variation_2": variations[1].samples}
+    for name, samples in expected.items():
+        audio = heard(asked, first, f"{name}.wav", tmp_path)
+        assert audio.shape == (2, gap.stop + 2 * 44_100)
+        assert np.abs(audio - samples[:, : audio.shape[-1]]).max() <= 2**-15
+    first.one("#variation-2 .play-pause-button").click()
+    wait(lambda: first.one("#variation-2 #time").text != "0:00")
+    # No font, script or figure comes from elsewhere.
+    assert {urlsplit(address).netloc for _, address in asked} == {urlsplit(url).netloc}
+
+
+@in_browser
+def test_an_example_and_what_is_recorded_on_a_narrow_page(url, browser):
+    size = {"width": 420, "height": 900, "deviceScaleFactor": 1, "mobile": True}
+    visitor = Visitor(browser, url, size)
+    visitor.one("button", "with a dropout").click()
+    visitor.one("#status", "24000 Hz, mono, FLAC PCM_16")
+    visitor.one("#find").click()
+    assert "Dropouts: 1 gap found, 0.300 s in all." in visitor.one("#status", "found").text
+    visitor.write("#method input", "linear\n")
+    visitor.write("#variations input[type=number]", "1")
+    visitor.one("#run").click()
+    visitor.one("#summary", "1 gap filled, 0.300 s in all")
+    visitor.one("#spectrograms img")
+    assert browser.execute_script("return document.documentElement.scrollWidth") == 420
+
+    visitor.one("#recording button[aria-label=Clear]").click()
+    visitor.one("#recording button[aria-label='Record audio']").click()
+    visitor.one("#recording .record-button").click()
+    time.sleep(1)
+    visitor.one("#recording .stop-button").click()
+    status = visitor.one("#status", "audio.wav").text
+    assert float(re.search(r"audio.wav: ([\d.]+) s", status)[1]) > 0.5 and "found" not in status
+    visitor.one("#run").click()
+    visitor.is_told("Nothing is marked as a gap: click")
+
+
+def test_clicks_on_a_picture_mean_what_it_shows(modules, tmp_path):
+    pictures, repair = modules
+    path = tmp_path / "noise.wav"
+    sf.write(path, 0.1 * np.random.default_rng(0).standard_normal(8 * 8000), 8000)
+    recording = repair.open_recording(path)
+    for width in (360, 1000):
+        view = pictures.view_of(recording, 2.0, 5.0, width)
+        picture = pictures.draw(recording, "3.5 4.75", None, view)
+        assert picture.shape[1] == pictures.DPI / pictures.PAGE_DPI * width
+        # Of the row above the waveform, what is neither white nor grey.
+        row = picture[round((pictures.TOP + 0.05) * pictures.DPI)].astype(int)
+        (coloured,) = np.nonzero(np.ptp(row, axis=-1) > 30)
+        # The gap has an edge, some columns wide, and places are rounded to milliseconds.
+        close = 4 * 5.0 / (picture.shape[1] - (pictures.LEFT + pictures.RIGHT) * pictures.DPI) + 0.001
+        assert view.at(coloured[0]) == pytest.approx(3.5, abs=close)
+        assert view.at(coloured[-1] + 1) == pytest.approx(4.75, abs=close)
+        assert view.at(0) == 2.0 and view.at(picture.shape[1]) == 7.0
+
+
+def test_a_view_stays_within_the_recording(modules, tmp_path):
+    pictures, repair = modules
+    sf.write(tmp_path / "short.wav", np.full(5, 0.5), 8000)
+    recording = repair.open_recording(tmp_path / "short.wav")
+    view = pictures.view_of(recording, 3.0, 10.0, 500)
+    assert (view.start, view.seconds) == (0.0, 5 / 8000)
+    assert view.at(1e6) <= recording.seconds
+    assert pictures.draw(recording, "", None, view).any()
+
+
+@pytest.mark.parametrize("text", ["3.2", "a b", "1 2 3", "1 2\n3,5 4"])
+def test_lines_that_are_no_gaps(modules, text):
+    with pytest.raises(ValueError, match=r"line \d of the gaps: expected start and end in seconds"):
+        modules[1].parse_gaps(text)
+
+
+def test_what_the_package_says_becomes_a_sentence(modules):
+    sentence = modules[1].sentence
+    assert sentence("/tmp/x1/my file.wav: no such file") == "my file.wav: no such file."
+    assert sentence("gap from 1 s to 0 s: no") == "Gap from 1 s to 0 s: no."
+    assert "--" not in sentence("samples reach 2, beyond the range of PCM_16; choose --subtype FLOAT")
+
+
+def test_what_the_hub_is_told():
+    """A Space installs what the package and its extra ask for, Gradio by the version in the front matter."""
+    config = configparser.ConfigParser()
+    config.read(EXAMPLES.parent / "setup.cfg")
+    of_package, of_space = (
+        [line for line in lines.splitlines() if line and not line.startswith("#")]
+        for lines in (config["options"]["install_requires"], config["options.extras_require"]["space"])
+    )
+    lines = (SPACE / "requirements.txt").read_text().splitlines()
+    gradio, *others = sorted(of_space)
+    assert sorted(line for line in lines if not line.startswith("#")) == sorted([*of_package, *others])
+    front_matter = yaml.safe_load((SPACE / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+    assert front_matter["sdk"] == "gradio" and front_matter["license"] == "apache-2.0"
+    assert Requirement(gradio).specifier.contains(front_matter["sdk_version"])
+    assert (SPACE / front_matter["app_file"]).is_file()
