@@ -1,6 +1,6 @@
-.PHONY: style quality test
+.PHONY: style quality test docs
 
-check_dirs := src tests examples benchmarks
+check_dirs := src tests examples benchmarks docs
 
 style:
 	ruff check --fix $(check_dirs)
@@ -12,3 +12,6 @@ quality:
 
 test:
 	python -m pytest
+
+docs:
+	mkdocs build --strict

@@ -31,6 +31,7 @@ EVALUATIONS = {
     "evaluation_sets": "Sets of windows (`aidd evaluate --protocol one_gap_sets`)",
     "evaluation_codec": "The codec alone (`examples/evaluate_codec.py`)",
 }
+SUMMARISED = ("evaluation_gaps", "evaluation_cells")
 RUNS = {
     "codec": "Codec (`examples/train_wavtokenizer.py`)",
     "transformer": "Token model (`examples/train.py`)",
@@ -101,8 +102,11 @@ def validation_figure(runs: dict[str, list[dict[str, float]]]) -> Figure:
 
 
 def results(record_dir: Path) -> list[str]:
-    """The tables of every evaluation that was recorded."""
-    files = {title: record_dir / folder / "results.md" for folder, title in EVALUATIONS.items()}
+    """The tables of every evaluation that was recorded; of those with many, the summary."""
+    files = {
+        title: record_dir / folder / ("summary.md" if folder in SUMMARISED else "results.md")
+        for folder, title in EVALUATIONS.items()
+    }
     return [f"### {title}\n\n{file.read_text().strip()}" for title, file in files.items() if file.exists()]
 
 

@@ -531,11 +531,12 @@ def test_what_was_done_is_told_as_json(folder, capsys):
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_a_repair_is_drawn(folder, suffix):
     pytest.importorskip("matplotlib")
-    assert run(f"in.wav out.wav --method linear --gap 0 0.01 --gap 0.5 0.75 --subtype FLOAT --plot repair.{suffix}") == 0
+    gaps = "--gap 0 0.01 --gap 0.5 0.75 --subtype FLOAT"
+    assert run(f"in.wav out.wav --method linear {gaps} --plot repair.{suffix}") == 0
     picture = (folder / f"repair.{suffix}").read_bytes()
     assert picture.startswith({"png": b"\x89PNG", "svg": b"<?xml"}[suffix])
     # Gaps alone differ: what is drawn depends on what was filled in.
-    assert run(f"in.wav out.wav --method janssen --gap 0 0.01 --gap 0.5 0.75 --subtype FLOAT --plot other.{suffix}") == 0
+    assert run(f"in.wav out.wav --method janssen {gaps} --plot other.{suffix}") == 0
     assert (folder / f"other.{suffix}").read_bytes() != picture
 
 

@@ -76,7 +76,7 @@ def test_the_spectrogram_models_card_shows_the_recorded_results():
     record = Path(__file__).parents[1] / "model_cards" / "spectrogram-piano-small"
     card = (record / "README.md").read_text()
     for evaluation in ("evaluation_gaps", "evaluation_cells"):
-        assert (record / evaluation / "results.md").read_text().strip() in card
+        assert (record / evaluation / "summary.md").read_text().strip() in card
     assert card == (Path(aidd.DEFAULT_SPECTROGRAM_MODEL) / "README.md").read_text()
 
 

@@ -1,62 +1,31 @@
 """What the README shows is run, word for word; commands too long to run are held against their parsers."""
 
-import importlib.util
 import re
-import runpy
-import shlex
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from snippets import (
+    ROOT,
+    blocks,
+    check_bash,
+    check_command_line,
+    check_converter,
+    check_example_script,
+    commands,
+    is_module,
+    place_of_script,
+    run_python,
+)
 
-from aidd.cli import _parser
 
-
-ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-
-
-def blocks(language: str) -> list[tuple[int, str]]:
-    """Code blocks of a language, each with the number of lines before it."""
-    text = README.read_text(encoding="utf-8") if README.exists() else ""
-    found = re.finditer(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    return [(text.count("\n", 0, match.start(1)), match[1]) for match in found]
-
-
-def commands(script: str) -> list[list[str]]:
-    """The words of each command of a shell script, without redirections and settings of variables."""
-    found = []
-    for line in script.replace("\\\n", " ").splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-        lexer.whitespace_split = True
-        words: list[str] = []
-        for token in [*lexer, ";"]:
-            if set(token) <= set("();|&"):
-                found.append(words)
-                words = []
-            elif words or not ASSIGNMENT.match(token):
-                words.append(token)
-    return [
-        command[: next((i for i, word in enumerate(command) if word.startswith(("<", ">"))), None)]
-        for command in found
-        if command
-    ]
-
-
-PYTHON_BLOCKS = blocks("python")
-BASH_BLOCKS = blocks("bash")
+PYTHON_BLOCKS = blocks(README, "python")
+BASH_BLOCKS = [(line, script) for line, _, script in blocks(README, "bash")]
 COMMANDS = [command for _, block in BASH_BLOCKS for command in commands(block)]
-AIDD_COMMANDS = [command[1:] for command in COMMANDS if command[0] == "aidd"]
+AIDD_COMMANDS = [command for command in COMMANDS if command[0] == "aidd"]
 # Scripts and modules, behind `python`, `python -m` or `accelerate launch`.
-SCRIPT_COMMANDS = [
-    command for command in COMMANDS if any(word.startswith("examples/") and word.endswith(".py") for word in command)
-]
-MODULE_COMMANDS = [
-    command[2:] for command in COMMANDS if command[:2] == ["python", "-m"] and command[2].startswith("aidd.")
-]
+SCRIPT_COMMANDS = [command for command in COMMANDS if place_of_script(command) is not None]
+MODULE_COMMANDS = [command for command in COMMANDS if is_module(command)]
 
 
 def test_the_readme_shows_how_it_is_done():
@@ -92,45 +61,26 @@ def namespace(tmp_path_factory):
 @pytest.mark.parametrize("number", range(len(PYTHON_BLOCKS)))
 def test_python_runs(number, namespace):
     """Blocks build on those before them: run all of them together."""
-    line, code = PYTHON_BLOCKS[number]
-    # Behind empty lines, so that a traceback names the README's own.
-    exec(compile("\n" * line + code, str(README), "exec"), namespace)
+    run_python(README, *PYTHON_BLOCKS[number], namespace)
 
 
 @pytest.mark.parametrize(("line", "script"), BASH_BLOCKS)
 def test_bash_parses(line, script):
-    result = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=False)
-    assert result.returncode == 0 and not result.stderr, f"line {line}: {result.stderr}"
+    check_bash(script)
 
 
-@pytest.mark.parametrize("arguments", AIDD_COMMANDS, ids=" ".join)
-def test_the_command_line_accepts(arguments, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    parsed = _parser().parse_args(arguments)
-    for path in [getattr(parsed, "input", None), *getattr(parsed, "files", [])]:
-        assert path is None or path.is_file()
+@pytest.mark.parametrize("command", AIDD_COMMANDS, ids=" ".join)
+def test_the_command_line_accepts(command):
+    check_command_line(command)
 
 
 @pytest.mark.parametrize("command", SCRIPT_COMMANDS, ids=" ".join)
-def test_example_scripts_accept(command, monkeypatch):
-    place = next(i for i, word in enumerate(command) if word.startswith("examples/"))
-    assert command[0] == "python" or command[:2] == ["accelerate", "launch"]
-    path = ROOT / command[place]
-    spec = importlib.util.spec_from_file_location(f"readme_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(sys, "argv", command[place:])
-    module.parse_args()
+def test_example_scripts_accept(command):
+    check_example_script(command)
 
 
 # runpy's own warning, where another test has imported the converter before.
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
 @pytest.mark.parametrize("command", MODULE_COMMANDS, ids=" ".join)
-def test_converters_accept(command, tmp_path, monkeypatch, capsys):
-    """They get as far as to miss the checkpoint."""
-    name, *arguments = command
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [name, *arguments])
-    with pytest.raises(SystemExit, match="2"):
-        runpy.run_module(name, run_name="__main__")
-    assert "No such file" in capsys.readouterr().err
+def test_converters_accept(command, tmp_path, capsys):
+    check_converter(command, tmp_path, capsys)
