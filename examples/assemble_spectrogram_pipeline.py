@@ -50,6 +50,8 @@ def main() -> None:
         short_gap_seconds=args.short_gap_seconds,
         fine_structure=args.fine_structure,
     )
+    # Where the network was loaded from is nobody else's concern.
+    pipe.unet.register_to_config(_name_or_path="")
     pipe.save_pretrained(args.output_dir)
 
 

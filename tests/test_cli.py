@@ -541,8 +541,14 @@ def test_a_repair_is_drawn(folder, suffix):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("picture.pdf", "a picture's name"), ("nowhere/picture.png", "no such folder: nowhere")]
+    ("name", "said"),
+    [
+        ("picture.pdf", "a picture's name"),
+        ("nowhere/picture.png", "no such folder: nowhere"),
+        ("sub.png", "is a folder"),
+    ],
 )
 def test_a_picture_that_cannot_be_drawn_is_refused_before_any_work(folder, capsys, name, said):
+    (folder / "sub.png").mkdir()
     assert run(f"in.wav out.wav --method linear --gap 0.5 0.75 --plot {name}") == 2
     assert said in capsys.readouterr().err and not (folder / "out.wav").exists()

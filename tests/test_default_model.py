@@ -1,5 +1,6 @@
 """The models that come with the package, on the recording that comes with the repository."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,9 @@ def test_weights_are_small_enough_to_travel_with_the_package(model, most):
     assert sum(path.stat().st_size for path in files) < most
     assert {path.name for path in files} >= {"README.md", "model_index.json"}
     assert not [path for path in files if path.suffix not in (".json", ".md", ".png", ".safetensors")]
+    # Of no use to anybody else: where on a machine a part was loaded from.
+    configurations = [json.loads(path.read_text()) for path in files if path.suffix == ".json"]
+    assert not [one for one in configurations if Path(one.get("_name_or_path") or "").is_absolute()]
 
 
 def test_the_spectrogram_models_card_shows_the_recorded_results():

@@ -287,6 +287,8 @@ def _check_options(arguments: argparse.Namespace) -> None:
     if arguments.plot is not None:
         if arguments.plot.suffix not in (".png", ".svg"):
             raise ValueError(f"--plot {arguments.plot}: expected a picture's name, *.png or *.svg")
+        if arguments.plot.is_dir():
+            raise ValueError(f"--plot {arguments.plot}: is a folder")
         if not arguments.plot.parent.is_dir():
             raise ValueError(f"--plot {arguments.plot}: no such folder: {arguments.plot.parent}")
         if importlib.util.find_spec("matplotlib") is None:
