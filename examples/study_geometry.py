@@ -190,7 +190,8 @@ def chirp(args: argparse.Namespace) -> None:
     saturated = np.clip(signal, -SATURATION, SATURATION)
     mask, _, _ = find_clipping(saturated)
     options = {"sampling_rate": RATE, "generator": torch.Generator().manual_seed(args.seed)}
-    restored = {
+    shown = {
+        f"cut off at {SATURATION:g}": saturated,
         "sparse, clipped samples missing": restore_saturated(saturated, aidd.METHODS["sparse"], **options),
         "janssen, clipped samples missing": restore_saturated(saturated, aidd.METHODS["janssen"], **options),
         "RePaint, columns missing": restore_saturated(
@@ -199,8 +200,8 @@ def chirp(args: argparse.Namespace) -> None:
     }
     grid = pipe.front_end.grid
     figure = saturation_figure(
-        {"signal": signal, f"cut off at {SATURATION:g}": saturated, **restored},
-        {name: snr_in_gap(signal, one, mask) for name, one in restored.items()},
+        {"signal": signal, **shown},
+        {name: snr_in_gap(signal, one, mask) for name, one in shown.items()},
         np.where(columns(frames_touched(mask, grid), grid), np.nan, np.abs(stft(saturated, grid))),
         sampling_rate=RATE,
     )
