@@ -182,6 +182,8 @@ def chosen_methods(arguments: argparse.Namespace, selection: Selection) -> tuple
                 f"--method {name}: in {selection.protocol.name}, {what} are missing; expected one of "
                 f"{', '.join(methods)}"
             )
+    if arguments.visqol and False not in kinds:
+        raise ValueError(f"--visqol measures gaps, and in {selection.protocol.name}, cells are missing alone")
     return for_gaps, for_cells
 
 
