@@ -145,7 +145,6 @@ def fill_with_presets(
         {f"{name}, {calls(name)} calls": partial(fill, pipe, kind, name) for name in args.presets}
         for kind in ("mask", "tf_mask")
     )
-    protocol = selection.protocol
     runner.run(
         selection.items,
         evaluate.recordings(arguments),
@@ -153,10 +152,7 @@ def fill_with_presets(
         for_cells,
         output_dir=arguments.output,
         provenance={
-            "protocol": protocol.name,
-            "protocol_version": protocol.version,
-            "protocol_digest": protocol.digest,
-            "seed": selection.seed,
+            **runner.provenance_of_items(selection),
             "spectrogram_dtype": args.spectrogram_dtype,
             **runner.provenance_of(pipe.unet.state_dict(), args.spectrogram_model),
         },

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from repair import Recording, read
 
 from aidd.audio_io import write_audio
-from aidd.evaluation.plots import NUM_BANDS, RANGE_DB, mel_spectrogram, spectrogram_figure
+from aidd.evaluation.plots import draw_mel_spectrogram, mel_spectrogram, spectrogram_figure
 from aidd.intervals import mask_of, unite
 
 
@@ -83,20 +83,8 @@ def draw(recording: Recording, marked: str, begun: float | None, view: View) -> 
     peak = max(high.max(), -low.min(), 1e-3)
     waveform.set_ylim(-1.05 * peak, 1.05 * peak)
     levels, centres = mel_spectrogram(samples, sampling_rate=rate)
-    top = levels.max()
     end = view.start + samples.shape[-1] / rate
-    spectrogram.imshow(
-        levels,
-        origin="lower",
-        aspect="auto",
-        cmap="magma",
-        vmin=top - RANGE_DB,
-        vmax=top,
-        extent=(view.start, end, 0, NUM_BANDS),
-    )
-    ticks = [frequency for frequency in (200, 1000, 5000) if frequency < centres[-1]]
-    positions = np.interp(ticks, centres, np.arange(NUM_BANDS) + 0.5)
-    spectrogram.set_yticks(positions, [f"{tick / 1000:g} kHz" for tick in ticks])
+    draw_mel_spectrogram(spectrogram, levels, centres, top=levels.max(), seconds=(view.start, end))
     spectrogram.set_xlim(view.start, view.start + view.seconds)
     spectrogram.set_xlabel("seconds", fontsize=8, labelpad=1)
     waveform.set_yticks([0.0], ["0"])

@@ -55,7 +55,7 @@ def fill_cells(
     if not np.isfinite(values).all():
         raise ValueError(f"audio holds {np.count_nonzero(~np.isfinite(values))} samples that are not finite")
     num_samples = values.shape[-1]
-    num_on_grid = -(-num_samples * grid.sampling_rate // int(sampling_rate))
+    num_on_grid = grid.resampled_length(num_samples, sampling_rate)
     mask = check_tf_mask(tf_mask, num_on_grid, grid)
     if not mask.any():
         warnings.warn("the mask is empty: nothing is missing, and the audio comes back as it came", stacklevel=3)

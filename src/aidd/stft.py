@@ -64,6 +64,10 @@ class Grid:
         """Frames of a signal. Frame t holds samples from `(t + 1 - overlap) hop` to before `(t + 1) hop`."""
         return -(-num_samples // self.hop_length) + self.overlap - 1
 
+    def resampled_length(self, num_samples: int, sampling_rate: int) -> int:
+        """Samples of a signal of another rate that is resampled to the grid's."""
+        return -(-num_samples * self.sampling_rate // int(sampling_rate))
+
     def shape(self, num_samples: int) -> tuple[int, int]:
         """Bins and frames of a signal."""
         return self.num_bins, self.num_frames(num_samples)

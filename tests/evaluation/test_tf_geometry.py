@@ -8,7 +8,6 @@ from aidd.evaluation.tf_geometry import (
     TF_GEOMETRIES,
     centred_box,
     frequency_band,
-    samples_on_grid,
     scattered_cells,
 )
 from aidd.stft import stft
@@ -17,7 +16,7 @@ from aidd.stft import stft
 @pytest.mark.parametrize("rate", [16_000, 24_000, 44_100, 48_000])
 def test_masks_have_the_shape_of_the_spectrogram_at_the_grids_rate(rate):
     num_samples = round(1.3 * rate)
-    shape = GRID.shape(samples_on_grid(num_samples, rate))
+    shape = GRID.shape(GRID.resampled_length(num_samples, rate))
     masks = [
         centred_box(num_samples, rate, gap_seconds=0.1, lowest_hertz=200, height_hertz=1000),
         frequency_band(num_samples, rate, lowest_hertz=200, height_hertz=1000),

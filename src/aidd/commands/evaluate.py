@@ -213,7 +213,6 @@ def fill_and_measure(
         for name in ("codec", "transformer")
         for key, value in getattr(pipe, name).state_dict().items()
     }
-    protocol = selection.protocol
     runner.run(
         selection.items,
         recordings(arguments),
@@ -221,10 +220,7 @@ def fill_and_measure(
         {name: cell_methods[name] for name in for_cells},
         output_dir=arguments.output,
         provenance={
-            "protocol": protocol.name,
-            "protocol_version": protocol.version,
-            "protocol_digest": protocol.digest,
-            "seed": selection.seed,
+            **runner.provenance_of_items(selection),
             "with_visqol": arguments.visqol,
             "spectrogram_dtype": arguments.spectrogram_dtype,
             **runner.provenance_of(weights, arguments.model),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..audio_blocks import AudioReader
-from ..evaluation.plots import NUM_BANDS, RANGE_DB, SMALL, mel_spectrogram, new_figure, save_figure
+from ..evaluation.plots import SMALL, draw_mel_spectrogram, mel_spectrogram, new_figure, save_figure
 
 
 # What is shown before the first gap and behind the last, and how much in all at most.
@@ -63,19 +63,7 @@ def draw_repair(
         wave.plot(seconds, audio.T, lw=0.4, color="#0072b2", alpha=0.8)
         wave.set_ylim(-peak, peak)
         wave.set_title(name, loc="left", fontsize=10)
-        levels, centres = spectra[name]
-        spectrum.imshow(
-            levels,
-            origin="lower",
-            aspect="auto",
-            cmap="magma",
-            vmin=top - RANGE_DB,
-            vmax=top,
-            extent=(*ends, 0, NUM_BANDS),
-        )
-        ticks = [frequency for frequency in (200, 1000, 5000) if frequency < centres[-1]]
-        positions = np.interp(ticks, centres, np.arange(NUM_BANDS) + 0.5)
-        spectrum.set_yticks(positions, [f"{tick / 1000:g} kHz" for tick in ticks])
+        draw_mel_spectrogram(spectrum, *spectra[name], top=top, seconds=ends)
         for axes in (wave, spectrum):
             axes.tick_params(labelsize=SMALL)
             for gap in gaps:

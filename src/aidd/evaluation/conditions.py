@@ -10,7 +10,7 @@ import numpy as np
 from ..masks import resample_mask
 from ..tf_masks import samples_touched
 from .geometry import GEOMETRIES
-from .tf_geometry import GRID, TF_GEOMETRIES, samples_on_grid
+from .tf_geometry import GRID, TF_GEOMETRIES
 
 
 ALL_GEOMETRIES = {**GEOMETRIES, **TF_GEOMETRIES}
@@ -68,7 +68,7 @@ class Condition:
         """
         if self.takes_cells:
             touched = samples_touched(
-                self.cells(len(audio), sampling_rate, seed), GRID, samples_on_grid(len(audio), sampling_rate)
+                self.cells(len(audio), sampling_rate, seed), GRID, GRID.resampled_length(len(audio), sampling_rate)
             )
             return resample_mask(touched, from_rate=GRID.sampling_rate, to_rate=sampling_rate)[: len(audio)]
         signal = audio if "audio" in inspect.signature(GEOMETRIES[self.geometry]).parameters else len(audio)

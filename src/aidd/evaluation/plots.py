@@ -178,24 +178,13 @@ def spectrogram_figure(
     top = next(iter(spectra.values()))[0].max()
     seconds = next(iter(audios.values())).shape[-1] / sampling_rate
     for axes, (name, (levels, centres)) in zip(panels, spectra.items(), strict=True):
-        axes.imshow(
-            levels,
-            origin="lower",
-            aspect="auto",
-            cmap="magma",
-            vmin=top - RANGE_DB,
-            vmax=top,
-            extent=(0, seconds, 0, NUM_BANDS),
-        )
+        draw_mel_spectrogram(axes, levels, centres, top=top, seconds=(0, seconds))
         for gap in gaps:
             axes.vlines(gap, 0, NUM_BANDS, color="white", lw=0.8, linestyle=(0, (3, 2)))
             # Above the panel, so that nothing of it is covered.
             bar = {"color": "#d55e00", "lw": 3, "solid_capstyle": "butt", "clip_on": False}
             axes.plot(gap, [NUM_BANDS * 1.03] * 2, **bar)
-        ticks = [frequency for frequency in (200, 1000, 5000) if frequency < centres[-1]]
-        positions = np.interp(ticks, centres, np.arange(NUM_BANDS) + 0.5)
-        axes.set_yticks(positions, [f"{tick / 1000:g} kHz" for tick in ticks], fontsize=7)
-        axes.set_ylim(0, NUM_BANDS)
+        axes.tick_params(axis="y", labelsize=7)
         axes.tick_params(axis="x", bottom=axes is panels[-1], labelsize=SMALL)
         axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=SMALL, parse_math=False)
     panels[-1].set_xlabel("seconds", fontsize=SMALL)
@@ -228,6 +217,33 @@ def mel_spectrogram(audio: np.ndarray, *, sampling_rate: int, num_frames: int = 
     weights = mel_filterbank(power.shape[-1], NUM_BANDS, sampling_rate=sampling_rate, **limits)
     centres = np.fft.rfftfreq(num_fft, 1 / sampling_rate) @ weights / weights.sum(0)
     return 10 * np.log10(power @ weights + 1e-12).T, centres
+
+
+def draw_mel_spectrogram(
+    axes: Axes, levels: np.ndarray, centres: np.ndarray, *, top: float, seconds: tuple[float, float]
+) -> None:
+    """
+    Draws what [`mel_spectrogram`] gives.
+
+    Args:
+        axes: to draw in; a band is 1 high.
+        levels, centres: dB `(bands, frames)`, and Hz `(bands,)`.
+        top: level of the brightest colour; 80 dB below it is black.
+        seconds: where the first column begins and the last one ends.
+    """
+    axes.imshow(
+        levels,
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=top - RANGE_DB,
+        vmax=top,
+        extent=(*seconds, 0, NUM_BANDS),
+    )
+    ticks = [frequency for frequency in (200, 1000, 5000) if frequency < centres[-1]]
+    positions = np.interp(ticks, centres, np.arange(NUM_BANDS) + 0.5)
+    axes.set_yticks(positions, [f"{tick / 1000:g} kHz" for tick in ticks])
+    axes.set_ylim(0, NUM_BANDS)
 
 
 def strip_image(levels: np.ndarray, top: float) -> np.ndarray:

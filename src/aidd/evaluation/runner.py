@@ -40,6 +40,8 @@ from .tf_geometry import GRID
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .selection import Selection
+
 PACKAGES = ("aidd", "torch", "torchaudio", "transformers", "diffusers", "numpy", "scipy")
 WINDOW_SECONDS = 1.0
 # `method(audio, mask, *, sampling_rate, generator) -> audio`, the contract of `aidd.METHODS`.
@@ -160,6 +162,17 @@ def keep_audio(output_dir: str | Path, key: str, method: str, audio: np.ndarray)
     path.parent.mkdir(exist_ok=True)
     with replacing(path) as unfinished, unfinished.open("wb") as file:
         np.save(file, audio.astype(np.float32))
+
+
+def provenance_of_items(selection: Selection) -> dict[str, str | int]:
+    """What is said of the items: protocol and seed."""
+    protocol = selection.protocol
+    return {
+        "protocol": protocol.name,
+        "protocol_version": protocol.version,
+        "protocol_digest": protocol.digest,
+        "seed": selection.seed,
+    }
 
 
 def provenance_of(weights: Mapping[str, Tensor], model: str) -> dict[str, str]:

@@ -32,7 +32,7 @@ def centred_box(
     Raises:
         ValueError: a rectangle without an extent, or one that does not fit.
     """
-    num_samples = samples_on_grid(num_samples, sampling_rate)
+    num_samples = GRID.resampled_length(num_samples, sampling_rate)
     start = (num_samples / GRID.sampling_rate - gap_seconds) / 2
     return boxes([(lowest_hertz, lowest_hertz + height_hertz, start, start + gap_seconds)], num_samples, GRID)
 
@@ -48,7 +48,7 @@ def frequency_band(num_samples: int, sampling_rate: int, *, lowest_hertz: float,
     Raises:
         ValueError: a band without an extent, or one that does not fit.
     """
-    return band(lowest_hertz, lowest_hertz + height_hertz, samples_on_grid(num_samples, sampling_rate), GRID)
+    return band(lowest_hertz, lowest_hertz + height_hertz, GRID.resampled_length(num_samples, sampling_rate), GRID)
 
 
 def scattered_cells(
@@ -75,14 +75,9 @@ def scattered_cells(
     if any(value != int(value) for value in extent.values()):
         raise ValueError(f"num_bins and num_frames must be whole numbers, got {num_bins} and {num_frames}")
     extent = {name: int(value) for name, value in extent.items()}
-    return random_cells(coverage, samples_on_grid(num_samples, sampling_rate), GRID, generator, **extent)
+    return random_cells(coverage, GRID.resampled_length(num_samples, sampling_rate), GRID, generator, **extent)
 
 
 TF_GEOMETRIES: dict[str, Callable[..., np.ndarray]] = {
     function.__name__: function for function in (centred_box, frequency_band, scattered_cells)
 }
-
-
-def samples_on_grid(num_samples: int, sampling_rate: int) -> int:
-    """Samples of a signal that is resampled to the grid's rate."""
-    return -(-num_samples * GRID.sampling_rate // sampling_rate)

@@ -115,7 +115,8 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
     def tf_shape(self, num_samples: int, *, sampling_rate: int | None = None) -> tuple[int, int]:
         """Shape (bins, frames) of a `tf_mask` for audio of so many samples. Default of the rate: the pipeline's."""
         rate = self.sampling_rate if sampling_rate is None else sampling_rate
-        return self.front_end.grid.shape(-(-num_samples * self.sampling_rate // rate))
+        grid = self.front_end.grid
+        return grid.shape(grid.resampled_length(num_samples, rate))
 
     @property
     def _num_frames(self) -> int:
