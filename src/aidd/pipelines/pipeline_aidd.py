@@ -1,7 +1,7 @@
 """Token-based audio inpainting by discrete diffusion (AIDD, ICLR 2026, arXiv:2507.08333)."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -55,6 +55,8 @@ class AIDDPipeline(DiffusionPipeline):
     """
 
     model_cpu_offload_seq = "codec->transformer"
+    # Layer by layer: weight norm is a module that hooks of Accelerate cannot take the weights from.
+    _exclude_from_cpu_offload: ClassVar = ["codec"]
     _callback_tensor_inputs = ("tokens", "missing")
 
     def __init__(
@@ -197,6 +199,7 @@ class AIDDPipeline(DiffusionPipeline):
                     callback_on_step_end,
                     callback_on_step_end_tensor_inputs,
                 )
+        self.maybe_free_model_hooks()
         audios = in_the_form_of(audio, restored if num_variations > 1 else restored[0], missing)
         return as_asked(audios, output_type, return_dict)
 
@@ -232,6 +235,7 @@ class AIDDPipeline(DiffusionPipeline):
             for decoded, window in zip(self._decode(tokens, gains), windows, strict=True):
                 self._fill(filled, channels_missing, decoded[None], window, sampling_rate, [generator], False)
             restored[0, item] = polarity * filled[0]
+        self.maybe_free_model_hooks()
         return in_the_form_of(audio, restored[0], missing)
 
     def check_inputs(

@@ -213,6 +213,7 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
                 sampling_rate=rate,
                 grid=self.front_end.grid,
             )
+        self.maybe_free_model_hooks()
         return as_asked(audios, output_type, return_dict)
 
     def check_inputs(

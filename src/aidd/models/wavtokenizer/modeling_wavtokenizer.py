@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 
 import torch
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 from transformers import initialization as init
@@ -191,6 +192,7 @@ class WavTokenizerModel(CompleteLoadingMixin, EncodecPreTrainedModel):
         """
         self.codebook.start(latents, generator, num_iterations)
 
+    @apply_forward_hook
     def encode(self, input_values: Tensor, padding_mask: Tensor | None = None) -> WavTokenizerEncoderOutput:
         """
         Audio to codes. Items of a batch get the codes they would get alone.
@@ -218,6 +220,7 @@ class WavTokenizerModel(CompleteLoadingMixin, EncodecPreTrainedModel):
         positions = torch.arange(codes.shape[-1], device=codes.device)
         return WavTokenizerEncoderOutput(codes, (positions < num_tokens[:, None])[:, None])
 
+    @apply_forward_hook
     def decode(self, audio_codes: Tensor, bandwidth_id: int = 0) -> WavTokenizerDecoderOutput:
         """
         Codes to audio.
@@ -244,6 +247,7 @@ class WavTokenizerModel(CompleteLoadingMixin, EncodecPreTrainedModel):
         features = self.codebook.decode(audio_codes[:, 0]).transpose(1, 2)
         return WavTokenizerDecoderOutput(self.decode_features(features, bandwidth_id))
 
+    @apply_forward_hook
     def decode_features(self, features: Tensor, bandwidth_id: int = 0) -> Tensor:
         """Vectors `(batch_size, codebook_dim, num_tokens)` to audio `(batch_size, 1, num_tokens * hop_length)`."""
         hidden_states = self.decoder(features.to(self.decoder.embed.weight.dtype), bandwidth_id)
