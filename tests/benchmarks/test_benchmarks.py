@@ -107,6 +107,19 @@ def test_importing_the_package_alone_loads_no_framework(run):
     assert all(row["shortest"] == row["seconds"] == row["longest"] > 0 for row in rows)
 
 
+def test_the_wheel_repairs_audio_where_nothing_else_is(run):
+    content = run("wheel")
+    parts = {row["part"]: row for row in content["rows"]}
+    source = BENCHMARKS.parent / "src" / "aidd"
+    packaged = [path for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    own = parts.pop("what the wheel says of itself")
+    assert sum(row["files"] for row in parts.values()) == len(packaged) and own["files"] < 8
+    for model in ("aidd-piano-small", "spectrogram-piano-small"):
+        assert parts[f"aidd/pretrained/{model}"]["MB"] > 6
+    assert sum(row["MB packed"] for row in parts.values()) < 32
+    assert content["findings"][-1].endswith("Every sample outside the gap is the input's.")
+
+
 def test_a_decoding_in_a_window_is_compared_with_that_of_all(run, pipeline, recording):
     arguments = ("--model", pipeline, "--audio", recording, "--gap_tokens", 4, "--context_tokens", 8)
     content = run("decode_windows", *arguments, "--gaps_per_recording", 3)
