@@ -7,7 +7,8 @@ Put finished evaluations together to a page, with pictures, and bring the README
 Evaluations are output folders of `aidd evaluate`. The report folder holds `description.md`, what a person says of
 them: the commands, the machine, the time, what is to be seen. Of each evaluation, tables, rows, manifest and some
 plots are copied into a folder of its own name there, and `README.md` shows them. In the README of the project, what
-stands between `<!-- NAME -->` and `<!-- end -->` is replaced by the summary of the evaluation of that name.
+stands between `<!-- NAME -->` and `<!-- end -->` is replaced by the summary of the evaluation of that name, and what
+stands between `<!-- NAME, NAME -->` and `<!-- end -->` by one table of all of them.
 """
 
 import argparse
@@ -15,7 +16,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -138,16 +140,51 @@ def section(folder: Path) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def with_tables(readme: str, report_dir: Path, names: Iterable[str]) -> str:
-    for name in names:
-        summary = (report_dir / name / "summary.md").read_text().strip()
-        readme = re.sub(
-            rf"(<!-- {name} -->\n).*?(\n<!-- end -->)",
-            lambda marked, summary=summary: f"{marked[1]}\n{summary}\n{marked[2]}",
-            readme,
-            flags=re.DOTALL,
-        )
-    return readme
+def tables_of(summary: str) -> list[list[list[str]]]:
+    """The tables of a page of Markdown: lines of cells, the heading first."""
+    lines = [
+        [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else None
+        for line in summary.splitlines()
+    ]
+    parted = [list(part) for is_line, part in groupby(lines, key=lambda line: line is not None) if is_line]
+    return [[heading, *body] for heading, _, *body in parted]
+
+
+def joined_table(summaries: list[str]) -> str:
+    """
+    What summaries say of each method, side by side: a column a column of theirs, a cell the figures of all tables
+    of a summary. Methods that a summary does not have are empty there.
+    """
+    heading, lines = [], {}
+    for summary in summaries:
+        tables = tables_of(summary)
+        title = " / ".join(table[0][0] for table in tables)
+        if heading and title != heading[0]:
+            raise SystemExit(f"expected summaries with one set of metrics, got {heading[0]} and {title}")
+        before = len(heading) - 1 if heading else 0
+        heading = [title, *heading[1:], *tables[0][0][1:]]
+        for cells in zip(*(table[1:] for table in tables), strict=True):
+            names, *columns = zip(*cells, strict=True)
+            line = lines.setdefault(names[0], before * [""])
+            line += [" / ".join(figures) for figures in columns]
+        for line in lines.values():
+            line += (len(heading) - 1 - len(line)) * [""]
+    texts = [heading, ["---"] * len(heading), *([name, *cells] for name, cells in lines.items())]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in texts)
+
+
+def with_tables(readme: str, report_dir: Path, names: Collection[str]) -> str:
+    """Between markers, the summary of the run that they name, or the joined table of several."""
+
+    def replaced(marked: re.Match) -> str:
+        wanted = marked[2].split(", ")
+        if not set(wanted) <= set(names):
+            return marked[0]
+        summaries = [(report_dir / name / "summary.md").read_text().strip() for name in wanted]
+        text = summaries[0] if len(summaries) == 1 else joined_table(summaries)
+        return f"{marked[1]}\n{text}\n\n{marked[3]}"
+
+    return re.sub(r"(<!-- ([\w, -]+) -->\n).*?(<!-- end -->)", replaced, readme, flags=re.DOTALL)
 
 
 def main() -> None:

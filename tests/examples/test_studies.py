@@ -241,3 +241,28 @@ def test_a_report_holds_the_tables_of_its_runs_and_brings_a_readme_up_to_date(ev
         before == "before\n<!-- evaluation -->\n\n"
         and after == "\n\n<!-- end -->\nbehind\n<!-- other -->\nkept\n<!-- end -->\n"
     )
+
+
+def test_one_table_of_a_readme_holds_several_runs(evaluation, tmp_path):
+    pytest.importorskip("matplotlib")
+    report, readme, other = tmp_path / "report", tmp_path / "README.md", tmp_path / "other"
+    report.mkdir()
+    (report / "description.md").write_text("# Some runs\n")
+    shutil.copytree(evaluation, other)
+    # A run without one of the methods.
+    summary = (other / "summary.md").read_text()
+    (other / "summary.md").write_text("".join(line for line in summary.splitlines(True) if "| linear |" not in line))
+    readme.write_text("<!-- evaluation, other -->\n<!-- end -->\n<!-- evaluation, missing -->\nkept\n<!-- end -->\n")
+    run("write_report", "--evaluation", evaluation, "--evaluation", other, "--report_dir", report, "--readme", readme)
+    text = readme.read_text()
+    assert text.endswith("<!-- evaluation, missing -->\nkept\n<!-- end -->\n")
+    heading, _, *lines = [line[2:-2].split(" | ") for line in text.splitlines() if line.startswith("|")]
+    items = pd.read_parquet(evaluation / "items.parquet")
+    lengths = [f"{1000 * seconds:g} ms" for seconds in sorted(items["param_gap_seconds"].unique())]
+    assert heading == ["LSD / SNR in gap (dB)", *lengths, *lengths]
+    means = items.groupby(["method", "param_gap_seconds"])[["lsd", "snr"]].mean()
+    for method, *cells in lines:
+        of_method = [f"{mean.lsd:.3f} / {round(mean.snr, 1) + 0:.1f}" for mean in means.loc[method].itertuples()]
+        of_other = of_method if method != "linear" else [""] * len(lengths)
+        assert [cell.strip() for cell in cells] == [*of_method, *of_other]
+    assert {line[0] for line in lines} == set(items["method"])
