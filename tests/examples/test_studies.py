@@ -1,5 +1,6 @@
 """Evaluation, studies and the card."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -217,6 +218,28 @@ def test_the_model_card_tells_how_the_model_came_about(codec, transformer, pipel
     ]
     assert found.metric_value == pytest.approx(rows["snr"].mean(), abs=1e-4)
     assert f"| 4 | {metrics(transformer)[0]['valid/cross_entropy_gap_15']:.4g} |" in card
+
+
+def test_the_card_of_converted_weights_says_whose_they_are(pipeline, evaluation, tmp_path):
+    folder = tmp_path / "pipeline"
+    shutil.copytree(pipeline, folder)
+    checkpoints = [tmp_path / "wavtokenizer.ckpt", tmp_path / "aidd.pth"]
+    for checkpoint in checkpoints:
+        checkpoint.write_bytes(checkpoint.name.encode())
+    arguments = [
+        *("--pipeline", folder, "--repo_id", "someone/converted", "--license", "cc-by-nc-sa-4.0"),
+        *("--codec_checkpoint", checkpoints[0], "--transformer_checkpoint", checkpoints[1]),
+    ]
+    run("write_converted_card", *arguments)
+    card = ModelCard.load(folder / "README.md")
+    assert card.data.license == "cc-by-nc-sa-4.0" and card.data.base_model[1] == "TaliDror/AIDD"
+    for checkpoint in checkpoints:
+        assert f"| `{checkpoint.name}` | `{hashlib.sha256(checkpoint.read_bytes()).hexdigest()}` |" in card.text
+    assert "Copyright (c) 2024 jishengpeng" in card.text and "None are recorded here" in card.text
+    assert not re.search(r"{{|}}|{%", card.text)
+    run("write_converted_card", *arguments, "--evaluation", evaluation)
+    text = ModelCard.load(folder / "README.md").text
+    assert (evaluation / "summary.md").read_text().strip() in text and "None are recorded here" not in text
 
 
 def test_a_report_holds_the_tables_of_its_runs_and_brings_a_readme_up_to_date(evaluation, tmp_path):
