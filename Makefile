@@ -9,6 +9,7 @@ style:
 quality:
 	ruff check $(check_dirs)
 	ruff format --check $(check_dirs)
+	mypy src/aidd
 
 test:
 	python -m pytest

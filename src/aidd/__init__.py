@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from diffusers import AudioPipelineOutput
+    from diffusers.pipelines.pipeline_utils import AudioPipelineOutput
 
     from . import audio_io, auto, classical, mask_io, masks, saturation, tf_masks
     from .file_inpainting import inpaint_file
@@ -78,18 +78,21 @@ _REGISTERED_MODULES = {
 }
 
 
-def __getattr__(name: str):
-    if name in _SUBMODULES:
-        return import_module(f"aidd.{name}")
-    if name in _REGISTERED_MODULES:
-        import_module("aidd.registration").register()
-        value = getattr(import_module(_REGISTERED_MODULES[name]), name)
-    elif name in _MODULES:
-        value = getattr(import_module(_MODULES[name]), name)
-    else:
-        raise AttributeError(f"module 'aidd' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+# A type checker would take any name for one that is here.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str):
+        if name in _SUBMODULES:
+            return import_module(f"aidd.{name}")
+        if name in _REGISTERED_MODULES:
+            import_module("aidd.registration").register()
+            value = getattr(import_module(_REGISTERED_MODULES[name]), name)
+        elif name in _MODULES:
+            value = getattr(import_module(_MODULES[name]), name)
+        else:
+            raise AttributeError(f"module 'aidd' has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -57,7 +57,7 @@ class AudioReader:
     def __enter__(self) -> AudioReader:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def read(self, start: int, stop: int) -> np.ndarray:
@@ -119,7 +119,7 @@ class AudioWriter:
     def __enter__(self) -> AudioWriter:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._in_words():
             self._file.close()
 
@@ -134,7 +134,7 @@ class AudioWriter:
         if data is None:
             return
         data = np.ascontiguousarray(data.T)
-        self._digest.update(data)
+        self._digest.update(data.data)
         with self._in_words():
             # libsndfile's Vorbis encoder takes a write whole onto the stack, and minutes of audio do not fit there.
             for start in range(0, len(data), self._sampling_rate):
@@ -158,7 +158,7 @@ class AudioWriter:
         dtype = np.dtype(FLOAT_TYPES.get(self.subtype, np.int32))
         with self._in_words():
             for block in sf.blocks(self.temporary, BLOCK_SAMPLES, dtype=dtype.name, always_2d=True):
-                digest.update(np.ascontiguousarray(block))
+                digest.update(np.ascontiguousarray(block).data)
         if digest.digest() != self._digest.digest():
             raise ValueError(
                 f"{self.path}: libsndfile does not give back what it was told to write as {self.format} {self.subtype}"
@@ -190,12 +190,12 @@ def writing_audio(
     Raises:
         ValueError: as [`~aidd.audio_io.write_audio`].
     """
-    paths = [Path(path) for path in paths]
-    for path in paths:
+    targets = [Path(path) for path in paths]
+    for path in targets:
         check_writable(path, sampling_rate=sampling_rate, subtype=subtype, format=format, channels=channels)
     # Short, as a file's own name may be as long as names can be. Known before they exist: a signal's handler may raise
     # at any time.
-    temporaries = [real_path(path).with_name(f".aidd-{secrets.token_hex(8)}.part") for path in paths]
+    temporaries = [real_path(path).with_name(f".aidd-{secrets.token_hex(8)}.part") for path in targets]
     try:
         with ExitStack() as stack:
             writers = [
@@ -209,14 +209,14 @@ def writing_audio(
                         format=format or format_of(path),
                     )
                 )
-                for path, temporary in zip(paths, temporaries, strict=True)
+                for path, temporary in zip(targets, temporaries, strict=True)
             ]
             yield writers
             for writer in writers:
                 writer.check()
         for writer in writers:
             writer.compare()
-        for temporary, path in zip(temporaries, paths, strict=True):
+        for temporary, path in zip(temporaries, targets, strict=True):
             os.replace(temporary, real_path(path))
     finally:
         for temporary in temporaries:

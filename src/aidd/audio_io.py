@@ -17,7 +17,7 @@ from .masks import check_sampling_rate
 
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from .signatures import Waveform
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -135,7 +135,7 @@ def write_audio_files(
                 writer.write(audio[:, start : start + BLOCK_SAMPLES])
 
 
-def resample(audio: np.ndarray | Tensor, from_rate: int, to_rate: int) -> np.ndarray | Tensor:
+def resample(audio: Waveform, from_rate: int, to_rate: int) -> Waveform:
     """
     Band-limited resampling. Sample n of the result is at the time of sample n * from_rate / to_rate of the audio.
 

@@ -16,6 +16,8 @@ from .methods import aidd
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from .signatures import Waveform
+
 # Up to here Janssen's method is no worse than its rivals in either measure; from 10 ms on its spectra fall short:
 # docs/auto_study.md, made by examples/study_auto.py.
 MAX_JANSSEN_SECONDS = 0.005
@@ -54,8 +56,8 @@ def longest_for_janssen(sampling_rate: int) -> int:
 
 
 def auto(
-    audio: np.ndarray | Tensor, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
-) -> np.ndarray | Tensor:
+    audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
+) -> Waveform:
     """
     Fills scattered samples and gaps of up to 5 ms by Janssen's method first, and then the longer ones by AIDD with the
     default model, which hears the restored samples as part of their surroundings. [`choose`] tells which are which.
@@ -78,13 +80,13 @@ def auto(
 
 
 def auto_with(
-    fill_longer: Callable[..., np.ndarray | Tensor],
-    audio: np.ndarray | Tensor,
+    fill_longer: Callable[..., np.ndarray],
+    audio: Waveform,
     mask: np.ndarray | Tensor,
     *,
     sampling_rate: int,
     generator: Generator | None = None,
-) -> np.ndarray | Tensor:
+) -> Waveform:
     """
     [`auto`] with another model or other options of AIDD.
 

@@ -17,15 +17,17 @@ from .tf_masks import check_tf_mask, samples_touched
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .signatures import Waveform
+
 
 def fill_cells(
-    audio: np.ndarray | Tensor,
+    audio: Waveform,
     tf_mask: np.ndarray | Tensor,
     fill: Callable[[np.ndarray, np.ndarray], np.ndarray],
     *,
     sampling_rate: int,
     grid: Grid,
-) -> np.ndarray | Tensor:
+) -> Waveform:
     """
     Puts something else into the missing cells of spectrograms. Of X, a signal's spectrogram, and Y, what it is to
     become, the signal of Y - X is added to the audio: what lies above the grid's frequencies stays, and samples that
@@ -59,7 +61,7 @@ def fill_cells(
     mask = check_tf_mask(tf_mask, num_on_grid, grid)
     if not mask.any():
         warnings.warn("the mask is empty: nothing is missing, and the audio comes back as it came", stacklevel=3)
-    signals = values.reshape((1,) * (3 - values.ndim) + values.shape).astype(np.float64)
+    signals: np.ndarray = values.reshape((1,) * (3 - values.ndim) + values.shape).astype(np.float64)
     touched = samples_touched(mask, grid, num_on_grid)
     touched = resample_mask(touched, from_rate=grid.sampling_rate, to_rate=sampling_rate)[:num_samples]
 

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from . import __version__
 from .commands import evaluate, info, inpaint
@@ -84,7 +84,14 @@ def _error_line(message: str) -> str:
     return f"aidd: error: {' '.join(message.split())}\n"
 
 
-def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     sys.stderr.write(f"aidd: warning: {' '.join(str(message).split())}\n")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from importlib import import_module
 from numbers import Integral
@@ -21,15 +21,19 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .detection import find_clicks as find_clicks
+    from .detection import find_clipping as find_clipping
+    from .detection import find_dropouts as find_dropouts
+    from .detection import project_to_bounds as project_to_bounds
+    from .signatures import Seconds, Waveform
+
 # Masks of damage, found by parts that build on this module: imported when first used.
 _DETECTION = ("find_clicks", "find_clipping", "find_dropouts", "project_to_bounds")
 # Seconds computed in floating point miss the sample they mean by less than this many samples.
 SAMPLE_TOLERANCE = Fraction(1, 1_000_000)
 
 
-def mask_from_seconds(
-    starts: float | Sequence[float], ends: float | Sequence[float], *, num_samples: int, sampling_rate: int
-) -> np.ndarray:
+def mask_from_seconds(starts: Seconds, ends: Seconds, *, num_samples: int, sampling_rate: int) -> np.ndarray:
     """
     Mask of gaps given in seconds.
 
@@ -54,23 +58,23 @@ def mask_from_seconds(
     return mask
 
 
-def gaps_from_seconds(
-    starts: float | Sequence[float], ends: float | Sequence[float], *, num_samples: int, sampling_rate: int
-) -> np.ndarray:
+def gaps_from_seconds(starts: Seconds, ends: Seconds, *, num_samples: int, sampling_rate: int) -> np.ndarray:
     """
     [`mask_from_seconds`] without a mask: start and exclusive end of each gap as given, in samples, int64 `(gaps, 2)`.
     """
     check_sampling_rate(sampling_rate)
-    starts, ends = np.atleast_1d(np.asarray(starts)), np.atleast_1d(np.asarray(ends))
-    for name, seconds in (("starts", starts), ("ends", ends)):
+    first_seconds, last_seconds = np.atleast_1d(np.asarray(starts)), np.atleast_1d(np.asarray(ends))
+    for name, seconds in (("starts", first_seconds), ("ends", last_seconds)):
         if seconds.ndim != 1 or seconds.dtype.kind not in "iuf":
             raise ValueError(
                 f"gap {name} must be seconds, a number or a sequence of numbers, got {seconds.tolist()!r}"
             )
-    if len(starts) != len(ends) or len(starts) == 0:
-        raise ValueError(f"expected as many gap starts as ends, at least one, got {len(starts)} and {len(ends)}")
+    if len(first_seconds) != len(last_seconds) or len(first_seconds) == 0:
+        raise ValueError(
+            f"expected as many gap starts as ends, at least one, got {len(first_seconds)} and {len(last_seconds)}"
+        )
     gaps: list[tuple[int, int]] = []
-    for start, end in zip(starts, ends, strict=True):
+    for start, end in zip(first_seconds, last_seconds, strict=True):
         gap = f"gap from {start} s to {end} s"
         if not (np.isfinite(start) and np.isfinite(end)):
             raise ValueError(f"{gap}: start and end must be finite")
@@ -253,10 +257,10 @@ def as_signals(audio: np.ndarray | Tensor) -> np.ndarray:
 
 
 def in_the_form_of(
-    audio: np.ndarray | Tensor,
+    audio: Waveform,
     restored: np.ndarray,
     missing: np.ndarray,
-) -> np.ndarray | Tensor:
+) -> Waveform:
     """
     The counterpart of [`prepare`]: restored signals in the type, shape and dtype of the audio they were made from.
     Only samples under the mask are taken from them; all others are the audio's own, and asserted to be.
@@ -295,10 +299,13 @@ def as_numpy(array: np.ndarray | Tensor, name: str) -> np.ndarray:
     return array.detach().cpu().numpy()
 
 
-def __getattr__(name: str):
-    if name in _DETECTION:
-        return getattr(import_module("aidd.detection"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# A type checker would take any name for one that is here.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str):
+        if name in _DETECTION:
+            return getattr(import_module("aidd.detection"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _sample_position(seconds: np.number, sampling_rate: int, rounding: Callable[[Fraction], int]) -> int:

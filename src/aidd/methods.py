@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from .pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+    from .signatures import Method, Waveform
 
 DEFAULT_MODEL = str(Path(__file__).parent / "pretrained" / "aidd-piano-small")
 DEFAULT_SPECTROGRAM_MODEL = str(Path(__file__).parent / "pretrained" / "spectrogram-piano-small")
@@ -26,7 +27,7 @@ MODEL_METHODS = MappingProxyType(
 )
 
 
-class Methods(Mapping):
+class Methods(Mapping[str, "Method"]):
     """
     A read-only mapping from a method's name to its function
 
@@ -39,7 +40,7 @@ class Methods(Mapping):
     def __init__(self, modules: dict[str, str]):
         self._modules = modules
 
-    def __getitem__(self, name: str) -> Callable[..., np.ndarray | Tensor]:
+    def __getitem__(self, name: str) -> Method:
         return getattr(import_module(self._modules[name]), name)
 
     def __iter__(self) -> Iterator[str]:
@@ -67,8 +68,8 @@ METHODS = Methods(
 
 
 def aidd(
-    audio: np.ndarray | Tensor, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
-) -> np.ndarray | Tensor:
+    audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
+) -> Waveform:
     """
     [`AIDDPipeline`] with the default model, which is loaded once.
 
@@ -98,8 +99,8 @@ def default_pipeline() -> AIDDPipeline:
 
 
 def spectrogram_repaint(
-    audio: np.ndarray | Tensor, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
-) -> np.ndarray | Tensor:
+    audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
+) -> Waveform:
     """
     [`SpectrogramRePaintPipeline`] with the default model, which is loaded once.
 

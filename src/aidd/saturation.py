@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,17 +11,19 @@ from .masks import as_signals, find_gaps, in_the_form_of
 
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Generator
+
+    from .signatures import Method, Waveform
 
 
 def restore_saturated(
-    audio: np.ndarray | Tensor,
-    method: Callable[..., np.ndarray | Tensor],
+    audio: Waveform,
+    method: Method,
     *,
     sampling_rate: int,
     generator: Generator | None = None,
     join_seconds: float = 0.0,
-) -> np.ndarray | Tensor:
+) -> Waveform:
     """
     Fills what [`~aidd.detection.find_clipping`] finds, and brings it to where a saturated signal can have been: at or
     beyond the level at which it was cut.

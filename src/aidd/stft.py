@@ -29,7 +29,7 @@ class Grid:
     n_fft: int
     hop_length: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_sampling_rate(self.sampling_rate)
         for name, value in (("n_fft", self.n_fft), ("hop_length", self.hop_length)):
             if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:

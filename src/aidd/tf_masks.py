@@ -68,7 +68,7 @@ def columns(frames: np.ndarray, grid: Grid) -> np.ndarray:
 def samples_touched(tf_mask: np.ndarray, grid: Grid, num_samples: int) -> np.ndarray:
     """Samples in the windows of frames that have a missing cell: bool `(bins, frames)` to `(num_samples,)`."""
     touched = np.zeros(num_samples, bool)
-    for first, last in find_gaps(tf_mask.any(0)).tolist():
+    for first, last in find_gaps(np.any(tf_mask, axis=0)).tolist():
         start = max(first + 1 - grid.overlap, 0) * grid.hop_length
         touched[start : last * grid.hop_length] = True
     return touched
@@ -110,8 +110,8 @@ def boxes(regions: Sequence[tuple[float, float, float, float]], num_samples: int
 
 def band(low: float, high: float, num_samples: int, grid: Grid) -> np.ndarray:
     """Cells from one frequency to another, in Hz, for all the time: bool `(bins, frames)`. Raises as [`boxes`]."""
-    rows = boxes([(low, high, 0.0, num_samples / grid.sampling_rate)], num_samples, grid).any(1)
-    return np.repeat(rows[:, None], grid.num_frames(num_samples), axis=1)
+    cells = boxes([(low, high, 0.0, num_samples / grid.sampling_rate)], num_samples, grid)
+    return np.repeat(np.any(cells, axis=1, keepdims=True), grid.num_frames(num_samples), axis=1)
 
 
 def random_cells(

@@ -16,19 +16,21 @@ from .channelwise import fill_channelwise
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from ..signatures import Waveform
+
 # A model of order p is fitted to at least this many times p samples.
 SAMPLES_PER_COEFFICIENT = 3
 
 
 def autoregressive(
-    audio: np.ndarray | Tensor,
+    audio: Waveform,
     mask: np.ndarray | Tensor,
     *,
     sampling_rate: int,
     generator: Generator | None = None,
     order: int = 1000,
     context_seconds: float = 0.1,
-) -> np.ndarray | Tensor:
+) -> Waveform:
     """
     Continues both edges of every gap by autoregressive models of their surroundings (Burg's method), and crossfades
     the continuations over the gap with a raised cosine (Kauppinen & Roth 2002).

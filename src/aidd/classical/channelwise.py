@@ -13,13 +13,15 @@ from ..masks import in_the_form_of, prepare
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..signatures import Waveform
+
 
 def fill_channelwise(
-    audio: np.ndarray | Tensor,
+    audio: Waveform,
     mask: np.ndarray | Tensor,
     sampling_rate: int,
     fill: Callable[[np.ndarray, np.ndarray], np.ndarray],
-) -> np.ndarray | Tensor:
+) -> Waveform:
     """
     Fills every channel that has gaps by itself.
 

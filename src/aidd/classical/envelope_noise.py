@@ -15,19 +15,21 @@ from .channelwise import fill_channelwise
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from ..signatures import Waveform
+
 # Added to powers before their logarithm is taken, relative to the larger of the two edges.
 FLOOR = 1e-10
 
 
 def envelope_noise(
-    audio: np.ndarray | Tensor,
+    audio: Waveform,
     mask: np.ndarray | Tensor,
     *,
     sampling_rate: int,
     generator: Generator | None = None,
     n_fft: int = 2048,
     context_seconds: float = 0.1,
-) -> np.ndarray | Tensor:
+) -> Waveform:
     """
     Fills gaps with Gaussian noise whose power spectrum runs from that of one edge to that of the other, linearly in
     dB, blended with the autoregressive continuation of both edges by [`~aidd.splice.splice`]. It knows nothing of

@@ -18,13 +18,15 @@ from .linear import interpolate
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from ..signatures import Waveform
+
 ROUNDING = 16 * np.finfo(np.float64).eps
 # Longest group of several gaps: music changes, and memory grows with the group.
 GROUP_SECONDS = 0.5
 
 
 def janssen(
-    audio: np.ndarray | Tensor,
+    audio: Waveform,
     mask: np.ndarray | Tensor,
     *,
     sampling_rate: int,
@@ -32,7 +34,7 @@ def janssen(
     order: int = 512,
     num_iterations: int = 10,
     context_seconds: float = 0.2,
-) -> np.ndarray | Tensor:
+) -> Waveform:
     """
     Fills gaps so that the energy of an autoregressive model's prediction error is least, and estimates the model from
     the result, in turn (Janssen, Veldhuis & Vries 1986; Adler et al. 2011). Each group of neighbouring gaps is worked

@@ -12,14 +12,16 @@ from .channelwise import fill_channelwise
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from ..signatures import Waveform
+
 
 def linear(
-    audio: np.ndarray | Tensor,
+    audio: Waveform,
     mask: np.ndarray | Tensor,
     *,
     sampling_rate: int,
     generator: Generator | None = None,
-) -> np.ndarray | Tensor:
+) -> Waveform:
     """
     Draws a straight line across every gap.
 

@@ -18,6 +18,8 @@ from .channelwise import fill_channelwise
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from ..signatures import Waveform
+
 WINDOW_SECONDS = 0.1
 OVERLAP = 4  # windows over one sample; Hann windows a quarter apart are a tight frame
 TRAINING_FRAMES = 9  # on each side of a gap, at most
@@ -28,7 +30,7 @@ NEGLIGIBLE = 1e-7  # entries of the basis, whose rows have norm 1
 
 
 def sparse(
-    audio: np.ndarray | Tensor,
+    audio: Waveform,
     mask: np.ndarray | Tensor,
     *,
     sampling_rate: int,
@@ -37,7 +39,7 @@ def sparse(
     sparsity_step: int = 1,
     tolerance: float = 1e-3,
     num_learning_steps: int = 10,
-) -> np.ndarray | Tensor:
+) -> Waveform:
     """
     Fills gaps so that the analysis coefficients of the result are sparse: A-SPAIN-L, the analysis sparse audio
     inpainter (Mokrý, Záviška, Rajmic & Veselý 2019, arXiv:1810.13137) on whole gaps, in a Gabor dictionary whose
@@ -102,7 +104,7 @@ def _fill(
     margin = (n_fft, n_fft + -len(signal) % hop_length)
     padded = np.pad(np.where(missing, 0.0, signal), margin)
     unknown = np.pad(missing, margin, constant_values=True)
-    touched = sliding_window_view(np.pad(missing, margin), n_fft)[::hop_length].any(-1)
+    touched = np.any(sliding_window_view(np.pad(missing, margin), n_fft)[::hop_length], axis=-1)
     intact = np.flatnonzero(~sliding_window_view(unknown, n_fft)[::hop_length].any(-1))
     restored = padded.copy()
     for first, end in find_gaps(touched).tolist():
@@ -154,7 +156,7 @@ def a_spain(
     smallest = np.inf
     for num_coefficients in range(sparsity_step, len(coefficients) + 1, sparsity_step):
         thresholded = keep_largest(coefficients + dual, num_coefficients)
-        distance = np.linalg.norm(coefficients - thresholded)
+        distance = float(np.linalg.norm(coefficients - thresholded))
         if distance <= smallest:
             smallest, best = distance, estimate
         if distance <= tolerance * np.linalg.norm(coefficients):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 
 if TYPE_CHECKING:
@@ -31,6 +31,14 @@ def check_model(model: str) -> None:
         raise ValueError(f"{model}: no such model folder, and not the name of a repository on the Hub (owner/name)")
 
 
+@overload
+def load_pipeline(model: str, method: Literal["aidd"] = ..., dtype: str = ...) -> AIDDPipeline: ...
+@overload
+def load_pipeline(
+    model: str, method: Literal["spectrogram_repaint"], dtype: str = ...
+) -> SpectrogramRePaintPipeline: ...
+@overload
+def load_pipeline(model: str, method: str, dtype: str = ...) -> AIDDPipeline | SpectrogramRePaintPipeline: ...
 def load_pipeline(
     model: str, method: str = "aidd", dtype: str = "float32"
 ) -> AIDDPipeline | SpectrogramRePaintPipeline:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +41,7 @@ def write_picture(path: Path, before: Path, after: Path, gaps: np.ndarray) -> No
 
 def draw_repair(
     audios: dict[str, np.ndarray],
-    gaps: Sequence[Sequence[float]],
+    gaps: np.ndarray,
     *,
     first_second: float,
     sampling_rate: int,

@@ -40,11 +40,11 @@ def as_channels(signal: np.ndarray) -> np.ndarray:
 class ChannelStatistics:
     """What detectors must know of a whole channel before they look at any part of it, gathered block by block."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.num_samples = 0
         self.highest, self.lowest = -np.inf, np.inf
         self._step, self._energy = np.inf, 0.0
-        self._last = np.zeros(0)
+        self._last: np.ndarray = np.zeros(0)
 
     def update(self, block: np.ndarray) -> None:
         """Takes in the next samples of the channel, finite float64 `(samples,)`, at least one."""

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from ..pipelines import AIDDPipeline
+    from ..signatures import Waveform
 
 FADE_SECONDS = 0.01
 
 
 def aidd_paper(
-    audio: np.ndarray | Tensor, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
-) -> np.ndarray | Tensor:
+    audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
+) -> Waveform:
     """
     The default model with the paper's stitching instead of [`AIDDPipeline`]'s: see [`inpaint_as_published`].
 
@@ -52,12 +53,12 @@ def aidd_paper(
 @torch.no_grad()
 def inpaint_as_published(
     pipe: AIDDPipeline,
-    audio: np.ndarray | Tensor,
+    audio: Waveform,
     mask: np.ndarray | Tensor,
     *,
     sampling_rate: int,
     generator: Generator | None = None,
-) -> np.ndarray | Tensor:
+) -> Waveform:
     """
     [`aidd_paper`] with the codec, the transformer and the scheduler of a pipeline.
 

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from ..pipelines import SpectrogramRePaintPipeline
+    from ..signatures import Waveform
 
 
 def evaluated_cell_methods(
     spectrogram_pipe: SpectrogramRePaintPipeline,
-) -> dict[str, Callable[..., np.ndarray | Tensor]]:
+) -> dict[str, Callable[..., np.ndarray]]:
     """
     Functions `method(audio, tf_mask, *, sampling_rate, generator=None) -> audio` by the names in
     `aidd.evaluation.names.CELL_METHODS`, for masks on `aidd.evaluation.tf_geometry.GRID`.
@@ -37,14 +38,16 @@ def evaluated_cell_methods(
     if grid != GRID:
         raise ValueError(f"expected a model of spectrograms on {GRID}, got one on {grid}")
 
-    def spectrogram_repaint(audio, tf_mask, *, sampling_rate: int, generator: Generator | None = None):
+    def spectrogram_repaint(
+        audio: Waveform, tf_mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
+    ) -> Waveform:
         return spectrogram_pipe(audio, tf_mask=tf_mask, sampling_rate=sampling_rate, generator=generator).audios
 
     classical = {method.__name__: partial(method, grid=GRID) for method in (zeroing, log_magnitude, fading)}
     return {**classical, "spectrogram_repaint": spectrogram_repaint}
 
 
-def in_gaps(cell_method: Callable[..., np.ndarray]) -> Callable[..., np.ndarray | Tensor]:
+def in_gaps(cell_method: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
     """
     A method for cells, such as those of `aidd.classical.tf`, as one for gaps: cells of frames that hold a missing
     sample are missing to it, and what it returns is put into the gaps alone.
@@ -58,12 +61,12 @@ def in_gaps(cell_method: Callable[..., np.ndarray]) -> Callable[..., np.ndarray 
     """
 
     def method(
-        audio: np.ndarray | Tensor,
+        audio: Waveform,
         mask: np.ndarray | Tensor,
         *,
         sampling_rate: int,
         generator: Generator | None = None,
-    ) -> np.ndarray | Tensor:
+    ) -> Waveform:
         signals, missing = prepare(audio, mask, sampling_rate)
         filled = signals.copy()
         for index in np.ndindex(*missing.shape[:-1]):

@@ -4,6 +4,7 @@ import inspect
 import itertools
 import math
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class Condition:
     geometry: str
     parameters: dict[str, float | list[float]]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.geometry, str) or self.geometry not in ALL_GEOMETRIES:
             raise ValueError(f"geometry must be one of {', '.join(ALL_GEOMETRIES)}, got {self.geometry!r}")
         expected = geometry_parameters(self.geometry)
@@ -114,7 +115,7 @@ def geometry_parameters(geometry: str) -> list[str]:
     return sorted(p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "generator")
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether a value of a JSON file is a finite number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 

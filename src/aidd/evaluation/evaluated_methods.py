@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from ..pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+    from ..signatures import Waveform
 
 
 def evaluated_methods(
     pipe: AIDDPipeline, spectrogram_pipe: SpectrogramRePaintPipeline
-) -> dict[str, Callable[..., np.ndarray | Tensor]]:
+) -> dict[str, Callable[..., np.ndarray]]:
     """
     Functions `method(audio, mask, *, sampling_rate, generator=None) -> audio` by the names in
     `aidd.evaluation.names.EVALUATED_METHODS`:
@@ -41,13 +42,19 @@ def evaluated_methods(
     """
     from .aidd_paper import inpaint_as_published
 
-    def aidd(audio, mask, *, sampling_rate: int, generator: Generator | None = None):
+    def aidd(
+        audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
+    ) -> Waveform:
         return pipe(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
 
-    def spectrogram_repaint(audio, mask, *, sampling_rate: int, generator: Generator | None = None):
+    def spectrogram_repaint(
+        audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
+    ) -> Waveform:
         return spectrogram_pipe(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
 
-    def codec(audio, mask, *, sampling_rate: int, generator: Generator | None = None):
+    def codec(
+        audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
+    ) -> Waveform:
         return pipe.reconstruct(audio, mask, sampling_rate=sampling_rate, generator=generator)
 
     return {
@@ -63,8 +70,8 @@ def evaluated_methods(
 
 
 def masked(
-    audio: np.ndarray | Tensor, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
-) -> np.ndarray | Tensor:
+    audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
+) -> Waveform:
     """
     Silence in the gaps: what is left when nothing is done. Arguments, result and errors as of every method.
     """

@@ -1,11 +1,14 @@
 """A small network that reads the pictures of `aidd.training.glyphs`, filled ones too."""
 
 from itertools import pairwise
+from typing import Any
 
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
+from diffusers.configuration_utils import ConfigMixin
+from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
+
+from ..decorators import register_to_config
 
 
 class GlyphClassifier(ModelMixin, ConfigMixin):
@@ -16,6 +19,9 @@ class GlyphClassifier(ModelMixin, ConfigMixin):
         num_classes: characters to tell apart.
         hidden_size: number of features, a multiple of 4.
     """
+
+    # diffusers' classes disagree on its type.
+    config_name: Any
 
     @register_to_config
     def __init__(self, num_classes: int = 34, hidden_size: int = 64):

@@ -123,7 +123,8 @@ def write_blind_page(folder: Path, examples: Sequence[Example], *, seed: int = 0
     if not examples or len({example.key for example in examples}) < len(examples):
         raise ValueError(f"expected one or more examples of different keys, got {[one.key for one in examples]}")
     (folder / "blind").mkdir(exist_ok=True)
-    trials, key = [], {}
+    trials: list[dict[str, object]] = []
+    key: dict[str, str] = {}
     for example in examples:
         conditions = blind_conditions(example)
         # Under two names: an address of its own would give the hidden reference away.

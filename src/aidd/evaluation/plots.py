@@ -6,7 +6,7 @@ import importlib.util
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def metric_curves(
     methods: Sequence[str],
     *,
     x: str,
-    x_labels: Mapping[float, str],
+    x_labels: Mapping[Any, str],
     x_title: str,
     title: str,
     logarithmic: bool = False,
@@ -87,7 +87,7 @@ def metric_curves(
         if line.empty:
             continue
         across = np.array([place[value] for value in line[x]]) + step * (2 * number - len(methods) + 1)
-        style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
         axes.plot(across, line["mean"], linestyle=DASHES[number % len(DASHES)], lw=1.4, ms=4.5, **style)
         axes.vlines(across, line["low"], line["high"], color=style["color"], lw=1.0, alpha=0.7)
         ends[method] = (across[-1], line["mean"].iloc[-1], style)
@@ -108,7 +108,7 @@ def metric_curves(
 
 
 def heat_maps(
-    summary: pd.DataFrame, *, x: str, y: str, labels: Mapping[str, Mapping[float, str]], titles: Mapping[str, str]
+    summary: pd.DataFrame, *, x: str, y: str, labels: Mapping[str, Mapping[Any, str]], titles: Mapping[str, str]
 ) -> Figure:
     """
     Means of a metric over two parameters, a panel a method, all in one scale of colours.
@@ -278,7 +278,8 @@ def save_image(image: np.ndarray, path: Path) -> None:
     from matplotlib.image import imsave
 
     with replacing(path) as temporary:
-        imsave(temporary, image, format="png", metadata={"Software": None})
+        metadata: dict[str, Any] = {"Software": None}
+        imsave(temporary, image, format="png", metadata=metadata)
 
 
 def spread(heights: np.ndarray, distance: float) -> np.ndarray:

@@ -60,7 +60,7 @@ class Protocol:
     sampling_rate: int | None
     conditions: tuple[Condition, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("name", "description", "source"):
             value = getattr(self, name)
             self._check(isinstance(value, str) and value != "", f"{name} must be a text", value)

@@ -1,19 +1,23 @@
 """Recordings to evaluate on: files by names that do not tell where they lie."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from datasets import load_dataset
 from huggingface_hub import cached_assets_path
 
 from ..audio_io import find_audio_files
-from ..training.audio_datasets import dataset_recordings, maestro_recordings, musicnet_recordings
+from ..training.audio_datasets import Recording, dataset_recordings, maestro_recordings, musicnet_recordings
 from .names import LAYOUTS
 from .replacing import replacing
 
 
-OFFICIAL_SPLITS = {"musicnet": musicnet_recordings, "maestro": maestro_recordings}
+OFFICIAL_SPLITS: dict[str, Callable[..., list[Recording]]] = {
+    "musicnet": musicnet_recordings,
+    "maestro": maestro_recordings,
+}
 
 
 def recordings_of(folder: str | Path, layout: str = "folder", split: str | None = None) -> dict[str, Path]:
@@ -38,6 +42,8 @@ def recordings_of(folder: str | Path, layout: str = "folder", split: str | None 
         if split is None:
             raise ValueError(f"expected a split of {folder}, got none")
         return hub_recordings_of(str(folder), split)
+    # Recordings of official splits are read from paths.
+    named: list[tuple[str, Any]]
     if layout == "folder":
         if split is not None:
             raise ValueError(f"a folder of audio files has no splits, got split {split}; its layout may be another")

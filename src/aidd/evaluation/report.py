@@ -26,6 +26,7 @@ from .tables import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 SUMMARY = ("lsd", "snr", "snr_cells")
 # Columns of a row that say what was run.
@@ -180,6 +181,6 @@ def _heat_maps_html(found: Sequence[Found], folder: Path) -> str:
     return f'<div class="plots maps">{images}</div>\n'
 
 
-def _saved(figure, name: str, description: str, folder: Path) -> str:
+def _saved(figure: Figure, name: str, description: str, folder: Path) -> str:
     save_figure(figure, folder / "plots" / f"{name}.svg")
     return f'<img src="plots/{name}.svg" alt="{escape(description)}" loading="lazy">'

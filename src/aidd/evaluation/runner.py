@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 PACKAGES = ("aidd", "torch", "torchaudio", "transformers", "diffusers", "numpy", "scipy")
 WINDOW_SECONDS = 1.0
 # `method(audio, mask, *, sampling_rate, generator) -> audio`, the contract of `aidd.METHODS`.
-Method = Callable[..., "np.ndarray | Tensor"]
+Method = Callable[..., np.ndarray]
 # `method(audio, tf_mask, *, sampling_rate, generator) -> audio`, for missing cells.
 CellMethod = Method
 # `measure(reference, estimate, mask, sampling_rate) -> {metric: value}`.
@@ -186,7 +186,7 @@ def identity_of(weights: Mapping[str, Tensor], model: str, column: str = "model"
     return {column: Path(model).name, f"{column}_digest": weights_digest(weights)[:16]}
 
 
-def describe(item: Item, missing: np.ndarray) -> dict[str, str | int | float]:
+def describe(item: Item, missing: np.ndarray) -> dict[str, Any]:
     """The columns of an item, of which samples `(samples,)` or cells `(bins, frames)` are missing."""
     return {
         "item": item.key,

@@ -55,6 +55,7 @@ def select_items(protocol: Protocol, recordings: Mapping[str, Path], *, seed: in
     _check_all_differ(recordings)
     left_out = Counter({"short recordings": 0, "quiet segments": 0, "silent gaps": 0})
     segments = {name: _segments(protocol, name, recordings[name], seed, left_out) for name in sorted(recordings)}
+    chosen: Iterator[tuple[str, Segment]]
     if protocol.segments is None:
         chosen = ((name, one) for name in segments for one in islice(segments[name], protocol.segments_per_recording))
     else:
@@ -98,8 +99,9 @@ def _segments(protocol: Protocol, name: str, path: Path, seed: int, left_out: Co
     if num_samples < length:
         left_out["short recordings"] += 1
         return
-    if protocol.selection == "evenly_spread":
-        starts = evenly_spread_starts(num_samples, length, protocol.segments_per_recording)
+    number = protocol.segments_per_recording
+    if number is not None and protocol.selection == "evenly_spread":
+        starts = evenly_spread_starts(num_samples, length, number)
     else:
         starts = random_starts(num_samples, length, seed, name)
     for start in starts:
@@ -132,8 +134,9 @@ def _deal(segments: Mapping[str, Iterator[Segment]]) -> Iterator[tuple[str, Segm
     """One of each recording in turn, until none is left."""
     while segments:
         drawn = {name: next(iterator, None) for name, iterator in segments.items()}
-        segments = {name: segments[name] for name in drawn if drawn[name] is not None}
-        yield from ((name, drawn[name]) for name in segments)
+        dealt = {name: segment for name, segment in drawn.items() if segment is not None}
+        segments = {name: segments[name] for name in dealt}
+        yield from dealt.items()
 
 
 def _draw(*key: int | str) -> int:

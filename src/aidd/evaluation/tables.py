@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -110,7 +110,7 @@ class Section:
         return sorted(self.rows[self.column].unique())
 
     @property
-    def labels(self) -> dict[object, str]:
+    def labels(self) -> dict[Any, str]:
         return {value: written(self.column, value) for value in self.values}
 
 

@@ -74,8 +74,8 @@ def scattered_cells(
     extent = {"num_bins": num_bins, "num_frames": num_frames}
     if any(value != int(value) for value in extent.values()):
         raise ValueError(f"num_bins and num_frames must be whole numbers, got {num_bins} and {num_frames}")
-    extent = {name: int(value) for name, value in extent.items()}
-    return random_cells(coverage, GRID.resampled_length(num_samples, sampling_rate), GRID, generator, **extent)
+    num_on_grid = GRID.resampled_length(num_samples, sampling_rate)
+    return random_cells(coverage, num_on_grid, GRID, generator, num_bins=int(num_bins), num_frames=int(num_frames))
 
 
 TF_GEOMETRIES: dict[str, Callable[..., np.ndarray]] = {

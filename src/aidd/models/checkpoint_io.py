@@ -16,8 +16,8 @@ from torch.serialization import safe_globals
 
 
 # What training loops leave beside the tensors: learning rates as numpy scalars, pickled by numpy 1 or numpy 2.
-_numpy_scalar = np.float64(0).__reduce__()[0]
-_HARMLESS_GLOBALS = [
+_numpy_scalar: Any = np.float64(0).__reduce__()[0]
+_HARMLESS_GLOBALS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (_numpy_scalar, "numpy.core.multiarray.scalar"),
     (_numpy_scalar, "numpy._core.multiarray.scalar"),
     np.dtype,

@@ -70,7 +70,7 @@ def fill_window(
     fill_start, fill_end = (place * hop_length * sampling_rate for place in (window.fill_start, window.fill_end))
     gaps = [
         (gap_start, gap_end)
-        for gap_start, gap_end in find_gaps(missing[:, here].any(0)).tolist()
+        for gap_start, gap_end in find_gaps(np.any(missing[:, here], axis=0)).tolist()
         if fill_start <= (start + gap_start) * model_rate and (start + gap_end) * model_rate <= fill_end
     ]
     fill_gaps(
@@ -119,7 +119,7 @@ def fill_gaps(
         ranked: whether the first variation gets, in each gap, the filling that continues its edges best
             ([`~aidd.ranking.edge_distance`]), the second one the next, and so on.
     """
-    channels, any_missing = restored[0].copy(), missing.any(0)
+    channels, any_missing = restored[0].copy(), np.any(missing, axis=0)
     mid = np.where(any_missing, 0.0, channels.mean(0))
     for gap in gaps:
         start, end = gap

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AudioPipelineOutput
+from diffusers.pipelines.pipeline_utils import AudioPipelineOutput
 from torch import Tensor
 
 from ..masks import as_numpy, join_masks, mask_from_seconds
+from ..signatures import Seconds
 
 
 def check_splicing(reach_seconds: float, short_gap_seconds: float, fine_structure: float) -> None:
@@ -50,8 +52,8 @@ def check_options(
 def given_mask(
     audio: np.ndarray | Tensor,
     mask: np.ndarray | Tensor | None,
-    starts: float | Sequence[float] | None,
-    ends: float | Sequence[float] | None,
+    starts: Seconds | None,
+    ends: Seconds | None,
     *,
     sampling_rate: int,
 ) -> np.ndarray | Tensor:
@@ -63,7 +65,7 @@ def given_mask(
     """
     if (starts is None) != (ends is None):
         raise ValueError("mask_start_seconds and mask_end_seconds must be given together, got one of them")
-    if starts is None:
+    if starts is None or ends is None:
         if mask is None:
             raise ValueError("expected a mask, or mask_start_seconds and mask_end_seconds; got neither")
         return mask
@@ -72,9 +74,7 @@ def given_mask(
     return gaps if mask is None else join_masks(mask, gaps)
 
 
-def as_asked(
-    audios: np.ndarray | Tensor, output_type: str | None, return_dict: bool
-) -> AudioPipelineOutput | tuple[np.ndarray | Tensor]:
+def as_asked(audios: Any, output_type: str | None, return_dict: bool) -> Any:
     """Audio as a pipeline's output, as array ("np"), tensor ("pt") or what it is (None)."""
     if output_type == "np" and isinstance(audios, Tensor):
         audios = audios.cpu().numpy()

@@ -1,11 +1,12 @@
 """Token-based audio inpainting by discrete diffusion (AIDD, ICLR 2026, arXiv:2507.08333)."""
 
+import os
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from diffusers import AudioPipelineOutput, DiffusionPipeline
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import Tensor
 
 from ..audio_io import resample
@@ -19,7 +20,8 @@ from ..masks import (
 from ..models.dit_token import DiTTokenModel
 from ..models.wavtokenizer import WavTokenizerModel
 from ..registration import register
-from ..schedulers import MaskedDiscreteScheduler
+from ..schedulers import DiscreteScheduler
+from ..signatures import Seconds, Waveform
 from ..splice import splice_short_gaps
 from .filling import fill_window, polarities
 from .inputs import as_asked, check_options, check_splicing, given_mask
@@ -54,16 +56,23 @@ class AIDDPipeline(DiffusionPipeline):
             see [`~aidd.fine_structure.match_fine_structure`].
     """
 
-    model_cpu_offload_seq = "codec->transformer"
+    # Any: the base class's own is None.
+    model_cpu_offload_seq: Any = "codec->transformer"
     # Layer by layer: weight norm is a module that hooks of Accelerate cannot take the weights from.
-    _exclude_from_cpu_offload: ClassVar = ["codec"]
+    _exclude_from_cpu_offload: Any = ("codec",)  # A list to the base class.
     _callback_tensor_inputs = ("tokens", "missing")
+
+    codec: WavTokenizerModel
+    transformer: DiTTokenModel
+    scheduler: DiscreteScheduler
+    # diffusers' dict, whose items are attributes.
+    config: Any
 
     def __init__(
         self,
         codec: WavTokenizerModel,
         transformer: DiTTokenModel,
-        scheduler: MaskedDiscreteScheduler,
+        scheduler: DiscreteScheduler,
         guard_tokens: int = 2,
         reach_seconds: float = 0.08,
         short_gap_seconds: float = 0.02,
@@ -92,7 +101,7 @@ class AIDDPipeline(DiffusionPipeline):
         )
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str, **kwargs) -> "AIDDPipeline":
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs: Any) -> "AIDDPipeline":
         """
         As [`~diffusers.DiffusionPipeline.from_pretrained`], in float32 unless told otherwise by `dtype`: weights may
         be stored in bfloat16, but an encoder that computes in it chooses other codes here and there.
@@ -129,6 +138,7 @@ class AIDDPipeline(DiffusionPipeline):
     def _max_gap_tokens(self) -> int:
         return self.transformer.config.max_position_embeddings // 2
 
+    # Any: `return_dict` makes it a tuple, and `audios`, to diffusers an array, may be a tensor.
     @torch.no_grad()
     def __call__(
         self,
@@ -136,8 +146,8 @@ class AIDDPipeline(DiffusionPipeline):
         mask: np.ndarray | Tensor | None = None,
         *,
         sampling_rate: int | None = None,
-        mask_start_seconds: float | Sequence[float] | None = None,
-        mask_end_seconds: float | Sequence[float] | None = None,
+        mask_start_seconds: Seconds | None = None,
+        mask_end_seconds: Seconds | None = None,
         num_variations: int = 1,
         select: Literal["ranked"] | None = None,
         num_inference_steps: int | None = None,
@@ -146,7 +156,7 @@ class AIDDPipeline(DiffusionPipeline):
         return_dict: bool = True,
         callback_on_step_end: Callable[["AIDDPipeline", int, Tensor, dict], dict] | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("tokens",),
-    ) -> AudioPipelineOutput | tuple:
+    ) -> Any:
         """
         Args:
             audio (`np.ndarray` or `torch.Tensor`):
@@ -206,12 +216,12 @@ class AIDDPipeline(DiffusionPipeline):
     @torch.no_grad()
     def reconstruct(
         self,
-        audio: np.ndarray | Tensor,
+        audio: Waveform,
         mask: np.ndarray | Tensor,
         *,
         sampling_rate: int,
         generator: torch.Generator | None = None,
-    ) -> np.ndarray | Tensor:
+    ) -> Waveform:
         """
         Fills the gaps of *intact* audio with the codec's round trip of itself: what the pipeline would give if its
         token model were perfect. The ceiling that evaluations compare with.
@@ -228,7 +238,7 @@ class AIDDPipeline(DiffusionPipeline):
         for item, (channels, channels_missing) in enumerate(zip(signals, missing, strict=True)):
             if not channels_missing.any():
                 continue
-            _, windows = self._plan(channels_missing.any(0), sampling_rate)
+            _, windows = self._plan(np.any(channels_missing, axis=0), sampling_rate)
             polarity = polarities(channels)
             filled = (polarity * channels)[None]
             tokens, gains = self._encode(filled[0].mean(0), windows, sampling_rate)
@@ -279,7 +289,7 @@ class AIDDPipeline(DiffusionPipeline):
         channels, missing = splice_short_gaps(
             channels, missing, sampling_rate=sampling_rate, longest_seconds=self.config.short_gap_seconds
         )
-        any_missing = missing.any(0)
+        any_missing = np.any(missing, axis=0)
         if not any_missing.any():
             return np.repeat(channels[None], num_variations, axis=0)
         polarity = polarities(channels[:, ~any_missing])

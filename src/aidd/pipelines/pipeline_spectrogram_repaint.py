@@ -1,13 +1,17 @@
 """Inpainting by diffusion of complex spectrograms: RePaint (CVPR 2022, arXiv:2201.09865) in time and frequency."""
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from diffusers import AudioPipelineOutput, DDIMScheduler, DDPMScheduler, DiffusionPipeline, UNet2DModel
+from diffusers.models.unets.unet_2d import UNet2DModel
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
 
 from ..audio_io import resample
@@ -16,6 +20,7 @@ from ..masks import in_the_form_of, prepare
 from ..models.spectrogram import SpectrogramFrontEnd, predict
 from ..registration import register
 from ..schedulers.repaint import PRESETS, repaint, resampling_schedule
+from ..signatures import Seconds, Waveform
 from ..splice import splice_short_gaps
 from ..tf_masks import RESAMPLING_REACH, columns, frames_touched, samples_on_grid
 from .filling import fill_window, polarities
@@ -49,8 +54,15 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
             see [`~aidd.fine_structure.match_fine_structure`].
     """
 
-    model_cpu_offload_seq = "unet"
+    # Any: the base class's own is None.
+    model_cpu_offload_seq: Any = "unet"
     _callback_tensor_inputs = ("sample", "prediction")
+
+    unet: UNet2DModel
+    scheduler: DDPMScheduler | DDIMScheduler
+    front_end: SpectrogramFrontEnd
+    # diffusers' dict, whose items are attributes.
+    config: Any
 
     def __init__(
         self,
@@ -62,16 +74,16 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         fine_structure: float = 0.0,
     ):
         super().__init__()
-        size = unet.config.sample_size
+        size = unet.config["sample_size"]
         if not isinstance(size, (list, tuple)) or len(size) != 2 or size[0] != front_end.grid.num_bins:
             raise ValueError(
                 f"the unet's sample_size must be (bins, frames) with the front end's {front_end.grid.num_bins} bins, "
                 f"got {size}"
             )
-        if (unet.config.in_channels, unet.config.out_channels) != (4, 2):
+        if (unet.config["in_channels"], unet.config["out_channels"]) != (4, 2):
             raise ValueError(
                 "the unet must take 4 channels (real, imaginary, two of coordinates) and give 2, "
-                f"got {unet.config.in_channels} and {unet.config.out_channels}"
+                f"got {unet.config['in_channels']} and {unet.config['out_channels']}"
             )
         check_splicing(reach_seconds, short_gap_seconds, fine_structure)
         self.register_modules(unet=unet, scheduler=scheduler, front_end=front_end)
@@ -80,7 +92,9 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         )
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str, **kwargs) -> "SpectrogramRePaintPipeline":
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs: Any
+    ) -> "SpectrogramRePaintPipeline":
         """As [`~diffusers.DiffusionPipeline.from_pretrained`], in float32 unless told otherwise by `dtype`."""
         if not {"dtype", "torch_dtype"} & kwargs.keys():
             kwargs["dtype"] = torch.float32
@@ -120,8 +134,9 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
 
     @property
     def _num_frames(self) -> int:
-        return self.unet.config.sample_size[1]
+        return self.unet.config["sample_size"][1]
 
+    # Any: `return_dict` makes it a tuple, and `audios`, to diffusers an array, may be a tensor.
     @torch.no_grad()
     def __call__(
         self,
@@ -129,8 +144,8 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         mask: np.ndarray | Tensor | None = None,
         *,
         sampling_rate: int | None = None,
-        mask_start_seconds: float | Sequence[float] | None = None,
-        mask_end_seconds: float | Sequence[float] | None = None,
+        mask_start_seconds: Seconds | None = None,
+        mask_end_seconds: Seconds | None = None,
         tf_mask: np.ndarray | Tensor | None = None,
         num_variations: int = 1,
         select: Literal["ranked"] | None = None,
@@ -143,7 +158,7 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         return_dict: bool = True,
         callback_on_step_end: Callable[["SpectrogramRePaintPipeline", int, Tensor, dict], dict] | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("prediction",),
-    ) -> AudioPipelineOutput | tuple:
+    ) -> Any:
         """
         Args:
             audio (`np.ndarray` or `torch.Tensor`):
@@ -244,13 +259,13 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
 
     def _fill_gaps(
         self,
-        audio: np.ndarray | Tensor,
+        audio: Waveform,
         mask: np.ndarray | Tensor,
         sampling_rate: int,
-        generators: list[torch.Generator | None],
+        generators: Sequence[torch.Generator | None],
         ranked: bool,
         fill: Callable,
-    ) -> np.ndarray | Tensor:
+    ) -> Waveform:
         signals, missing = prepare(audio, mask, sampling_rate)
         restored = np.repeat(signals[None], len(generators), axis=0)
         for item, (channels, channels_missing) in enumerate(zip(signals, missing, strict=True)):
@@ -263,7 +278,7 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         channels: np.ndarray,
         missing: np.ndarray,
         sampling_rate: int,
-        generators: list[torch.Generator | None],
+        generators: Sequence[torch.Generator | None],
         ranked: bool,
         fill: Callable,
     ) -> np.ndarray:
@@ -271,7 +286,7 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         channels, missing = splice_short_gaps(
             channels, missing, sampling_rate=sampling_rate, longest_seconds=self.config.short_gap_seconds
         )
-        any_missing = missing.any(0)
+        any_missing = np.any(missing, axis=0)
         num_variations, grid = len(generators), self.front_end.grid
         if not any_missing.any():
             return np.repeat(channels[None], num_variations, axis=0)
@@ -315,7 +330,7 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         generated: np.ndarray,
         window: TokenWindow,
         sampling_rate: int,
-        generators: list[torch.Generator | None],
+        generators: Sequence[torch.Generator | None],
         ranked: bool,
     ) -> None:
         """Puts what was generated for a window, `(variations, samples)`, into the gaps it is there for, in place."""
@@ -342,7 +357,7 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         polarity = np.where((known * loudest.conj()).real.sum((1, 2)) < 0, -1.0, 1.0)[:, None, None]
         filled = np.repeat((polarity * known)[None], num_variations, axis=0)
         missing = mask.copy()
-        for window in plan_successive_windows(mask.any(0), self._num_frames, self._num_frames // 2):
+        for window in plan_successive_windows(np.any(mask, axis=0), self._num_frames, self._num_frames // 2):
             here = np.s_[..., window.start : window.end]
             behind = self._num_frames - (window.end - window.start)
             cells = np.pad(filled[here], [(0, 0), (0, 0), (0, 0), (0, behind)])
@@ -362,7 +377,7 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         known: np.ndarray,
         mask: np.ndarray,
         *,
-        generators: list[torch.Generator | None],
+        generators: Sequence[torch.Generator | None],
         schedule: dict[str, int],
         callback: Callable | None,
         callback_tensor_inputs: Sequence[str],
@@ -391,14 +406,15 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
                 )
             return changed.get("prediction", prediction)
 
-        filled = repaint(
+        drawn_with = [one for one in generators if one is not None for _ in range(num_windows)]
+        images = repaint(
             model,
             self.scheduler,
             images,
             missing,
             **schedule,
-            generator=None if None in generators else [one for one in generators for _ in range(num_windows)],
+            generator=None if None in generators else drawn_with,
             progress=self.progress_bar,
         )
-        filled = self.front_end.expand(filled.cpu().numpy()) / gains.reshape(-1, 1, 1)
+        filled = self.front_end.expand(images.cpu().numpy()) / gains.reshape(-1, 1, 1)
         return filled.reshape(known.shape)

@@ -19,7 +19,7 @@ class LogLinearSchedule:
 
     eps: float = 1e-3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.eps < 1:
             raise ValueError(f"eps must lie in (0, 1), got {self.eps}")
 
@@ -51,7 +51,7 @@ class GeometricSchedule:
     sigma_min: float = 1e-4
     sigma_max: float = 20.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.sigma_min < self.sigma_max:
             raise ValueError(f"expected 0 < sigma_min < sigma_max, got {self.sigma_min} and {self.sigma_max}")
 

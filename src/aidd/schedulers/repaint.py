@@ -4,10 +4,11 @@ import copy
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
@@ -95,12 +96,12 @@ def noise_levels(scheduler: DDPMScheduler | DDIMScheduler) -> list[float]:
     timesteps = scheduler.timesteps.tolist()
     last = scheduler.one if isinstance(scheduler, DDPMScheduler) else scheduler.final_alpha_cumprod
     if isinstance(scheduler, DDIMScheduler):
-        stride = scheduler.config.num_train_timesteps // scheduler.num_inference_steps
+        stride = scheduler.config["num_train_timesteps"] // scheduler.num_inference_steps
         led_to = [time - stride for time in timesteps]
         if led_to[:-1] != timesteps[1:] or led_to[-1] >= 0:
             raise ValueError(
                 f"a DDIMScheduler goes {stride} times down in each step, but with "
-                f"timestep_spacing={scheduler.config.timestep_spacing!r} its {len(timesteps)} times are not so far "
+                f"timestep_spacing={scheduler.config['timestep_spacing']!r} its {len(timesteps)} times are not so far "
                 'apart: take timestep_spacing="leading", or a DDPMScheduler'
             )
     return [float(last), *scheduler.alphas_cumprod[timesteps[::-1]].tolist()]
@@ -163,6 +164,8 @@ def repaint(
     scheduler = copy.copy(scheduler)
     scheduler.set_timesteps(num_inference_steps, device=known.device)
     alpha_bar = noise_levels(scheduler)
+    # diffusers annotates neither times that are tensors nor a generator for each item.
+    step: Callable[..., Any] = scheduler.step
     if not mask.any():
         return known.clone()
     mask = mask.to(known.device)
@@ -178,7 +181,7 @@ def repaint(
     sample = torch.where(mask, start, noised(truth, alpha_bar[-1]))
     for steps_left, next_steps_left in zip(progress(schedule), [*schedule[1:], 0], strict=True):
         timestep, reached = scheduler.timesteps[-steps_left], steps_left - 1
-        sample = scheduler.step(model(sample, timestep), timestep, sample, generator=generator).prev_sample
+        sample = step(model(sample, timestep), timestep, sample, generator=generator).prev_sample
         sample = torch.where(mask, sample, noised(truth, alpha_bar[reached]))
         if next_steps_left > reached:
             sample = noised(sample, alpha_bar[next_steps_left] / alpha_bar[reached])

@@ -1,11 +1,12 @@
 """Entropy-bounded unmasking of masked diffusion (Ben-Hamu et al. 2025, arXiv:2505.24857)."""
 
 import math
+from typing import Any
 
 import torch
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 
+from ..decorators import register_to_config
 from .sampling import RandomSource, uniform
 from .scheduling_masked_discrete import MaskedDiscreteScheduler
 from .scheduling_utils import DiscreteSchedulerOutput, check_step_inputs
@@ -78,7 +79,7 @@ class EntropyBoundScheduler(MaskedDiscreteScheduler):
         missing: Tensor,
         generator: RandomSource = None,
         return_dict: bool = True,
-    ) -> DiscreteSchedulerOutput | tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> DiscreteSchedulerOutput | Any:
         """
         Unmasks the tokens that the bound allows, at least one in each row that misses any, and moves the times of
         each row's later hits up in `timesteps`.

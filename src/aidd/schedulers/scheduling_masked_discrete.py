@@ -1,9 +1,11 @@
 """First-hitting sampling of masked diffusion (Zheng et al. 2024, arXiv:2409.02908)."""
 
+from typing import Any
+
 import torch
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 
+from ..decorators import register_to_config
 from .process import LogLinearSchedule
 from .sampling import RandomSource, uniform
 from .scheduling_utils import DiscreteSchedulerMixin, DiscreteSchedulerOutput, check_num_missing, check_step_inputs
@@ -75,7 +77,7 @@ class MaskedDiscreteScheduler(DiscreteSchedulerMixin):
         missing: Tensor,
         generator: RandomSource = None,
         return_dict: bool = True,
-    ) -> DiscreteSchedulerOutput | tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> DiscreteSchedulerOutput | Any:
         """
         Unmasks one token, chosen uniformly among the missing ones, in each row that has any.
 

@@ -1,9 +1,11 @@
 """Tau-leaping with the analytic (Tweedie) step, the sampler of SEDD and AIDD."""
 
+from typing import Any
+
 import torch
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 
+from ..decorators import register_to_config
 from .process import GeometricSchedule, LogLinearSchedule
 from .sampling import RandomSource, uniform
 from .scheduling_utils import DiscreteSchedulerMixin, DiscreteSchedulerOutput, check_num_missing, check_step_inputs
@@ -107,7 +109,7 @@ class TauLeapingScheduler(DiscreteSchedulerMixin):
         missing: Tensor,
         generator: RandomSource = None,
         return_dict: bool = True,
-    ) -> DiscreteSchedulerOutput | tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> DiscreteSchedulerOutput | Any:
         """
         One step from `timestep` to the next; at the last, all that is missing is unmasked.
 
@@ -131,7 +133,7 @@ class TauLeapingScheduler(DiscreteSchedulerMixin):
         index = self._index_of(timestep)
         whether, codes = uniform((*sample.shape, 2), generator, sample.device).unbind(-1)
         chosen = missing
-        if index < self.num_inference_steps:
+        if index + 1 < len(self.timesteps):
             fraction = self.unmasking_fraction(timestep, self.timesteps[index + 1])
             mass = model_output[missing].double().exp().sum(-1)
             chosen = missing.clone()

@@ -1,9 +1,11 @@
 """The theta-trapezoidal sampler of discrete diffusion (Ren et al. 2025, arXiv:2502.00234)."""
 
+from typing import Any
+
 import torch
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 
+from ..decorators import register_to_config
 from .process import LogLinearSchedule
 from .sampling import RandomSource, sample_categorical, uniform
 from .scheduling_utils import DiscreteSchedulerMixin, DiscreteSchedulerOutput, check_num_missing, check_step_inputs
@@ -104,7 +106,7 @@ class ThetaTrapezoidalScheduler(DiscreteSchedulerMixin):
         missing: Tensor,
         generator: RandomSource = None,
         return_dict: bool = True,
-    ) -> DiscreteSchedulerOutput | tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> DiscreteSchedulerOutput | Any:
         """
         One stage, from `timestep` to the next; at the last, all that is missing is unmasked. A first stage keeps its
         prediction for the second.

@@ -1,15 +1,25 @@
 """What the schedulers of masked discrete diffusion share."""
 
+from __future__ import annotations
+
 import importlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
-from diffusers import ConfigMixin, SchedulerMixin
+from diffusers.configuration_utils import ConfigMixin
+from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from diffusers.utils import BaseOutput
 from torch import Tensor
 
 from .process import GeometricSchedule, LogLinearSchedule, independent_mask
 from .sampling import RandomSource, sample_categorical, shape_log_probs
+
+
+if TYPE_CHECKING:
+    import os
+
+    from typing_extensions import Self
 
 
 @dataclass
@@ -24,10 +34,10 @@ class DiscreteSchedulerOutput(BaseOutput):
             Codes drawn in this step, -1 where none was.
     """
 
-    prev_sample: torch.LongTensor
-    prev_missing: torch.BoolTensor
-    pred_logits: torch.FloatTensor
-    sampled_tokens: torch.LongTensor
+    prev_sample: Tensor
+    prev_missing: Tensor
+    pred_logits: Tensor
+    sampled_tokens: Tensor
 
 
 class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
@@ -39,8 +49,11 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
     sample holds at missing tokens is never read.
     """
 
+    # diffusers' classes disagree on its type.
+    config_name: Any
     order = 1
-    _compatibles = (
+    # A list to the base class.
+    _compatibles: Any = (
         "MaskedDiscreteScheduler",
         "EntropyBoundScheduler",
         "TauLeapingScheduler",
@@ -51,6 +64,8 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
     schedule: LogLinearSchedule | GeometricSchedule
     timesteps: Tensor
     num_inference_steps: int | None
+    # diffusers' dict, whose items are attributes.
+    config: Any
 
     def __init__(self, temperature: float, top_p: float, schedule: LogLinearSchedule | GeometricSchedule):
         if not 0 < temperature < float("inf"):
@@ -60,6 +75,23 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
         self.schedule = schedule
         self.timesteps = torch.empty(0, 0, dtype=torch.float64)
         self.num_inference_steps = None
+
+    # The Any of a result is the tuple that is returned on demand: who does not ask for it need not rule it out.
+    if TYPE_CHECKING:
+
+        @classmethod
+        def from_config(
+            cls, config: dict[str, Any] = ..., return_unused_kwargs: bool = ..., **kwargs: Any
+        ) -> Self | Any: ...
+
+        @classmethod
+        def from_pretrained(
+            cls,
+            pretrained_model_name_or_path: str | os.PathLike | None = ...,
+            subfolder: str | None = ...,
+            return_unused_kwargs: bool = ...,
+            **kwargs: Any,
+        ) -> Self | Any: ...
 
     @classmethod
     def _get_compatibles(cls) -> list[type]:

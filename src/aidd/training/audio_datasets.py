@@ -153,7 +153,7 @@ class MonoReader:
     def __enter__(self) -> "MonoReader":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.file.close()
 
     def read(self, start: int, stop: int) -> np.ndarray:

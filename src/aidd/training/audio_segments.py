@@ -43,12 +43,12 @@ class AudioSegmentDataset(Dataset):
         peak_dbfs: tuple[float, float] = (-12.0, -1.0),
         probabilities: Sequence[float] | None = None,
     ):
+        self.probabilities: np.ndarray | None = None
         if probabilities is not None:
-            probabilities = np.asarray(probabilities, float)
-            if probabilities.shape != (len(folders),) or (probabilities <= 0).any():
-                raise ValueError(f"expected {len(folders)} positive probabilities, one a folder, got {probabilities}")
-            probabilities = probabilities / probabilities.sum()
-        self.probabilities = probabilities
+            weights = np.asarray(probabilities, float)
+            if weights.shape != (len(folders),) or (weights <= 0).any():
+                raise ValueError(f"expected {len(folders)} positive probabilities, one a folder, got {weights}")
+            self.probabilities = weights / weights.sum()
         self.num_segments = num_segments
         self.segment_length = round(segment_seconds * sampling_rate)
         self.sampling_rate = sampling_rate
@@ -70,9 +70,9 @@ class AudioSegmentDataset(Dataset):
         """A segment, float32 `(1, segment_length)`."""
         draw = np.random.default_rng((self.seed, index))
         if self.probabilities is None:
-            folder = draw.integers(len(self.folders))
+            folder = int(draw.integers(len(self.folders)))
         else:
-            folder = draw.choice(len(self.folders), p=self.probabilities)
+            folder = int(draw.choice(len(self.folders), p=self.probabilities))
         infos, weights = self.folders[folder]
         info = infos[draw.choice(len(infos), p=weights)]
         num_frames = -(-self.segment_length * info.samplerate // self.sampling_rate)

@@ -15,6 +15,9 @@ class CodebookUsage(nn.Module):
         num_batches: number of batches remembered.
     """
 
+    counts: Tensor
+    num_recorded: Tensor
+
     def __init__(self, codebook_size: int, num_batches: int = 100):
         super().__init__()
         self.register_buffer("counts", torch.zeros(num_batches, codebook_size, dtype=torch.long))

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from diffusers import DDPMScheduler, UNet2DModel
+from diffusers.models.unets.unet_2d import UNet2DModel
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -78,13 +79,13 @@ def denoising_target(scheduler: DDPMScheduler, clean: Tensor, noise: Tensor, tim
     Raises:
         ValueError: a scheduler with another `prediction_type`.
     """
-    match scheduler.config.prediction_type:
+    match scheduler.config["prediction_type"]:
         case "epsilon":
             return noise
         case "sample":
             return clean
         case "v_prediction":
-            return scheduler.get_velocity(clean, noise, timesteps)
+            return scheduler.get_velocity(clean, noise, timesteps)  # type: ignore[arg-type]  # It takes int64.
         case other:
             raise ValueError(f"prediction_type must be epsilon, sample or v_prediction, got {other}")
 
@@ -109,5 +110,6 @@ def denoising_error(
         ValueError: as `denoising_target`.
     """
     target = denoising_target(scheduler, clean, noise, timesteps)
-    prediction = predict(unet, coordinates, scheduler.add_noise(clean, noise, timesteps), timesteps)
+    noisy = scheduler.add_noise(clean, noise, timesteps)  # type: ignore[arg-type]  # It takes int64.
+    prediction = predict(unet, coordinates, noisy, timesteps)
     return (prediction.float() - target).square().mean((1, 2, 3))

@@ -93,7 +93,7 @@ def _font(name: str) -> ImageFont.FreeTypeFont:
 @cache
 def _drawing(character: str, font: str, stroke: int) -> Image.Image:
     """A large glyph, cut to its extent, with a margin that an edge fades out in."""
-    left, top, right, bottom = _font(font).getbbox(character, stroke_width=stroke)
+    left, top, right, bottom = map(int, _font(font).getbbox(character, stroke_width=stroke))
     drawing = Image.new("L", (right - left + 2, bottom - top + 2))
     ImageDraw.Draw(drawing).text((1 - left, 1 - top), character, 255, _font(font), stroke_width=stroke)
     return drawing

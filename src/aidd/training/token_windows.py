@@ -36,10 +36,10 @@ class TokenWindowDataset(Dataset):
         self.num_windows = num_windows
         self.window_length = window_length
         self.seed = seed
-        probabilities = np.ones(len(folders)) if probabilities is None else np.asarray(probabilities, float)
-        if probabilities.shape != (len(folders),) or (probabilities <= 0).any():
-            raise ValueError(f"expected {len(folders)} positive probabilities, one a folder, got {probabilities}")
-        self.probabilities = probabilities / probabilities.sum()
+        weights = np.ones(len(folders)) if probabilities is None else np.asarray(probabilities, float)
+        if weights.shape != (len(folders),) or (weights <= 0).any():
+            raise ValueError(f"expected {len(folders)} positive probabilities, one a folder, got {weights}")
+        self.probabilities = weights / weights.sum()
         self.folders = []
         for folder in folders:
             recordings = [np.asarray(codes, np.int64) for codes in load_from_disk(str(folder))["audio_codes"]]

@@ -14,6 +14,8 @@ from .log_magnitude import magnitudes
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from ...signatures import Waveform
+
 # Strengths that are tried: below the weakest, what known cells tell by the overlap of windows is all that counts.
 WEAKEST, STRONGEST = 1e-3, 1e3
 BISECTIONS = 8
@@ -23,13 +25,13 @@ MAX_STEPS = 200
 
 
 def fading(
-    audio: np.ndarray | Tensor,
+    audio: Waveform,
     tf_mask: np.ndarray | Tensor,
     *,
     sampling_rate: int,
     grid: Grid,
     generator: Generator | None = None,
-) -> np.ndarray | Tensor:
+) -> Waveform:
     r"""
     A. M. Krémé, V. Emiya, C. Chaux, B. Torrésani, "Time-frequency fading algorithms based on Gabor multipliers", IEEE
     Journal of Selected Topics in Signal Processing 15(1), 2021, pp. 65-77, doi:10.1109/JSTSP.2020.3045938. Of V, the

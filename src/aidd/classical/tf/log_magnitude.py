@@ -14,18 +14,20 @@ from ...stft import Grid
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from ...signatures import Waveform
+
 # Added to magnitudes before their logarithm is taken, relative to the largest.
 FLOOR = 1e-6
 
 
 def log_magnitude(
-    audio: np.ndarray | Tensor,
+    audio: Waveform,
     tf_mask: np.ndarray | Tensor,
     *,
     sampling_rate: int,
     grid: Grid,
     generator: Generator | None = None,
-) -> np.ndarray | Tensor:
+) -> Waveform:
     """
     Draws straight lines through log-magnitudes and phases of each bin. A phase goes on from the nearer edge, as it
     went there from one known frame to the next; where only one is known, as that of a tone in the middle of the bin.
@@ -90,11 +92,12 @@ def phases(known: np.ndarray, mask: np.ndarray, grid: Grid) -> np.ndarray:
             right = _edge(known[row], mask[row], end, 1, -advance) if end < num_frames else None
             from_left = np.arange(1, end - start + 1)
             from_right = from_left[::-1]
-            if left is None and right is None:
+            edge = left or right
+            if edge is None:
                 angles[row] = advance * np.arange(num_frames)
             elif right is None or left is None:
-                (phase, step), distance = (left, from_left) if right is None else (right, from_right)
-                angles[row, start:end] = phase + step * distance
+                phase, step = edge
+                angles[row, start:end] = phase + step * (from_left if right is None else from_right)
             else:
                 ahead, back = (p + s * d for (p, s), d in ((left, from_left), (right, from_right)))
                 angles[row, start:end] = np.where(from_left <= from_right, ahead, back)

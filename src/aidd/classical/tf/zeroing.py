@@ -11,17 +11,18 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Generator, Tensor
 
+    from ...signatures import Waveform
     from ...stft import Grid
 
 
 def zeroing(
-    audio: np.ndarray | Tensor,
+    audio: Waveform,
     tf_mask: np.ndarray | Tensor,
     *,
     sampling_rate: int,
     grid: Grid,
     generator: Generator | None = None,
-) -> np.ndarray | Tensor:
+) -> Waveform:
     """
     The Gabor multiplier of the mask: missing cells are set to zero.
 

@@ -1,6 +1,7 @@
 """CLAP, an embedder of audio that was trained with captions."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,9 +28,11 @@ class ClapEmbedder:
         ValueError: weights that do not fill the model.
     """
 
-    def __init__(self, model: str | Path, *, revision: str | None = None, device: str | torch.device = "cpu"):
+    def __init__(self, model: str | Path, *, revision: str = "main", device: str | torch.device = "cpu"):
         self.extractor = ClapFeatureExtractor.from_pretrained(model, revision=revision)
-        network, info = ClapModel.from_pretrained(model, revision=revision, output_loading_info=True)
+        # A pair, which transformers' annotation does not tell.
+        loaded: Any = ClapModel.from_pretrained(model, revision=revision, output_loading_info=True)
+        network, info = loaded
         if info["missing_keys"]:
             missing = sorted(info["missing_keys"])
             raise ValueError(f"{model}: the weights lack {len(missing)} of the model's tensors: {missing[:3]}")

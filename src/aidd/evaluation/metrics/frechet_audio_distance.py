@@ -34,7 +34,7 @@ def frechet_audio_distance(reference: ArrayLike, estimate: ArrayLike) -> float:
     reference, estimate = as_embedding_sets(reference, estimate)
     offset = reference.mean(0) - estimate.mean(0)
     # A triangular factor has its matrix's covariance, in at most dims rows.
-    a, b = (np.linalg.qr((x - x.mean(0)) / np.sqrt(len(x) - 1), mode="r") for x in (reference, estimate))
+    a, b = (np.linalg.qr((x - x.mean(0)) / np.sqrt(len(x) - 1)).R for x in (reference, estimate))
     nuclear = np.linalg.svd(a @ b.T, compute_uv=False).sum()
     # Of equal sets, rounding leaves either sign.
     return float(max(0.0, offset @ offset + np.sum(a**2) + np.sum(b**2) - 2 * nuclear))

@@ -43,7 +43,7 @@ def metrics_in_cells(
     squares = np.where(missing, np.square(logs[0] - logs[1]), 0).sum(0)
     counts = missing.sum(0)
     return {
-        "snr_cells": snr_in_gap(*parts, missing),
-        "level_error_cells": level_error(*parts, missing),
+        "snr_cells": snr_in_gap(parts[0], parts[1], missing),
+        "level_error_cells": level_error(parts[0], parts[1], missing),
         "lsd_cells": float(np.sqrt(squares[counts > 0] / counts[counts > 0]).mean()),
     }

@@ -66,7 +66,8 @@ def mel_filterbank(num_bins: int, n_mels: int, *, sampling_rate: float, f_min: f
 
 def frames_touching(mask: np.ndarray, *, window_length: int, hop_length: int) -> np.ndarray:
     """Which frames of [`magnitude_spectrogram`] read a sample that is True in a `(..., samples)` mask: bool."""
-    return np.lib.stride_tricks.sliding_window_view(mask, window_length, axis=-1)[..., ::hop_length, :].any(-1)
+    frames = np.lib.stride_tricks.sliding_window_view(mask, window_length, axis=-1)[..., ::hop_length, :]
+    return np.any(frames, axis=-1)
 
 
 def _mel(frequency: float | np.ndarray) -> np.ndarray:

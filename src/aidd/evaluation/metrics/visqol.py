@@ -39,8 +39,8 @@ def visqol(reference: ArrayLike, estimate: ArrayLike, *, sampling_rate: int) -> 
         raise ImportError('ViSQOL needs visqol-python: pip install "aidd[visqol]"')
     signals = as_signals(reference, estimate)
     mono = (signal.reshape(-1, signal.shape[-1]).mean(0) for signal in signals)
-    resampled = (resample(signal, sampling_rate, SAMPLING_RATE) for signal in mono)
-    return float(_api().measure_from_arrays(*map(np.ascontiguousarray, resampled), SAMPLING_RATE).moslqo)
+    of_reference, of_estimate = (np.ascontiguousarray(resample(one, sampling_rate, SAMPLING_RATE)) for one in mono)
+    return float(_api().measure_from_arrays(of_reference, of_estimate, SAMPLING_RATE).moslqo)
 
 
 @cache

@@ -47,7 +47,7 @@ class DiTTokenConfig(PreTrainedConfig):
     attention_dropout: float = 0.1
     initializer_range: float = 0.02
 
-    def validate_architecture(self):
+    def validate_architecture(self) -> None:
         """Part of the validation of `@strict` configurations."""
         if self.hidden_size % (2 * self.num_attention_heads):
             raise ValueError(

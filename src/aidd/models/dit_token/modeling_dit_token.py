@@ -6,6 +6,7 @@ arXiv:2310.16834) and AIDD (arXiv:2507.08333) use it.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +35,7 @@ class DiTTokenOutput(ModelOutput):
             for the mask has `-inf`.
     """
 
-    log_probs: torch.FloatTensor | None = None
+    log_probs: Tensor
 
 
 def sigma_embedding(sigma: Tensor, size: int = 256, max_period: float = 10_000.0) -> Tensor:
@@ -67,7 +68,7 @@ def eager_attention_forward(
     attention_mask: Tensor | None,
     scaling: float,
     dropout: float = 0.0,
-    **_,
+    **_: Any,
 ) -> tuple[Tensor, Tensor]:
     """Attention written out, in the form of transformers' attention interface."""
     weights = query @ key.transpose(2, 3) * scaling
@@ -191,7 +192,7 @@ class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_attention_backend = True
-    _no_split_modules = ("DiTTokenBlock",)
+    _no_split_modules: Any = ("DiTTokenBlock",)  # A list to the base class.
 
     def __init__(self, config: DiTTokenConfig):
         super().__init__(config)
@@ -249,7 +250,7 @@ class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
         hidden_states = self.embed_tokens(input_ids.masked_fill(missing, self.config.mask_token_id))
         conditioning = None
         if sigma is not None:
-            embedding = sigma_embedding(sigma).to(self.sigma_mlp[0].weight.dtype)
+            embedding = sigma_embedding(sigma).to(next(self.sigma_mlp.parameters()).dtype)
             conditioning = nn.functional.silu(self.sigma_mlp(embedding))
         position_embeddings = rotary_tables(
             input_ids.shape[1],
@@ -257,13 +258,13 @@ class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
             self.config.rope_theta,
             input_ids.device,
         )
-        attention_mask = create_bidirectional_mask(self.config, hidden_states, attention_mask)
+        mask = create_bidirectional_mask(self.config, hidden_states, attention_mask)
         hidden_states = hidden_states.float()
         *layers, last_layer = self.layers
         for layer in layers:
-            hidden_states = layer(hidden_states, conditioning, position_embeddings, attention_mask)
+            hidden_states = layer(hidden_states, conditioning, position_embeddings, mask)
         # Behind the last attention, no token reads another.
-        hidden_states = last_layer(hidden_states, conditioning, position_embeddings, attention_mask, positions)
+        hidden_states = last_layer(hidden_states, conditioning, position_embeddings, mask, positions)
         shift, scale = self.modulation(conditioning)
         logits = self.head(self.norm(hidden_states) * (1 + scale) + shift).float()
         if self.config.parameterization == "log_probs":

@@ -1,6 +1,7 @@
 """Signals to images of complex spectrograms and back."""
 
 import math
+from typing import Any
 
 import numpy as np
 from transformers import FeatureExtractionMixin
@@ -43,7 +44,7 @@ class SpectrogramFrontEnd(FeatureExtractionMixin):
         compression: float = 0.4,
         emphasis_hz: float = 500.0,
         scale: float = 5.4,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         Grid(sampling_rate, n_fft, hop_length)

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, distributed
+from transformers import EncodecConfig
 from transformers.models.encodec.modeling_encodec import EncodecEuclideanCodebook
 
 
@@ -69,8 +70,8 @@ def draw_rows(rows: Tensor, num_draws: int, generator: torch.Generator) -> Tenso
     rank, num_processes = (distributed.get_rank(), distributed.get_world_size()) if initialized else (0, 1)
     sizes = torch.zeros(num_processes, dtype=torch.long, device=rows.device)
     sizes[rank] = len(rows)
-    sizes = sum_over_processes(sizes).tolist()
-    places = torch.randint(sum(sizes), (num_draws,), generator=generator).to(rows.device) - sum(sizes[:rank])
+    num_rows = sum_over_processes(sizes).tolist()
+    places = torch.randint(sum(num_rows), (num_draws,), generator=generator).to(rows.device) - sum(num_rows[:rank])
     ours = (places >= 0) & (places < len(rows))
     drawn = torch.where(ours[:, None], rows[places.clamp(0, len(rows) - 1)], 0)
     return sum_over_processes(drawn)
@@ -82,7 +83,7 @@ class WavTokenizerCodebook(EncodecEuclideanCodebook):
     for the revival of dead codes). `inited` is 0 until the codebook was started by k-means or loaded.
     """
 
-    def __init__(self, config, decay: float, dead_code_threshold: float):
+    def __init__(self, config: EncodecConfig, decay: float, dead_code_threshold: float):
         super().__init__(config)
         self.inited.zero_()
         self.decay = decay

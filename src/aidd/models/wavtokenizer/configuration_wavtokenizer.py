@@ -48,7 +48,7 @@ class WavTokenizerConfig(PreTrainedConfig):
     dead_code_threshold: float = 2.0
     initializer_range: float = 0.02
 
-    def validate_architecture(self):
+    def validate_architecture(self) -> None:
         """Part of the validation of `@strict` configurations."""
         if self.hidden_size % 32:
             raise ValueError(f"hidden_size must be a multiple of 32 (group norm), got {self.hidden_size}")

@@ -53,6 +53,8 @@ class SpectrogramDiscriminator(nn.Module):
         band_edges: of the sub-bands, as fractions of the spectrum.
     """
 
+    window: Tensor
+
     def __init__(self, n_fft: int, channels: int, band_edges: tuple[float, ...] = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)):
         super().__init__()
         self.n_fft = n_fft
@@ -84,7 +86,7 @@ class SpectrogramDiscriminator(nn.Module):
         planes = torch.view_as_real(spectrum).permute(0, 3, 2, 1)
         features, ends = [], []
         for hidden, layers in zip(planes.split(self.band_sizes, -1), self.bands, strict=True):
-            for layer in layers:
+            for layer in layers.children():
                 hidden = nn.functional.leaky_relu(layer(hidden), 0.1)
                 features.append(hidden)
             ends.append(hidden)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import torch
-from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 from transformers import initialization as init
@@ -12,6 +12,7 @@ from transformers.models.encodec.modeling_encodec import EncodecEncoder, Encodec
 from transformers.models.xcodec2.modeling_xcodec2 import Xcodec2ISTFTHead, Xcodec2ResNetBlock
 from transformers.utils import ModelOutput
 
+from ...decorators import apply_forward_hook
 from ..complete_loading import CompleteLoadingMixin
 from .codebook_wavtokenizer import WavTokenizerCodebook
 from .configuration_wavtokenizer import WavTokenizerConfig
@@ -26,8 +27,8 @@ class WavTokenizerEncoderOutput(ModelOutput):
             True at tokens of audio, False behind the end of a shorter item.
     """
 
-    audio_codes: torch.LongTensor | None = None
-    audio_codes_mask: torch.BoolTensor | None = None
+    audio_codes: Tensor
+    audio_codes_mask: Tensor | None = None
 
 
 @dataclass
@@ -37,7 +38,7 @@ class WavTokenizerDecoderOutput(ModelOutput):
         audio_values (`torch.FloatTensor` of shape `(batch_size, 1, num_tokens * hop_length)`): The waveform.
     """
 
-    audio_values: torch.FloatTensor | None = None
+    audio_values: Tensor
 
 
 @dataclass
@@ -50,9 +51,9 @@ class WavTokenizerOutput(ModelOutput):
             Mean squared distance of the encoder's output to its codes' vectors.
     """
 
-    audio_values: torch.FloatTensor | None = None
-    audio_codes: torch.LongTensor | None = None
-    commitment_loss: torch.FloatTensor | None = None
+    audio_values: Tensor
+    audio_codes: Tensor | None = None
+    commitment_loss: Tensor | None = None
 
 
 class WavTokenizerAdaptiveLayerNorm(nn.Module):
@@ -111,7 +112,10 @@ class WavTokenizerDecoder(nn.Module):
 
     def __init__(self, config: WavTokenizerConfig):
         super().__init__()
-        block_config = SimpleNamespace(hidden_size=config.hidden_size, activation_dropout=config.activation_dropout)
+        # What the blocks read of an Xcodec2Config.
+        block_config: Any = SimpleNamespace(
+            hidden_size=config.hidden_size, activation_dropout=config.activation_dropout
+        )
         self.embed = nn.Conv1d(config.codebook_dim, config.hidden_size, 7, padding=3)
         self.prior_net = nn.ModuleList([Xcodec2ResNetBlock(block_config) for _ in range(2)])
         self.attention = WavTokenizerAttention(config)
@@ -143,21 +147,23 @@ class WavTokenizerModel(CompleteLoadingMixin, EncodecPreTrainedModel):
     Decoding is global in time (group norms and attention see the whole input): decode windows with context.
     """
 
-    config: WavTokenizerConfig
+    config: WavTokenizerConfig  # type: ignore[assignment]  # The base is written for Encodec's own.
     config_class = WavTokenizerConfig
     base_model_prefix = "wavtokenizer"
     main_input_name = "input_values"
     # The head ends in an exponential and a Fourier transform; differences of distances are lost in bfloat16.
-    _keep_in_fp32_modules_strict = ("head", "codebook")
+    _keep_in_fp32_modules_strict: Any = ("head", "codebook")  # A list to the base class.
 
     def __init__(self, config: WavTokenizerConfig):
         super().__init__(config)
         self.encoder = EncodecEncoder(config.encoder_config)
         self.codebook = WavTokenizerCodebook(config.encoder_config, config.codebook_decay, config.dead_code_threshold)
         self.decoder = WavTokenizerDecoder(config)
-        self.head = Xcodec2ISTFTHead(
-            SimpleNamespace(hidden_size=config.hidden_size, n_fft=config.n_fft, hop_length=config.hop_length)
+        # What the head reads of an Xcodec2Config.
+        head_config: Any = SimpleNamespace(
+            hidden_size=config.hidden_size, n_fft=config.n_fft, hop_length=config.hop_length
         )
+        self.head = Xcodec2ISTFTHead(head_config)
         # The head's own window takes the default dtype, which is the model's while it is loaded.
         self.head.window = nn.Buffer(torch.hann_window(config.n_fft, dtype=torch.float32), persistent=False)
         self.post_init()
@@ -177,7 +183,8 @@ class WavTokenizerModel(CompleteLoadingMixin, EncodecPreTrainedModel):
         elif type(module) is nn.Conv1d:
             # Of the decoder: weight norm makes the encoder's convolutions a class of their own.
             init.trunc_normal_(module.weight, std=self.config.initializer_range)
-            init.zeros_(module.bias)
+            if module.bias is not None:
+                init.zeros_(module.bias)
 
     def start_codebook(self, latents: Tensor, generator: torch.Generator, num_iterations: int = 50) -> None:
         """

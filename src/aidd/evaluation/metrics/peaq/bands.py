@@ -6,6 +6,7 @@ of ITU-R BS.1387" (McGill University, 2003) reads them.
 """
 
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,15 +18,18 @@ NUM_BANDS = 109
 BARK_PER_BAND = 0.25
 LOWEST_FREQUENCY, HIGHEST_FREQUENCY = 80.0, 18_000.0
 
+# Or several of them.
+Number = TypeVar("Number", float, np.ndarray)
 
-def to_bark(frequency: float | np.ndarray) -> float | np.ndarray:
+
+def to_bark(frequency: Number) -> Number:
     """Pitch in Bark of a frequency in Hz, in Schroeder's approximation (section 2.1.5)."""
-    return 7 * np.arcsinh(np.asarray(frequency) / 650)
+    return 7 * np.arcsinh(frequency / 650)
 
 
-def to_hertz(pitch: float | np.ndarray) -> float | np.ndarray:
+def to_hertz(pitch: Number) -> Number:
     """Inverse of [`to_bark`]."""
-    return 650 * np.sinh(np.asarray(pitch) / 7)
+    return 650 * np.sinh(pitch / 7)
 
 
 # Bark, (110,): the last band is narrower than the others.

@@ -1,0 +1,13 @@
+"""Decorators of diffusers, with the types that they lack: what they decorate would lose its own."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from diffusers import configuration_utils
+from diffusers.utils import accelerate_utils
+
+
+Function = TypeVar("Function", bound=Callable)
+
+apply_forward_hook: Callable[[Function], Function] = accelerate_utils.apply_forward_hook
+register_to_config: Callable[[Function], Function] = configuration_utils.register_to_config
