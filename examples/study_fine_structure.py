@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 import aidd
 from aidd.audio_io import find_audio_files, resample
 from aidd.evaluation.embedders import RandomProjectionEmbedder
-from aidd.evaluation.evaluated_methods import evaluated_methods
+from aidd.evaluation.evaluated_methods import methods_of_aidd, methods_without_model
 from aidd.evaluation.geometry import centred_gap
 from aidd.evaluation.metrics import (
     chroma_agreement,
@@ -32,7 +32,6 @@ from aidd.evaluation.metrics import (
     paired_kernel_audio_distance,
 )
 from aidd.evaluation.segments import read_segments
-from aidd.methods import default_spectrogram_pipeline
 
 
 def parse_args() -> argparse.Namespace:
@@ -50,7 +49,7 @@ def main() -> None:
     args = parse_args()
     pipe = aidd.AIDDPipeline.from_pretrained(args.model)
     pipe.set_progress_bar_config(disable=True)
-    methods, embedder = evaluated_methods(pipe, default_spectrogram_pipeline()), RandomProjectionEmbedder()
+    methods, embedder = methods_without_model() | methods_of_aidd(pipe), RandomProjectionEmbedder()
     runs = [(name, amount) for name in ("aidd", "codec") for amount in args.amounts]
     scores, embeddings = defaultdict(list), defaultdict(list)
     for path in tqdm([path for folder in args.data_dir for path in find_audio_files(folder)], unit="recording"):

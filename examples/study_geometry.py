@@ -32,7 +32,7 @@ import aidd
 from aidd.audio_io import write_audio
 from aidd.commands import evaluate
 from aidd.detection import find_clipping
-from aidd.evaluation import runner
+from aidd.evaluation import provenance, runner
 from aidd.evaluation.embedders import RandomProjectionEmbedder
 from aidd.evaluation.manifest import thaw
 from aidd.evaluation.metrics import snr_in_gap
@@ -152,9 +152,10 @@ def fill_with_presets(
         for_cells,
         output_dir=arguments.output,
         provenance={
-            **runner.provenance_of_items(selection),
+            **provenance.provenance_of_items(selection),
+            **provenance.provenance_of_packages(),
+            **provenance.provenance_of_model(pipe, args.spectrogram_model, "spectrogram_model"),
             "spectrogram_dtype": args.spectrogram_dtype,
-            **runner.provenance_of(pipe.unet.state_dict(), args.spectrogram_model),
         },
         embedder=RandomProjectionEmbedder(),
         process_index=process_index,

@@ -17,10 +17,9 @@ PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.
 RIGHT = """
 from typing import Any
 
-from typing_extensions import assert_type
-
 import numpy as np
 import torch
+from typing_extensions import assert_type
 
 import aidd
 from aidd.regions import locality_of

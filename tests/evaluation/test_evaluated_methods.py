@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from aidd import METHODS
-from aidd.evaluation.cell_methods import evaluated_cell_methods
-from aidd.evaluation.evaluated_methods import evaluated_methods
-from aidd.evaluation.names import CELL_METHODS, EVALUATED_METHODS
+from aidd.evaluation.cell_methods import cell_methods_of_spectrogram, cell_methods_without_model
+from aidd.evaluation.evaluated_methods import methods_of_aidd, methods_of_spectrogram, methods_without_model
+from aidd.evaluation.names import AIDD_METHODS, CELL_METHODS, EVALUATED_METHODS
 from aidd.evaluation.tf_geometry import GRID
 from aidd.tf_masks import boxes, samples_touched
 
@@ -21,19 +21,24 @@ def spectrogram_pipeline(tiny_spectrogram_pipeline):
     return tiny_spectrogram_pipeline(GRID.n_fft, GRID.hop_length, 16)
 
 
-def test_all_are_there_and_of_one_signature(tiny_pipeline, spectrogram_pipeline):
-    methods = evaluated_methods(tiny_pipeline, spectrogram_pipeline)
-    assert tuple(methods) == EVALUATED_METHODS and set(METHODS) < set(methods)
+@pytest.fixture
+def methods(tiny_pipeline, spectrogram_pipeline):
+    return methods_without_model() | methods_of_aidd(tiny_pipeline) | methods_of_spectrogram(spectrogram_pipeline)
+
+
+def test_all_are_there_and_of_one_signature(methods, tiny_pipeline):
+    assert set(methods) == set(EVALUATED_METHODS) > set(METHODS)
+    assert tuple(methods_of_aidd(tiny_pipeline)) == AIDD_METHODS
     for method in methods.values():
         names = list(inspect.signature(method).parameters)
         assert names[:2] == ["audio", "mask"] and {"sampling_rate", "generator"} <= set(names)
 
 
-def test_each_fills_the_gap_and_none_but_the_ceiling_reads_it(tiny_pipeline, spectrogram_pipeline, tones):
+def test_each_fills_the_gap_and_none_but_the_ceiling_reads_it(methods, tones):
     audio, mask = tones(RATE, RATE)[0], np.zeros(RATE, bool)
     mask[9_000:11_500] = True
     ten_ms_away = ~mask & (np.abs(np.arange(RATE) - 10_249.5) > 1_250 + 240)
-    for name, method in evaluated_methods(tiny_pipeline, spectrogram_pipeline).items():
+    for name, method in methods.items():
         restored = [
             method(hidden, mask, sampling_rate=RATE, generator=torch.Generator().manual_seed(0))
             for hidden in ([audio] if name == "codec" else [np.where(mask, np.nan, audio), np.where(mask, 1.0, audio)])
@@ -45,10 +50,9 @@ def test_each_fills_the_gap_and_none_but_the_ceiling_reads_it(tiny_pipeline, spe
         assert (restored[0][mask] == 0).all() == (name == "masked"), name
 
 
-def test_the_given_pipelines_stand_for_the_default_models(tiny_pipeline, spectrogram_pipeline, tones):
+def test_the_given_pipelines_stand_for_the_default_models(methods, tiny_pipeline, spectrogram_pipeline, tones):
     audio, mask = tones(RATE, RATE)[0], np.zeros(RATE, bool)
     mask[9_000:11_500] = True
-    methods = evaluated_methods(tiny_pipeline, spectrogram_pipeline)
     expected = tiny_pipeline(audio, mask, sampling_rate=RATE, generator=torch.Generator().manual_seed(1)).audios
     for name in ("aidd", "auto"):
         restored = methods[name](audio, mask, sampling_rate=RATE, generator=torch.Generator().manual_seed(1))
@@ -66,7 +70,7 @@ def test_each_fills_cells_and_changes_nothing_that_they_have_no_share_in(spectro
     audio = tones(RATE, RATE)[0]
     cells = boxes([(200.0, 900.0, 0.4, 0.5)], RATE, GRID)
     touched = samples_touched(cells, GRID, RATE)
-    methods = evaluated_cell_methods(spectrogram_pipeline)
+    methods = cell_methods_without_model() | cell_methods_of_spectrogram(spectrogram_pipeline)
     assert tuple(methods) == CELL_METHODS
     restored = {}
     for name, method in methods.items():
@@ -80,17 +84,15 @@ def test_each_fills_cells_and_changes_nothing_that_they_have_no_share_in(spectro
 
 def test_a_model_on_another_grid_is_refused(tiny_spectrogram_pipeline):
     with pytest.raises(ValueError, match=r"n_fft=1022.* got one on .*n_fft=62"):
-        evaluated_cell_methods(tiny_spectrogram_pipeline())
+        cell_methods_of_spectrogram(tiny_spectrogram_pipeline())
 
 
 @pytest.mark.parametrize("rate", [24_000, 44_100])
-def test_a_method_for_cells_fills_gaps_of_each_channel_without_hearing_them(
-    tiny_pipeline, spectrogram_pipeline, tones, rate
-):
+def test_a_method_for_cells_fills_gaps_of_each_channel_without_hearing_them(tones, rate):
     audio = tones(rate, rate, channels=2)
     mask = np.zeros(audio.shape, bool)
     mask[0, rate // 4 : rate // 3] = True
-    method = evaluated_methods(tiny_pipeline, spectrogram_pipeline)["log_magnitude"]
+    method = methods_without_model()["log_magnitude"]
     restored = [method(np.where(mask, held, audio), mask, sampling_rate=rate) for held in (np.nan, 1.0)]
     assert np.array_equal(*restored)
     assert np.array_equal(restored[0][~mask], audio[~mask]) and np.isfinite(restored[0]).all()

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..evaluation.names import ANCHORS, CELL_METHODS, EVALUATED_METHODS, LAYOUTS, shipped_protocols
+from ..evaluation.names import AIDD_METHODS, ANCHORS, CELL_METHODS, EVALUATED_METHODS, LAYOUTS, shipped_protocols
 from ..methods import DEFAULT_MODEL, DEFAULT_SPECTROGRAM_MODEL
 from .loading import check_model, load_pipeline
 
@@ -193,39 +193,42 @@ def fill_and_measure(
     """The share of a process: rows in journals."""
     from tqdm.auto import tqdm
 
-    from ..evaluation import runner
-    from ..evaluation.cell_methods import evaluated_cell_methods
+    from ..evaluation import cell_methods, evaluated_methods, provenance, runner
     from ..evaluation.embedders import RandomProjectionEmbedder
-    from ..evaluation.evaluated_methods import evaluated_methods
 
-    for model in (arguments.model, arguments.spectrogram_model):
-        check_model(model)
-    pipe = load_pipeline(arguments.model)
-    spectrogram_pipe = load_pipeline(arguments.spectrogram_model, "spectrogram_repaint", arguments.spectrogram_dtype)
-    for one in (pipe, spectrogram_pipe):
-        one.set_progress_bar_config(disable=True)
     for_gaps, for_cells = chosen_methods(arguments, selection)
-    methods = evaluated_methods(pipe, spectrogram_pipe)
-    # Only where they are wanted: protocols of cells are on one grid, and a model may have another.
-    cell_methods = evaluated_cell_methods(spectrogram_pipe) if for_cells else {}
-    weights = {
-        f"{name}.{key}": value
-        for name in ("codec", "transformer")
-        for key, value in getattr(pipe, name).state_dict().items()
-    }
+    methods = evaluated_methods.methods_without_model()
+    of_cells = cell_methods.cell_methods_without_model()
+    models: dict[str, dict[str, str]] = {}
+    if any(name in AIDD_METHODS for name in for_gaps):
+        check_model(arguments.model)
+        pipe = load_pipeline(arguments.model)
+        pipe.set_progress_bar_config(disable=True)
+        of_aidd = evaluated_methods.methods_of_aidd(pipe)
+        methods |= of_aidd
+        models |= dict.fromkeys(of_aidd, provenance.provenance_of_model(pipe, arguments.model))
+    if "spectrogram_repaint" in (*for_gaps, *for_cells):
+        name, dtype = arguments.spectrogram_model, arguments.spectrogram_dtype
+        check_model(name)
+        spectrogram_pipe = load_pipeline(name, "spectrogram_repaint", dtype)
+        spectrogram_pipe.set_progress_bar_config(disable=True)
+        methods |= evaluated_methods.methods_of_spectrogram(spectrogram_pipe)
+        # Only where they are wanted: protocols of cells are on one grid, and a model may have another.
+        of_cells |= cell_methods.cell_methods_of_spectrogram(spectrogram_pipe) if for_cells else {}
+        of_model = provenance.provenance_of_model(spectrogram_pipe, name, "spectrogram_model")
+        models["spectrogram_repaint"] = of_model | {"spectrogram_dtype": dtype}
     runner.run(
         selection.items,
         recordings(arguments),
         {name: methods[name] for name in for_gaps},
-        {name: cell_methods[name] for name in for_cells},
+        {name: of_cells[name] for name in for_cells},
         output_dir=arguments.output,
         provenance={
-            **runner.provenance_of_items(selection),
+            **provenance.provenance_of_items(selection),
             "with_visqol": arguments.visqol,
-            "spectrogram_dtype": arguments.spectrogram_dtype,
-            **runner.provenance_of(weights, arguments.model),
-            **runner.identity_of(spectrogram_pipe.unet.state_dict(), arguments.spectrogram_model, "spectrogram_model"),
+            **provenance.provenance_of_packages(),
         },
+        models=models,
         embedder=RandomProjectionEmbedder(),
         heard=[item.key for item in heard(selection.items)],
         measure=runner.measure_with_visqol if arguments.visqol else runner.measure_item,

@@ -19,32 +19,34 @@ if TYPE_CHECKING:
 
     from ..pipelines import SpectrogramRePaintPipeline
     from ..signatures import Waveform
+    from .runner import CellMethod
 
 
-def evaluated_cell_methods(
-    spectrogram_pipe: SpectrogramRePaintPipeline,
-) -> dict[str, Callable[..., np.ndarray]]:
+def cell_methods_without_model() -> dict[str, CellMethod]:
     """
-    Functions `method(audio, tf_mask, *, sampling_rate, generator=None) -> audio` by the names in
-    `aidd.evaluation.names.CELL_METHODS`, for masks on `aidd.evaluation.tf_geometry.GRID`.
+    By name, functions `method(audio, tf_mask, *, sampling_rate, generator=None) -> audio` for masks on
+    `aidd.evaluation.tf_geometry.GRID`: those of `aidd.classical.tf`.
+    """
+    return {method.__name__: partial(method, grid=GRID) for method in (zeroing, log_magnitude, fading)}
 
-    Args:
-        spectrogram_pipe: whose front end has this grid.
+
+def cell_methods_of_spectrogram(pipe: SpectrogramRePaintPipeline) -> dict[str, CellMethod]:
+    """
+    By name, those that a spectrogram model has a part in: `spectrogram_repaint`.
 
     Raises:
-        ValueError: another grid.
+        ValueError: a model of which the front end has another grid.
     """
-    grid = spectrogram_pipe.front_end.grid
+    grid = pipe.front_end.grid
     if grid != GRID:
         raise ValueError(f"expected a model of spectrograms on {GRID}, got one on {grid}")
 
     def spectrogram_repaint(
         audio: Waveform, tf_mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
     ) -> Waveform:
-        return spectrogram_pipe(audio, tf_mask=tf_mask, sampling_rate=sampling_rate, generator=generator).audios
+        return pipe(audio, tf_mask=tf_mask, sampling_rate=sampling_rate, generator=generator).audios
 
-    classical = {method.__name__: partial(method, grid=GRID) for method in (zeroing, log_magnitude, fading)}
-    return {**classical, "spectrogram_repaint": spectrogram_repaint}
+    return {"spectrogram_repaint": spectrogram_repaint}
 
 
 def in_gaps(cell_method: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import numpy as np
 from ..auto import auto_with
 from ..classical.tf import log_magnitude
 from ..masks import in_the_form_of, prepare
-from ..methods import METHODS
+from ..methods import METHODS, MODEL_METHODS
 from .cell_methods import in_gaps
 
 
@@ -20,25 +19,24 @@ if TYPE_CHECKING:
 
     from ..pipelines import AIDDPipeline, SpectrogramRePaintPipeline
     from ..signatures import Waveform
+    from .runner import Method
 
 
-def evaluated_methods(
-    pipe: AIDDPipeline, spectrogram_pipe: SpectrogramRePaintPipeline
-) -> dict[str, Callable[..., np.ndarray]]:
+def methods_without_model() -> dict[str, Method]:
     """
-    Functions `method(audio, mask, *, sampling_rate, generator=None) -> audio` by the names in
-    `aidd.evaluation.names.EVALUATED_METHODS`:
+    By name, functions `method(audio, mask, *, sampling_rate, generator=None) -> audio`: [`masked`], silence in the
+    gaps; those of `aidd.METHODS` that have no model; and `log_magnitude`, of missing cells, for gaps
+    ([`~aidd.evaluation.cell_methods.in_gaps`]).
+    """
+    classical = {name: method for name, method in METHODS.items() if name not in MODEL_METHODS}
+    return {"masked": masked, **classical, "log_magnitude": in_gaps(log_magnitude)}
 
-    - [`masked`], silence in the gaps;
-    - those of `aidd.METHODS`;
-    - `log_magnitude`, of missing cells, for gaps ([`~aidd.evaluation.cell_methods.in_gaps`]);
-    - `aidd_paper`, the published stitching (see [`~aidd.evaluation.aidd_paper.aidd_paper`]: it overwrites intact audio
-      beside the gaps);
-    - `codec`, [`AIDDPipeline.reconstruct`]: the ceiling of `aidd`. It alone must be given *intact* audio.
 
-    Args:
-        pipe: stands for the default model in `aidd`, `auto`, `aidd_paper` and `codec`.
-        spectrogram_pipe: stands for the default model in `spectrogram_repaint`.
+def methods_of_aidd(pipe: AIDDPipeline) -> dict[str, Method]:
+    """
+    By name, those that an AIDD model has a part in: `aidd` itself; `auto`; `aidd_paper`, the published stitching (see
+    [`~aidd.evaluation.aidd_paper.aidd_paper`]: it overwrites intact audio beside the gaps); and `codec`,
+    [`AIDDPipeline.reconstruct`], the ceiling of `aidd`, which alone must be given *intact* audio.
     """
     from .aidd_paper import inpaint_as_published
 
@@ -47,26 +45,28 @@ def evaluated_methods(
     ) -> Waveform:
         return pipe(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
 
-    def spectrogram_repaint(
-        audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
-    ) -> Waveform:
-        return spectrogram_pipe(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
-
     def codec(
         audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
     ) -> Waveform:
         return pipe.reconstruct(audio, mask, sampling_rate=sampling_rate, generator=generator)
 
     return {
-        "masked": masked,
-        **METHODS,
         "aidd": aidd,
         "auto": partial(auto_with, aidd),
-        "spectrogram_repaint": spectrogram_repaint,
-        "log_magnitude": in_gaps(log_magnitude),
         "aidd_paper": partial(inpaint_as_published, pipe),
         "codec": codec,
     }
+
+
+def methods_of_spectrogram(pipe: SpectrogramRePaintPipeline) -> dict[str, Method]:
+    """By name, those that a spectrogram model has a part in: `spectrogram_repaint`."""
+
+    def spectrogram_repaint(
+        audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
+    ) -> Waveform:
+        return pipe(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
+
+    return {"spectrogram_repaint": spectrogram_repaint}
 
 
 def masked(

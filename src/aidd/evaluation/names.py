@@ -6,6 +6,8 @@ from ..methods import METHODS
 
 
 EVALUATED_METHODS = ("masked", *METHODS, "log_magnitude", "aidd_paper", "codec")
+# Those that an AIDD model has a part in.
+AIDD_METHODS = ("aidd", "auto", "aidd_paper", "codec")
 # For missing cells of frequency and time.
 CELL_METHODS = ("zeroing", "log_magnitude", "fading", "spectrogram_repaint")
 # Those that stand in every table: what any method must beat, and what it cannot pass.

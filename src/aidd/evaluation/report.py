@@ -32,7 +32,7 @@ SUMMARY = ("lsd", "snr", "snr_cells")
 # Columns of a row that say what was run.
 PROVENANCE = (
     *("protocol", "protocol_version", "protocol_digest", "seed"),
-    *("model", "model_digest", "spectrogram_model", "spectrogram_model_digest"),
+    *("model", "model_digest", "spectrogram_model", "spectrogram_model_digest", "spectrogram_dtype"),
 )
 
 # A section, and by metric what `summaries` found in it.
@@ -98,9 +98,9 @@ def write_report(
 
 def provenance(rows: pd.DataFrame) -> str:
     """What was run, on what, and with which packages, in one line: all values of the columns that say so."""
-    columns = [name for name in rows if name in PROVENANCE or name.startswith("version_")]
+    columns = [name for name in rows.dropna(axis=1, how="all") if name in PROVENANCE or name.startswith("version_")]
     facts = [
-        f"{name.removeprefix('version_').replace('_', ' ')} {', '.join(map(str, rows[name].unique()))}"
+        f"{name.removeprefix('version_').replace('_', ' ')} {', '.join(map(str, rows[name].dropna().unique()))}"
         for name in columns
     ]
     folders = rows["recording"].str.split("/").str[0].unique()

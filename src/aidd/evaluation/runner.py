@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from ..audio_io import resample
 from ..masks import find_gaps
-from ..models.weights_digest import weights_digest
 from .embedders import Embedder
 from .journal import Journal
 from .metrics import (
@@ -37,12 +35,6 @@ from .replacing import replacing
 from .tf_geometry import GRID
 
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from .selection import Selection
-
-PACKAGES = ("aidd", "torch", "torchaudio", "transformers", "diffusers", "numpy", "scipy")
 WINDOW_SECONDS = 1.0
 # `method(audio, mask, *, sampling_rate, generator) -> audio`, the contract of `aidd.METHODS`.
 Method = Callable[..., np.ndarray]
@@ -60,6 +52,7 @@ def run(
     *,
     output_dir: str | Path,
     provenance: Mapping[str, str | int],
+    models: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     embedder: Embedder,
     heard: Collection[str] = (),
     measure: Measure | None = None,
@@ -78,7 +71,8 @@ def run(
         cell_methods: by name, of items whose cells are missing. They are given the intact audio, and masks on
             `aidd.evaluation.tf_geometry.GRID`.
         output_dir: of `rows-*.jsonl` and `embeddings-*.jsonl`.
-        provenance: what every row is to say of the run: protocol, model, seed.
+        provenance: what every row is to say of the run: protocol, seed, versions.
+        models: what the rows of a method are to say besides, by its name: of its model.
         embedder: of the windows of 1 s around each gap.
         heard: keys of items whose restored audio is kept, `audio/<item>-<method>.npy`.
         measure: the metrics of an item whose samples are missing; [`measure_item`] if None. Those of cells are
@@ -92,7 +86,7 @@ def run(
     measure = measure or measure_item
     rows, embeddings = (Journal(output_dir, name, process_index) for name in ("rows", "embeddings"))
     with rows.writing(), embeddings.writing():
-        done = _done(rows, provenance)
+        done = _done(rows, provenance, models)
         for item in progress(items[process_index::num_processes]):
             of_item = cell_methods if item.condition.takes_cells else methods
             missing_methods = [name for name in of_item if (item.key, name) not in done]
@@ -107,7 +101,7 @@ def run(
                 with naming(named):
                     embeddings.append(embedding_rows(item, "reference", segment, mask, embedder))
             for name in missing_methods:
-                row = {**described, "method": name}
+                row = {**described, **models.get(name, {}), "method": name}
                 audio = np.where(mask, np.nan, segment) if cells is None and name != "codec" else segment
                 # Of the item: a run that goes on draws as one that was never stopped.
                 generator = torch.Generator().manual_seed(item.seed)
@@ -128,14 +122,18 @@ def run(
                 rows.append([row | measured])
 
 
-def _done(rows: Journal, provenance: Mapping[str, str | int]) -> set[tuple[str, str]]:
-    """Items and methods that have a row. Raises ValueError where one is of another run."""
+def _done(
+    rows: Journal, provenance: Mapping[str, str | int], models: Mapping[str, Mapping[str, str]]
+) -> set[tuple[str, str]]:
+    """Items and methods that have a row. Raises ValueError where one is of another run, or of another model."""
     done = set()
     for row in rows.read():
-        differing = {name: row.get(name) for name, value in provenance.items() if row.get(name) != value}
+        expected = {**provenance, **models.get(row["method"], {})}
+        differing = {name: row.get(name) for name, value in expected.items() if row.get(name) != value}
         if differing:
+            wanted = {name: expected[name] for name in differing}
             raise ValueError(
-                f"{rows.folder} holds rows of another run: expected {dict(provenance)}, got {differing}; "
+                f"{rows.folder} holds rows of {row['method']} of another run: expected {wanted}, got {differing}; "
                 "choose another folder"
             )
         done.add((row["item"], row["method"]))
@@ -162,28 +160,6 @@ def keep_audio(output_dir: str | Path, key: str, method: str, audio: np.ndarray)
     path.parent.mkdir(exist_ok=True)
     with replacing(path) as unfinished, unfinished.open("wb") as file:
         np.save(file, audio.astype(np.float32))
-
-
-def provenance_of_items(selection: Selection) -> dict[str, str | int]:
-    """What is said of the items: protocol and seed."""
-    protocol = selection.protocol
-    return {
-        "protocol": protocol.name,
-        "protocol_version": protocol.version,
-        "protocol_digest": protocol.digest,
-        "seed": selection.seed,
-    }
-
-
-def provenance_of(weights: Mapping[str, Tensor], model: str) -> dict[str, str]:
-    """What is said of a model, and versions of packages."""
-    versions = {f"version_{name}": importlib.metadata.version(name) for name in PACKAGES}
-    return {**identity_of(weights, model), **versions}
-
-
-def identity_of(weights: Mapping[str, Tensor], model: str, column: str = "model") -> dict[str, str]:
-    """The name of a model, without the folder it lies in, and a digest of its weights."""
-    return {column: Path(model).name, f"{column}_digest": weights_digest(weights)[:16]}
 
 
 def describe(item: Item, missing: np.ndarray) -> dict[str, Any]:
