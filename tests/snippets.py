@@ -17,7 +17,7 @@ from aidd.schedulers.repaint import RePaintPreset
 ROOT = Path(__file__).parents[1]
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 # What a comment right above a block of Python says of it.
-MARKS = ("", "slow", "needs the Hub")
+MARKS = ("", "slow", "needs the Hub", "needs a GPU")
 
 
 def blocks(page: Path, language: str) -> list[tuple[int, str, str]]:
@@ -59,11 +59,11 @@ def is_module(command: list[str]) -> bool:
 
 
 def run_python(page: Path, lines_before: int, mark: str, code: str, namespace: dict) -> None:
-    """A block that is marked as slow is run with few steps of RePaint; one that needs the Hub is compiled."""
+    """A block that is marked as slow is run with few steps of RePaint; one that needs what is not here, compiled."""
     assert mark in MARKS, f"{page}: {mark}"
     # Behind empty lines, so that a traceback names the page's own.
     compiled = compile("\n" * lines_before + code, str(page), "exec")
-    if mark == "needs the Hub":
+    if mark.startswith("needs "):
         return
     with pytest.MonkeyPatch.context() as patch:
         if mark == "slow":
