@@ -528,6 +528,14 @@ def test_what_was_done_is_told_as_json(folder, capsys):
     }
 
 
+@pytest.mark.parametrize(("end", "used"), [(0.503, None), (0.6, "model")])
+def test_a_model_is_told_of_where_it_had_a_part(folder, tiny_pipeline, capsys, end, used):
+    tiny_pipeline.save_pretrained(folder / "model")
+    capsys.readouterr()
+    assert run(f"in.wav out.wav --method auto --model model --gap 0.5 {end} --subtype FLOAT --json") == 0
+    assert json.loads(capsys.readouterr().out)["model"] == used
+
+
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_a_repair_is_drawn(folder, suffix):
     pytest.importorskip("matplotlib")

@@ -160,9 +160,10 @@ def inpaint(arguments: argparse.Namespace) -> None:
     _check_any(arguments, gaps)
     warn_of_silence_beside(damage.dropouts, gaps, sampling_rate=survey.sampling_rate)
     choice = _choice(arguments, survey, gaps) if arguments.method == "auto" else None
-    pipe = None
+    pipe = model = None
     if needs_pipeline(arguments.method, gaps, sampling_rate=survey.sampling_rate):
-        pipe = load_pipeline(arguments.model or MODEL_METHODS[arguments.method], arguments.method)
+        model = arguments.model or MODEL_METHODS[arguments.method]
+        pipe = load_pipeline(model, arguments.method)
     method, locality = method_for(
         arguments.method, sampling_rate=survey.sampling_rate, pipeline=pipe, num_variations=arguments.variations
     )
@@ -177,7 +178,7 @@ def inpaint(arguments: argparse.Namespace) -> None:
         generator=_generator(arguments.seed),
         subtype=subtype,
         format=format,
-        progress=iter if pipe is None else partial(_progress, pipe),
+        progress=partial(_progress, pipe),
     )
 
     if arguments.plot is not None:
@@ -186,7 +187,7 @@ def inpaint(arguments: argparse.Namespace) -> None:
         write_picture(arguments.plot, arguments.input, outputs[0], unite(gaps))
     seconds = time.perf_counter() - began
     if arguments.json:
-        print(json.dumps(_report(arguments, survey, outputs, gaps, found, seconds)))
+        print(json.dumps(_report(arguments, survey, model, outputs, gaps, found, seconds)))
         return
     for kind, of_kind in found.items():
         print(f"{arguments.input}: {kind}: {_extent(of_kind, survey.sampling_rate, 'found')}")
@@ -200,12 +201,13 @@ def inpaint(arguments: argparse.Namespace) -> None:
 def _report(
     arguments: argparse.Namespace,
     survey: Survey,
+    model: str | None,
     outputs: list[Path],
     gaps: list[np.ndarray],
     found: dict[str, list[np.ndarray]],
     seconds: float,
 ) -> dict:
-    """What `--json` prints: of every channel, gaps in samples, starts and exclusive ends."""
+    """What `--json` prints. Gaps are in samples, starts and exclusive ends, and the model is one that had a part."""
     return {
         "version": __version__,
         "input": str(arguments.input),
@@ -214,7 +216,7 @@ def _report(
         "channels": survey.channels,
         "num_samples": survey.num_samples,
         "method": arguments.method,
-        "model": arguments.model or MODEL_METHODS.get(arguments.method),
+        "model": model,
         "seed": arguments.seed,
         "gaps": [of_channel.tolist() for of_channel in gaps],
         "found": {kind: [of_channel.tolist() for of_channel in of_kind] for kind, of_kind in found.items()},
@@ -222,14 +224,15 @@ def _report(
     }
 
 
-def _progress(pipe: AIDDPipeline | SpectrogramRePaintPipeline, regions: list[Region]) -> Iterable[Region]:
-    """One bar: of one region, the pipeline's own; of several, of these."""
+def _progress(pipe: AIDDPipeline | SpectrogramRePaintPipeline | None, regions: list[Region]) -> Iterable[Region]:
+    """One bar: of one region, the pipeline's own; of several, of these, where they take long."""
     from tqdm.auto import tqdm
 
     if len(regions) == 1:
         return regions
-    pipe.set_progress_bar_config(disable=True)
-    return tqdm(regions, unit="region")
+    if pipe is not None:
+        pipe.set_progress_bar_config(disable=True)
+    return tqdm(regions, unit="region", delay=1)
 
 
 def _check_any(arguments: argparse.Namespace, gaps: list[np.ndarray]) -> None:
