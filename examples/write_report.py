@@ -166,7 +166,8 @@ def joined_table(summaries: list[str]) -> str:
         for cells in zip(*(table[1:] for table in tables), strict=True):
             names, *columns = zip(*cells, strict=True)
             line = lines.setdefault(names[0], before * [""])
-            line += [" / ".join(figures) for figures in columns]
+            # What was refused is so in all tables.
+            line += [" / ".join(dict.fromkeys(figures)) for figures in columns]
         for line in lines.values():
             line += (len(heading) - 1 - len(line)) * [""]
     texts = [heading, ["---"] * len(heading), *([name, *cells] for name, cells in lines.items())]
