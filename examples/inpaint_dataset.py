@@ -12,7 +12,8 @@ are repaired keep rate, channels, format and, unless `--subtype` says otherwise,
 gaps, as `aidd inpaint` keeps them. They may be of any length: only what lies around their gaps is in memory.
 
 Writes the recordings to `audio`, in the output folder, and `manifest.jsonl`: a row a recording, with its name and
-SHA-256, what was filled and how, the seconds it took, and what was warned of. A recording that cannot be repaired has
+SHA-256, the gaps of each channel in samples (starts and exclusive ends), what filled each, the seconds it took, and
+what was warned of. A recording that cannot be repaired has
 a row that says why, and does not stop the others; the exit code is 1 then.
 
 `accelerate launch` shares the recordings among processes and GPUs; a recording's draws depend on `--seed` and its name
@@ -43,7 +44,7 @@ from aidd.evaluation.journal import Journal
 from aidd.evaluation.recordings import hub_recordings_of, recordings_of
 from aidd.evaluation.replacing import replacing
 from aidd.file_inpainting import inpaint_file
-from aidd.file_methods import method_for, within_bounds
+from aidd.file_methods import filled_by, method_for, within_bounds
 from aidd.intervals import num_missing, unite
 from aidd.mask_io import MASK_SUFFIXES
 from aidd.methods import MODEL_METHODS
@@ -153,8 +154,13 @@ def repair(
         with replacing(output) as unfinished:
             shutil.copyfile(path, unfinished)
     of_any_channel = unite(gaps)
+    by = filled_by(
+        args.method, gaps, num_samples=survey.num_samples, sampling_rate=survey.sampling_rate, pipeline=pipeline
+    )
     return {
         "output": output.relative_to(args.output_dir).as_posix(),
+        "gaps": [of_channel.tolist() for of_channel in gaps],
+        "filled_by": by,
         "num_gaps": len(of_any_channel),
         "filled_seconds": num_missing(of_any_channel) / survey.sampling_rate,
         "recording_seconds": survey.num_samples / survey.sampling_rate,
@@ -233,6 +239,11 @@ def main() -> None:
             unfinished.write_text("".join(json.dumps(rows[name]) + "\n" for name in recordings), encoding="utf-8")
         for row in failed:
             tqdm.write(f"{row['file']}: {row['error']}")
+        repaired = sum(bool(row.get("num_gaps")) for row in map(rows.get, recordings))
+        print(
+            f"{repaired} repaired, {len(recordings) - repaired - len(failed)} copied, {len(failed)} failed: "
+            f"{args.output_dir / 'manifest.jsonl'}"
+        )
     state.wait_for_everyone()
     state.destroy_process_group()
     if failed:

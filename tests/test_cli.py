@@ -66,7 +66,10 @@ def test_gaps_are_filled_and_the_rest_is_kept(folder, capsys):
     info = sf.info("out.wav")
     assert (info.samplerate, info.channels, info.subtype, info.format) == (RATE, 2, "PCM_24", "WAV")
     output = capsys.readouterr()
-    assert re.fullmatch(r"out\.wav: 3 gaps filled, 0\.362 s in all, in \d+\.\d s\n", output.out) and not output.err
+    assert re.fullmatch(
+        r"in\.wav: 3 gaps by linear\nout\.wav: 3 gaps filled, 0\.362 s in all, in \d+\.\d s\n", output.out
+    )
+    assert not output.err
 
 
 def test_masks_and_gaps_unite(folder):
@@ -132,7 +135,8 @@ def test_damage_is_found_and_filled(folder, damaged_tones, capsys):
         r"damaged\.wav: dropouts: 1 gap found, 0\.013 s in all\n"
         r"damaged\.wav: clicks: 1 gap found, 0\.000 s in all\n"
         r"damaged\.wav: clipping: \d+ gaps found, \d\.\d{3} s in all\n"
-        r"out\.wav: \d+ gaps filled, \d\.\d{3} s in all, in \d+\.\d s\n",
+        r"damaged\.wav: (\d+) gaps by janssen\n"
+        r"out\.wav: \1 gaps filled, \d\.\d{3} s in all, in \d+\.\d s\n",
         capsys.readouterr().out,
     )
     mask = damaged_tones.any(0) | mask_from_seconds(3.9, 3.95, num_samples=4 * RATE, sampling_rate=RATE)
@@ -154,7 +158,7 @@ def test_a_kind_that_is_not_asked_for_is_left(folder, damaged_tones, capsys):
     # Given gaps are filled where nothing is found beside them.
     assert run("clean.wav out.wav --method linear --detect dropouts --gap 0.5 0.6") == 0
     assert capsys.readouterr().out.startswith(
-        "clean.wav: dropouts: 0 gaps found, 0.000 s in all\nout.wav: 1 gap filled"
+        "clean.wav: dropouts: 0 gaps found, 0.000 s in all\nclean.wav: 1 gap by linear\nout.wav: 1 gap filled"
     )
 
 
@@ -215,7 +219,7 @@ def test_the_choice_is_printed_and_kept_to(folder, tiny_model, capsys):
     gaps = "--gap 0.1 0.103 --gap 0.2 0.205 --gap 0.5 0.6 --subtype FLOAT"
     assert run(f"in.wav out.wav {gaps} --model model --seed 0") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "in.wav: 2 gaps up to 5 ms by janssen, 1 gap by aidd"
+    assert lines[0] == "in.wav: 2 gaps by janssen, 1 gap by aidd"
     assert re.fullmatch(r"out\.wav: 3 gaps filled, 0\.108 s in all, in \d+\.\d s", lines[1])
     before, after = (read_audio(name).samples for name in ("in.wav", "out.wav"))
     assert np.array_equal(before[:, ~both], after[:, ~both])
@@ -224,7 +228,7 @@ def test_the_choice_is_printed_and_kept_to(folder, tiny_model, capsys):
     assert np.abs(after[:, stretch] - expected).max() < 1e-6
     # Another method is not chosen for anyone.
     assert run("in.wav linear.wav --gap 0.1 0.103 --method linear") == 0
-    assert capsys.readouterr().out.startswith("linear.wav: 1 gap filled")
+    assert capsys.readouterr().out.startswith("in.wav: 1 gap by linear\nlinear.wav: 1 gap filled")
 
 
 def test_long_gaps_are_the_models(folder, tiny_model):
@@ -237,7 +241,7 @@ def test_long_gaps_are_the_models(folder, tiny_model):
 def test_short_gaps_need_no_model(folder, tiny_model, capsys):
     shutil.rmtree(folder / "model" / "codec")
     assert run("in.wav out.wav --gap 0.5 0.505 --model model --subtype FLOAT") == 0
-    assert capsys.readouterr().out.startswith("in.wav: 1 gap up to 5 ms by janssen\n")
+    assert capsys.readouterr().out.startswith("in.wav: 1 gap by janssen\n")
     program = "import sys; from aidd.cli import main; code = main(); sys.exit(code or ('torch' in sys.modules))"
     command = [sys.executable, "-c", program, "inpaint", "in.wav", "other.wav", "--gap", "0.5", "0.505"]
     assert subprocess.run([*command, "--subtype", "FLOAT"], capture_output=True).returncode == 0
@@ -252,7 +256,7 @@ def test_the_spectrogram_model_is_a_method_like_others(folder, spectrogram_model
     command = "in.wav {} --gap 0.5 0.53 --method spectrogram_repaint --model spectrogram --subtype FLOAT --seed {}"
     assert run(command.format("a.wav", 1)) == run(command.format("b.wav", 2) + " --variations 2") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["a.wav", "b-1.wav", "b-2.wav"]
+    assert [line.split(":")[0] for line in lines] == ["in.wav", "a.wav", "in.wav", "b-1.wav", "b-2.wav"]
     mask = mask_from_seconds(0.5, 0.53, num_samples=NUM_SAMPLES, sampling_rate=RATE)
     before, *after = (read_audio(name).samples for name in ("in.wav", "a.wav", "b-1.wav", "b-2.wav"))
     for number, restored in enumerate(after):
@@ -392,7 +396,11 @@ def test_info(folder, capsys):
 def test_the_console_entry(folder):
     command = [sys.executable, "-m", "aidd.cli", "inpaint", "in.wav", "out.wav", "--method", "linear"]
     done = subprocess.run([*command, "--gap", "0.5", "0.6"], capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout.startswith("out.wav: 1 gap filled") and not done.stderr
+    assert (
+        done.returncode == 0
+        and done.stdout.startswith("in.wav: 1 gap by linear\nout.wav: 1 gap filled")
+        and not done.stderr
+    )
     done = subprocess.run([*command, "--gap", "0.5", "60"], capture_output=True, text=True)
     assert done.returncode == 2 and not done.stdout and done.stderr.count("\n") == 1
 
@@ -495,6 +503,19 @@ def test_facts_of_a_model(folder, tiny_model, tiny_pipeline):
     assert "none in this installation" in model_facts(folder / "nowhere")[0]
 
 
+def test_facts_of_a_folder_that_holds_a_model(folder, tiny_model, capsys):
+    assert main(["info", "model", "in.wav"]) == 0
+    model, *_, audio = capsys.readouterr().out.splitlines()
+    assert model.startswith("model, ") and audio.startswith("in.wav: ")
+
+
+def test_what_is_too_long_is_said_with_its_place(folder, tiny_model, capsys):
+    assert run("in.wav out.wav --gap 0.3 0.75 --model model") == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("aidd: error: in.wav, from 0.300 to 0.750 s: the AIDD model fills gaps of up to 0.")
+    assert "got one of 0.45 s" in said and not (folder / "out.wav").exists()
+
+
 def test_facts_of_a_model_of_spectrograms(folder, spectrogram_model):
     first, *parts = model_facts(folder / "spectrogram")
     assert first.startswith("spectrogram, 0.")
@@ -524,6 +545,7 @@ def test_what_was_done_is_told_as_json(folder, capsys):
         "model": None,
         "seed": 3,
         "gaps": [[[4_000, 6_000]], [[4_000, 6_000]]],
+        "filled_by": [["linear"], ["linear"]],
         "found": {},
     }
 

@@ -5,14 +5,21 @@ import pytest
 import torch
 
 from aidd import METHODS
-from aidd.file_methods import method_for, needs_pipeline
+from aidd.file_methods import CONTINUATION, filled_by, method_for, needs_pipeline
+from aidd.masks import find_gaps
 from aidd.methods import MODEL_METHODS
 from aidd.regions import locality_of, locality_of_pipeline
+from aidd.splice import splice_short_gaps
 
 
 RATE = 24_000
 SHORT, LONG = np.array([[100, 200]]), np.array([[1000, 2000]])
 NONE = np.zeros((0, 2), np.int64)
+
+
+def test_a_method_that_is_none_is_answered_with_those_that_are():
+    with pytest.raises(KeyError, match=r"'jansen': expected one of aidd, .*, janssen, "):
+        METHODS["jansen"]
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -41,3 +48,29 @@ def test_the_spectrogram_method_is_the_pipeline_with_its_best_variation_first(ti
     expected = pipe(audio, mask, generator=generators[1], num_variations=2, select="ranked").audios
     assert np.array_equal(filled, expected) and filled.shape == (2, 1, 6000)
     assert np.isfinite(filled).all() and not np.array_equal(filled[0], filled[1])
+
+
+def test_what_fills_a_gap_is_said_as_it_is_done(tiny_pipeline):
+    draw = np.random.default_rng(0)
+    missing = np.zeros((3, RATE), bool)
+    # Gaps of up to 25 ms, some of which stand too close together, or to the ends, for their edges to be continued.
+    for channel in missing[:2]:
+        for start in [0, *draw.integers(RATE, size=60)]:
+            channel[start : start + draw.integers(1, 600)] = True
+    gaps = [find_gaps(channel) for channel in missing]
+    options = {"num_samples": RATE, "sampling_rate": RATE, "pipeline": tiny_pipeline}
+    for name in ("auto", "aidd"):
+        longer = missing.copy()
+        for channel, of_channel in zip(longer, gaps, strict=True):
+            for start, end in of_channel.tolist():
+                channel[start:end] = name == "aidd" or end - start > 120
+        left = splice_short_gaps(np.zeros(longer.shape), longer, sampling_rate=RATE, longest_seconds=0.02)[1]
+        found = filled_by(name, gaps, **options)
+        for channel, of_channel, names in zip(range(3), gaps, found, strict=True):
+            for (start, end), by in zip(of_channel.tolist(), names, strict=True):
+                assert (by == "aidd") == left[channel, start:end].all() == left[channel, start:end].any()
+                assert (by == "janssen") == (name == "auto" and end - start <= 120)
+        said = {by for names in found for by in names}
+        assert said == {"aidd", CONTINUATION} | ({"janssen"} if name == "auto" else set())
+    assert filled_by("linear", gaps, num_samples=RATE, sampling_rate=RATE)[2] == []
+    assert {*filled_by("linear", gaps, num_samples=RATE, sampling_rate=RATE)[0]} == {"linear"}

@@ -166,7 +166,7 @@ BAD_INPUTS = [
     ("audio has no axis", lambda: prepare(np.zeros(()), MASK, 8_000), r"got \(\)"),
     ("audio has four axes", lambda: prepare(AUDIO[None, None], MASK, 8_000), r"got \(1, 1, 2, 100\)"),
     ("audio is empty", lambda: prepare(AUDIO[:, :0], MASK[:0], 8_000), r"none of them 0, got \(2, 0\)"),
-    ("audio is samples first", lambda: prepare(AUDIO.T, MASK, 8_000), r"last axis is samples; got \(100,\)"),
+    ("audio is samples first", lambda: prepare(AUDIO.T, MASK, 8_000), r"is to be transposed\); got \(100,\)"),
     ("mask is integer", lambda: prepare(AUDIO, MASK.astype(int), 8_000), "mask must be bool.*got int64"),
     ("mask is a list", lambda: prepare(AUDIO, MASK.tolist(), 8_000), "mask must be a numpy array"),
     ("mask is too short", lambda: prepare(AUDIO, MASK[:99], 8_000), r"shape \(100,\).*got \(99,\)"),

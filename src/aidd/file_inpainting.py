@@ -98,7 +98,12 @@ def inpaint_file(
             copy(done, region.start)
             audio = reader.read(region.start, region.stop)
             mask = np.stack([mask_of(of_channel, region.start, region.stop) for of_channel in gaps])
-            filled = _fill(method, audio, mask, survey.sampling_rate, generator, len(writers))
+            try:
+                filled = _fill(method, audio, mask, survey.sampling_rate, generator, len(writers))
+            except ValueError as error:
+                seconds = (region.start + np.flatnonzero(mask.any(0))) / survey.sampling_rate
+                place = f"{survey.path}, from {seconds[0]:.3f} to {seconds[-1]:.3f} s"
+                raise ValueError(f"{place}: {error}") from error
             for writer, variation in zip(writers, filled, strict=True):
                 writer.write(variation[:, : region.fill_stop - region.start])
             alike &= bool((filled == filled[0]).all())

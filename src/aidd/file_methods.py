@@ -11,6 +11,7 @@ import numpy as np
 from .auto import auto_with, longest_for_janssen
 from .methods import METHODS, MODEL_METHODS
 from .regions import Locality, locality_of, locality_of_pipeline
+from .splice import SAMPLES_PER_COEFFICIENT
 
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from .detection.in_files import Damage
     from .pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+
+
+CONTINUATION = "continuation"
 
 
 def method_for(
@@ -67,6 +71,45 @@ def method_for(
         return np.broadcast_to(filled, (num_variations, *audio.shape)) if num_variations > 1 else filled
 
     return auto_by_model if name == "auto" else by_model, locality_of_pipeline(pipeline, sampling_rate=sampling_rate)
+
+
+def filled_by(
+    name: str,
+    gaps: Sequence[np.ndarray],
+    *,
+    num_samples: int,
+    sampling_rate: int,
+    pipeline: AIDDPipeline | SpectrogramRePaintPipeline | None = None,
+) -> list[list[str]]:
+    """
+    What fills each gap: the name of a method, or `continuation`, that of its edges alone, as pipelines do with short
+    gaps ([`~aidd.splice.splice_short_gaps`]).
+
+    Args:
+        name: of `aidd.METHODS`.
+        gaps: of every channel, int64 `(gaps, 2)`, in order.
+        num_samples: of the recording.
+        sampling_rate: Hz.
+        pipeline: that of the method, if any.
+    """
+    of_janssen = longest_for_janssen(sampling_rate) if name == "auto" else 0
+    of_edges = 0 if pipeline is None else round(pipeline.config.short_gap_seconds * sampling_rate)
+    by_model = "aidd" if name == "auto" else name
+    found = []
+    for of_channel in gaps:
+        names = ["janssen" if end - start <= of_janssen else by_model for start, end in of_channel.tolist()]
+        longer = [number for number, by in enumerate(names) if by == by_model]
+        starts = [*of_channel[longer, 0].tolist(), num_samples]
+        # Where what is still missing ends, from left to right.
+        reached = 0
+        for number, start, next_start in zip(longer, starts, starts[1:], strict=False):
+            end = int(of_channel[number, 1])
+            if end - start <= of_edges and min(start - reached, next_start - end) >= SAMPLES_PER_COEFFICIENT:
+                names[number] = CONTINUATION
+            else:
+                reached = end
+        found.append(names)
+    return found
 
 
 def needs_pipeline(name: str, gaps: Sequence[np.ndarray], *, sampling_rate: int) -> bool:

@@ -205,7 +205,7 @@ def prepare(
     if not fits or any(m not in (1, n) for m, n in zip(missing.shape[::-1], values.shape[::-1], strict=False)):
         raise ValueError(
             f"mask must have shape ({values.shape[-1]},), or one that broadcasts to the audio's {values.shape}, whose "
-            f"last axis is samples; got {missing.shape}"
+            f"last axis is samples (audio of shape (samples, channels) is to be transposed); got {missing.shape}"
         )
     form = (1,) * (3 - values.ndim) + values.shape
     missing = np.broadcast_to(missing, values.shape).reshape(form).copy()

@@ -41,6 +41,8 @@ class Methods(Mapping[str, "Method"]):
         self._modules = modules
 
     def __getitem__(self, name: str) -> Method:
+        if name not in self._modules:
+            raise KeyError(f"{name!r}: expected one of {', '.join(self)}")
         return getattr(import_module(self._modules[name]), name)
 
     def __iter__(self) -> Iterator[str]:

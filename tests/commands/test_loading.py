@@ -35,3 +35,9 @@ def test_pipelines_of_others_are_named_too(models, tmp_path):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"_class_name": "DDPMPipeline"}))
     with pytest.raises(ValueError, match=r"of class DDPMPipeline, and auto needs AIDDPipeline$"):
         load_pipeline(models["AIDDPipeline"], "auto")
+
+
+def test_a_hub_out_of_reach_is_no_missing_file(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ValueError, match=r"^no/such: no such model folder, and the Hub cannot be reached"):
+        load_pipeline("no/such")

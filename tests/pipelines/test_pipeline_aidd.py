@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from diffusers import AudioPipelineOutput
+from diffusers import AudioPipelineOutput, DDPMScheduler
 
 from aidd.evaluation.metrics import snr_in_gap
 from aidd.pipelines import AIDDPipeline
@@ -458,6 +458,19 @@ def test_weights_that_do_not_fill_the_model_are_refused(tiny_pipeline, tmp_path,
 def test_options_that_do_not_fit_are_refused(tiny_pipeline, options, message):
     with pytest.raises(ValueError, match=message):
         AIDDPipeline(tiny_pipeline.codec, tiny_pipeline.transformer, tiny_pipeline.scheduler, **options)
+
+
+def test_a_scheduler_of_another_kind_is_refused(tiny_pipeline, tones):
+    tiny_pipeline.scheduler = DDPMScheduler()
+    with pytest.raises(ValueError, match=r"a scheduler of discrete diffusion, of aidd\.schedulers, got DDPM"):
+        tiny_pipeline(tones(24_000, 24_000), gap())
+
+
+def test_the_bar_ends_full_where_steps_are_spared(tiny_pipeline, tones, capsys):
+    tiny_pipeline.scheduler = EntropyBoundScheduler(entropy_bound=100.0)
+    tiny_pipeline.set_progress_bar_config(disable=False)
+    tiny_pipeline(tones(24_000, 24_000), gap())
+    assert "100%" in capsys.readouterr().err.split("\r")[-1]
 
 
 def test_an_item_without_gaps_in_a_batch_comes_back_as_it_came(tiny_pipeline, tones):

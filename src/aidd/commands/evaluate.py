@@ -115,6 +115,8 @@ def run(arguments: argparse.Namespace) -> None:
     if not arguments.freeze:
         fill_and_measure(arguments, selection)
         report(arguments, selection)
+        print((arguments.output / "summary.md").read_text(encoding="utf-8"))
+        print(f"look and listen: {arguments.output / 'index.html'}")
 
 
 def prepare(arguments: argparse.Namespace) -> Selection:

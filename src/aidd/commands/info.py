@@ -32,12 +32,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command's arguments, and help, to the command line."""
     parser = commands.add_parser(
         "info",
-        help="show versions, the default models and the methods; or facts of audio files",
-        description="Without a file: versions, the methods, the default models. With files: what they hold.",
+        help="show versions, the default models and the methods; or facts of audio files and models",
+        description="Without a file: versions, the methods, the default models. With files, or folders of models: "
+        "what they hold.",
         allow_abbrev=False,
     )
     parser.set_defaults(run=info)
-    parser.add_argument("files", metavar="FILE", nargs="*", type=Path, help="an audio file")
+    parser.add_argument("files", metavar="FILE", nargs="*", type=Path, help="an audio file, or a pipeline's folder")
 
 
 def info(arguments: argparse.Namespace) -> None:
@@ -45,6 +46,9 @@ def info(arguments: argparse.Namespace) -> None:
         from ..audio_io import read_audio
 
         for path in arguments.files:
+            if (path / "model_index.json").is_file():
+                print("\n".join(model_facts(path)))
+                continue
             audio = read_audio(path)
             channels, num_samples = audio.samples.shape
             print(

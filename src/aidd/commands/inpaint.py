@@ -139,8 +139,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def inpaint(arguments: argparse.Namespace) -> None:
     from ..audio_formats import check_writable
+    from ..auto import MAX_JANSSEN_SECONDS
     from ..file_inpainting import inpaint_file
-    from ..file_methods import method_for, needs_pipeline, within_bounds
+    from ..file_methods import filled_by, method_for, needs_pipeline, within_bounds
     from ..intervals import unite
     from ..survey import survey_audio
 
@@ -159,7 +160,11 @@ def inpaint(arguments: argparse.Namespace) -> None:
     gaps = [unite(of_channel) for of_channel in zip(given, *found.values(), strict=True)]
     _check_any(arguments, gaps)
     warn_of_silence_beside(damage.dropouts, gaps, sampling_rate=survey.sampling_rate)
-    choice = _choice(arguments, survey, gaps) if arguments.method == "auto" else None
+    if arguments.variations > 1 and not needs_pipeline(arguments.method, gaps, sampling_rate=survey.sampling_rate):
+        raise ValueError(
+            f"--variations goes with gaps of more than {1000 * MAX_JANSSEN_SECONDS:g} ms: shorter ones are filled by "
+            "janssen, which gives one result"
+        )
     pipe = model = None
     if needs_pipeline(arguments.method, gaps, sampling_rate=survey.sampling_rate):
         model = arguments.model or MODEL_METHODS[arguments.method]
@@ -181,18 +186,24 @@ def inpaint(arguments: argparse.Namespace) -> None:
         progress=partial(_progress, pipe),
     )
 
+    by = filled_by(
+        arguments.method,
+        gaps,
+        num_samples=survey.num_samples,
+        sampling_rate=survey.sampling_rate,
+        pipeline=pipe,
+    )
     if arguments.plot is not None:
         from .picture import write_picture
 
         write_picture(arguments.plot, arguments.input, outputs[0], unite(gaps))
     seconds = time.perf_counter() - began
     if arguments.json:
-        print(json.dumps(_report(arguments, survey, model, outputs, gaps, found, seconds)))
+        print(json.dumps(_report(arguments, survey, model, outputs, gaps, by, found, seconds)))
         return
     for kind, of_kind in found.items():
         print(f"{arguments.input}: {kind}: {_extent(of_kind, survey.sampling_rate, 'found')}")
-    if choice is not None:
-        print(f"{arguments.input}: {choice}")
+    print(f"{arguments.input}: {_shares(gaps, by)}")
     filled = _extent(gaps, survey.sampling_rate, "filled")
     for output in outputs:
         print(f"{output}: {filled}, in {seconds:.1f} s")
@@ -204,10 +215,11 @@ def _report(
     model: str | None,
     outputs: list[Path],
     gaps: list[np.ndarray],
+    by: list[list[str]],
     found: dict[str, list[np.ndarray]],
     seconds: float,
 ) -> dict:
-    """What `--json` prints. Gaps are in samples, starts and exclusive ends, and the model is one that had a part."""
+    """What `--json` prints. Gaps are in samples, starts and exclusive ends; the model is one that had a part."""
     return {
         "version": __version__,
         "input": str(arguments.input),
@@ -218,6 +230,7 @@ def _report(
         "method": arguments.method,
         "model": model,
         "seed": arguments.seed,
+        "filled_by": by,
         "gaps": [of_channel.tolist() for of_channel in gaps],
         "found": {kind: [of_channel.tolist() for of_channel in of_kind] for kind, of_kind in found.items()},
         "seconds": round(seconds, 3),
@@ -244,27 +257,17 @@ def _check_any(arguments: argparse.Namespace, gaps: list[np.ndarray]) -> None:
     raise ValueError(f"{', '.join(map(str, arguments.mask))}: nothing is marked as missing (True = missing)")
 
 
-def _choice(arguments: argparse.Namespace, survey: Survey, gaps: list[np.ndarray]) -> str:
-    """What `auto` fills by which method."""
-    from ..auto import MAX_JANSSEN_SECONDS
-    from ..file_methods import short_and_long
+def _shares(gaps: list[np.ndarray], by: list[list[str]]) -> str:
+    """How many gaps were filled by what, any channel's."""
+    from ..file_methods import CONTINUATION
     from ..intervals import unite
 
-    short, long = short_and_long(gaps, sampling_rate=survey.sampling_rate)
-    if arguments.variations > 1 and not any(map(len, long)):
-        raise ValueError(
-            f"--variations goes with gaps of more than {1000 * MAX_JANSSEN_SECONDS:g} ms: shorter ones are filled by "
-            "janssen, which gives one result"
-        )
-    said = [
-        f"{_count(num_gaps)}{of_length} by {method}"
-        for method, part, of_length in (
-            ("janssen", short, f" up to {1000 * MAX_JANSSEN_SECONDS:g} ms"),
-            ("aidd", long, ""),
-        )
-        if (num_gaps := len(unite(part)))
-    ]
-    return ", ".join(said)
+    said = {CONTINUATION: "the continuation of their edges"}
+    parts = []
+    for name in dict.fromkeys(name for of_channel in by for name in of_channel):
+        of_name = [of_channel[[one == name for one in names]] for of_channel, names in zip(gaps, by, strict=True)]
+        parts.append(f"{_count(len(unite(of_name)))} by {said.get(name, name)}")
+    return ", ".join(parts)
 
 
 def _extent(gaps: list[np.ndarray], sampling_rate: int, verb: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,7 @@ def load_pipeline(
     class_name, described = PIPELINES[method]
     with quiet_libraries():
         import torch
+        from huggingface_hub.errors import LocalEntryNotFoundError
 
         from .. import pipelines
 
@@ -60,6 +62,10 @@ def load_pipeline(
             return pipeline_class.from_pretrained(model, dtype=getattr(torch, dtype))
         # All exceptions: a damaged folder fails in whatever way the libraries that read its parts choose.
         except Exception as error:
+            if isinstance(error.__cause__, LocalEntryNotFoundError):
+                raise ValueError(
+                    f"{model}: no such model folder, and the Hub cannot be reached (or HF_HUB_OFFLINE is set)"
+                ) from error
             reason = str(error) if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {error}"
             raise ValueError(
                 f"{model}: cannot be loaded as {described}: {shorten(reason, 300, placeholder=' ...')}"
@@ -78,7 +84,10 @@ def quiet_libraries() -> Iterator[None]:
         library.set_verbosity(library.CRITICAL)
         library.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            # Of an argument that diffusers gives.
+            warnings.filterwarnings("ignore", message="The `local_dir_use_symlinks` argument is deprecated")
+            yield
     finally:
         for library, (verbosity, progress) in zip(libraries, settings, strict=True):
             library.set_verbosity(verbosity)

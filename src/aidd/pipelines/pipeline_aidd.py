@@ -25,7 +25,7 @@ from ..signatures import Seconds, Waveform
 from ..splice import splice_short_gaps
 from .filling import fill_window, polarities
 from .inputs import as_asked, check_options, check_splicing, given_mask
-from .windows import WINDOW_PEAK, TokenWindow, plan_windows
+from .windows import WINDOW_PEAK, TokenWindow, not_filled, plan_windows
 
 
 register()
@@ -165,7 +165,8 @@ class AIDDPipeline(DiffusionPipeline):
             mask (`np.ndarray` or `torch.Tensor`, *optional*):
                 bool, `(samples,)` or broadcastable to the audio. **True where samples are MISSING** (some diffusers
                 pipelines mean the opposite).
-            sampling_rate (`int`, *optional*): Hz of the audio. Default: the pipeline's own rate.
+            sampling_rate (`int`, *optional*):
+                Hz of the audio. Default: the pipeline's own rate, whatever the recording's may be.
             mask_start_seconds, mask_end_seconds (`float` or sequence of them, *optional*):
                 Gaps in seconds, instead of a mask or in addition to it.
             num_variations (`int`, defaults to 1): With more than one, a leading axis of variations is added.
@@ -270,6 +271,10 @@ class AIDDPipeline(DiffusionPipeline):
             isinstance(num_inference_steps, bool) or not isinstance(num_inference_steps, int)
         ):
             raise ValueError(f"num_inference_steps must be an integer, got {num_inference_steps!r}")
+        if not isinstance(self.scheduler, DiscreteScheduler):
+            raise ValueError(
+                f"expected a scheduler of discrete diffusion, of aidd.schedulers, got {type(self.scheduler).__name__}"
+            )
         # Before any work: the scheduler refuses a number of steps that it has no use for.
         self.scheduler.set_timesteps(num_inference_steps, num_missing=torch.zeros(1, dtype=torch.long))
 
@@ -316,19 +321,14 @@ class AIDDPipeline(DiffusionPipeline):
 
     def _plan(self, missing: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, list[TokenWindow]]:
         """Missing tokens `(tokens,)` of missing samples `(samples,)`, and the windows to fill them in."""
-        missing = resample_mask(missing, from_rate=sampling_rate, to_rate=self.sampling_rate)
-        token_missing = tokens_touched(missing, self.codec.config.hop_length, self.config.guard_tokens)
+        resampled = resample_mask(missing, from_rate=sampling_rate, to_rate=self.sampling_rate)
+        token_missing = tokens_touched(resampled, self.codec.config.hop_length, self.config.guard_tokens)
         try:
             windows = plan_windows(
                 token_missing, self.transformer.config.max_position_embeddings, self._max_gap_tokens
             )
         except ValueError as error:
-            raise ValueError(
-                f"the AIDD model fills gaps of up to {self.max_gap_seconds:.2f} s in intact surroundings: {error}. A "
-                f"token is {1000 / self.codec.config.frame_rate:.1f} ms; gaps grow by {self.config.guard_tokens} on "
-                "each side, and those that then touch are one. Where gaps lie too close together, 'janssen' and "
-                "'autoregressive' fill them without a model"
-            ) from error
+            raise not_filled("AIDD model", error, missing, sampling_rate, self.max_gap_seconds) from error
         return token_missing, windows
 
     def _encode(self, mid: np.ndarray, windows: list[TokenWindow], sampling_rate: int) -> tuple[Tensor, np.ndarray]:
@@ -357,9 +357,11 @@ class AIDDPipeline(DiffusionPipeline):
             num_inference_steps, num_missing=missing.sum(-1), generator=generator, device=tokens.device
         )
         positions = missing.any(0).nonzero().flatten()
-        for step, timestep in enumerate(self.progress_bar(self.scheduler.timesteps)):
+        bar = self.progress_bar(self.scheduler.timesteps)
+        for step, timestep in enumerate(bar):
             # Some schedulers need fewer calls than they have times.
             if not missing.any():
+                bar.total = step
                 break
             log_probs = self._predict(tokens, missing, timestep, positions)
             output = self.scheduler.step(

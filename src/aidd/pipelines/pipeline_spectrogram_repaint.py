@@ -27,7 +27,7 @@ from .filling import fill_window, polarities
 from .inputs import as_asked, check_options, check_splicing, given_mask
 from .relations import relations
 from .spectrogram_windows import first_sample, window_cells, window_frames, window_signal
-from .windows import WINDOW_PEAK, TokenWindow, plan_successive_windows, plan_windows
+from .windows import WINDOW_PEAK, TokenWindow, not_filled, plan_successive_windows, plan_windows
 
 
 register()
@@ -167,7 +167,8 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
             mask (`np.ndarray` or `torch.Tensor`, *optional*):
                 bool, `(samples,)` or broadcastable to the audio. **True where samples are MISSING** (some diffusers
                 pipelines mean the opposite).
-            sampling_rate (`int`, *optional*): Hz of the audio. Default: the pipeline's own rate.
+            sampling_rate (`int`, *optional*):
+                Hz of the audio. Default: the pipeline's own rate, whatever the recording's may be.
             mask_start_seconds, mask_end_seconds (`float` or sequence of them, *optional*):
                 Gaps in seconds, instead of a mask or in addition to it.
             tf_mask (`np.ndarray` or `torch.Tensor`, *optional*):
@@ -314,13 +315,7 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         try:
             windows = plan_windows(frames_missing, self._num_frames, self._num_frames // 2)
         except ValueError as error:
-            grid = self.front_end.grid
-            raise ValueError(
-                f"the spectrogram model fills gaps of up to {self.max_gap_seconds:.2f} s in intact surroundings: "
-                f"{error}. Its tokens are frames, {1000 * grid.hop_length / grid.sampling_rate:.1f} ms apart, whose "
-                f"windows of {1000 * grid.n_fft / grid.sampling_rate:.1f} ms touch a gap. Where gaps lie too close "
-                "together, 'janssen' and 'autoregressive' fill them without a model"
-            ) from error
+            raise not_filled("spectrogram model", error, missing, sampling_rate, self.max_gap_seconds) from error
         return frames_missing, windows
 
     def _fill_window(

@@ -60,6 +60,29 @@ def plan_windows(missing: np.ndarray, window_length: int, max_gap: int) -> list[
     return windows
 
 
+def not_filled(
+    model: str, reason: ValueError, missing: np.ndarray, sampling_rate: int, max_gap_seconds: float
+) -> ValueError:
+    """
+    What to say of gaps that no windows could be planned for.
+
+    Args:
+        model: what it is called.
+        reason: of [`plan_windows`].
+        missing: bool, `(samples,)`.
+        sampling_rate: Hz.
+        max_gap_seconds: longest gap that the model fills.
+    """
+    longest = np.diff(find_gaps(missing)).max() / sampling_rate
+    limit = f"the {model} fills gaps of up to {max_gap_seconds:.2f} s"
+    if longest > max_gap_seconds:
+        return ValueError(f"{limit}, got one of {longest:.2f} s: 'envelope_noise' fills longer ones, without a model")
+    return ValueError(
+        f"{limit} in intact surroundings, and here gaps of up to {longest:.2f} s are so close together that they are "
+        f"one to it: {reason}. 'janssen' and 'autoregressive' fill them without a model"
+    )
+
+
 def at_rate(audio: np.ndarray, start: int, from_rate: int, to_rate: int) -> tuple[int, np.ndarray]:
     """
     Audio of a window at another rate, in its place to the sample.
