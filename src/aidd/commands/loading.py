@@ -62,7 +62,7 @@ def load_pipeline(
             return pipeline_class.from_pretrained(model, dtype=getattr(torch, dtype))
         # All exceptions: a damaged folder fails in whatever way the libraries that read its parts choose.
         except Exception as error:
-            if isinstance(error.__cause__, LocalEntryNotFoundError):
+            if isinstance(error.__context__, LocalEntryNotFoundError):
                 raise ValueError(
                     f"{model}: no such model folder, and the Hub cannot be reached (or HF_HUB_OFFLINE is set)"
                 ) from error
