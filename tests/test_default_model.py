@@ -13,6 +13,7 @@ from aidd.evaluation.metrics import log_spectral_distance
 from aidd.methods import default_spectrogram_pipeline
 
 
+REPORTED = ("musicnet_four_gap", "maestro_one_gap")
 EXCERPT = Path(__file__).parents[1] / "examples" / "audio" / "prelude_bwv848.flac"
 
 
@@ -84,12 +85,36 @@ def test_the_spectrogram_models_card_shows_the_recorded_results():
     assert card == (Path(aidd.DEFAULT_SPECTROGRAM_MODEL) / "README.md").read_text()
 
 
-def test_the_readme_and_the_card_show_the_recorded_results():
+def table_lines(text: str) -> dict[str, list[str]]:
+    """Cells by the first one of each line; of several tables, those of the later ones behind."""
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if line.startswith("| ") and not line.startswith("| ---"):
+            name, *cells = line[2:-2].split(" | ")
+            found.setdefault(name, []).extend(cells)
+    return found
+
+
+def test_the_readme_shows_lsd_and_snr_of_the_report_side_by_side():
+    root = Path(__file__).parents[1]
+    shown = (root / "README.md").read_text().split("<!-- musicnet_four_gap, maestro_one_gap -->")[1]
+    shown = table_lines(shown.split("<!-- end -->")[0])
+    heading = shown.pop("LSD / SNR in gap (dB)")
+    parts = [table_lines((root / "docs/report" / name / "summary.md").read_text()) for name in REPORTED]
+    assert heading == [cell for part in parts for cell in part["LSD"]] and len(heading) == 8
+    assert set(shown) == {name for part in parts for name in part} - {"LSD", "SNR in gap (dB)"}
+    for method, cells in shown.items():
+        expected = []
+        for part in parts:
+            half = len(part[method]) // 2
+            pairs = zip(part[method][:half], part[method][half:], strict=True)
+            expected += [lsd if lsd == snr else f"{lsd} / {snr}" for lsd, snr in pairs]
+        assert cells == expected, method
+
+
+def test_the_card_shows_the_recorded_results():
     root = Path(__file__).parents[1]
     record = root / "model_cards" / "aidd-piano-small" / "evaluation"
     card = (root / "model_cards" / "aidd-piano-small" / "README.md").read_text()
-    readme = (root / "README.md").read_text()
-    for protocol in ("musicnet_four_gap", "maestro_one_gap"):
-        assert (root / "docs" / "report" / protocol / "summary.md").read_text() in readme
     assert (record / "results.md").read_text() in card
     assert card == (Path(aidd.DEFAULT_MODEL) / "README.md").read_text()
