@@ -3,7 +3,10 @@ Publish a pipeline on the Hugging Face Hub, with its card and the results behind
 
     hf auth login
     python examples/publish.py --pipeline outputs/pipeline --repo_id someone/aidd-piano \\
-        --record_dir model_cards/aidd-piano --space_repo_id someone/aidd
+        --record_dir outputs/card --space_repo_id someone/aidd
+
+With `--dry_run DIR`, all of it is written to a folder instead, to be looked through; that needs neither account nor
+network.
 
 The pipeline's folder has to hold a card, README.md (`examples/write_model_card.py`). What is published can be loaded
 by name, by this package and by diffusers:
@@ -20,14 +23,20 @@ import argparse
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from huggingface_hub import HfApi, ModelCard
+import yaml
+from huggingface_hub import HfApi, ModelCard, constants
+from huggingface_hub.errors import HfHubHTTPError, HTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
 import aidd
 
 
 SPACE = Path(__file__).parent / "space"
+# By which its app knows the model.
+SPACE_VARIABLE = "AIDD_MODEL"
 PIPELINE_CODE = '''"""Lets `DiffusionPipeline.from_pretrained` load this repository; needs `pip install aidd`."""
 
 import aidd
@@ -45,23 +54,41 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--record_dir", type=Path, help="Folder of recorded runs and evaluations, to publish as records/."
     )
-    parser.add_argument("--space_repo_id", help="Repository of a Space that tries the model out, owner/name.")
+    parser.add_argument(
+        "--space_repo_id",
+        help="Repository of a Space that tries the model out, owner/name; of a private model, "
+        "it needs a token, the secret HF_TOKEN.",
+    )
     parser.add_argument("--revision", help="A tag for what is published.")
     parser.add_argument("--private", action="store_true")
+    parser.add_argument(
+        "--dry_run", type=Path, metavar="DIR", help="Only write what would be published to this folder, and list it."
+    )
     return parser.parse_args()
+
+
+def check(args: argparse.Namespace) -> ModelCard:
+    """The card of what can be published. Raises `SystemExit` on what cannot."""
+    index, file = args.pipeline / "model_index.json", args.pipeline / "README.md"
+    if not index.is_file():
+        raise SystemExit(f"{args.pipeline}: expected the folder of a pipeline, got one without model_index.json")
+    if not file.is_file():
+        raise SystemExit(f"{args.pipeline}: expected a card, README.md: examples/write_model_card.py writes it")
+    if args.record_dir is not None and not args.record_dir.is_dir():
+        raise SystemExit(f"{args.record_dir}: expected the folder of records, found no such folder")
+    name = json.loads(index.read_text())["_class_name"]
+    if args.space_repo_id and name != "AIDDPipeline":
+        raise SystemExit(f"--space_repo_id: the Space tries out an AIDDPipeline, {args.pipeline} holds a {name}")
+    try:
+        return ModelCard.load(file)
+    except (ValueError, yaml.YAMLError) as error:
+        raise SystemExit(f"{file}: its front matter cannot be read: {' '.join(str(error).split())}") from error
 
 
 def stage(pipeline: Path, record_dir: Path | None, folder: Path) -> None:
     """All that the model's repository is to hold."""
-    index = pipeline / "model_index.json"
-    if not index.is_file():
-        raise SystemExit(f"{pipeline}: expected the folder of a pipeline, got one without model_index.json")
-    card = pipeline / "README.md"
-    if not card.is_file():
-        raise SystemExit(f"{pipeline}: expected a card, README.md: examples/write_model_card.py writes it")
-    ModelCard.load(card).validate()
     shutil.copytree(pipeline, folder, dirs_exist_ok=True)
-    name = json.loads(index.read_text())["_class_name"]
+    name = json.loads((pipeline / "model_index.json").read_text())["_class_name"]
     (folder / "pipeline.py").write_text(PIPELINE_CODE.format(name=name))
     if record_dir is not None:
         shutil.copytree(record_dir, folder / "records", ignore=shutil.ignore_patterns("README.md", "*.png"))
@@ -74,11 +101,50 @@ def stage_space(folder: Path) -> None:
     shutil.copytree(Path(aidd.__file__).parent, folder / "aidd", ignore=without_caches)
 
 
-def main() -> None:
-    args = parse_args()
+def write_down(args: argparse.Namespace) -> None:
+    """What would be published, in a folder."""
+    if args.dry_run.exists() and (not args.dry_run.is_dir() or any(args.dry_run.iterdir())):
+        raise SystemExit(f"{args.dry_run}: expected a new folder, or an empty one")
+    repositories = {"model": args.repo_id}
+    stage(args.pipeline, args.record_dir, args.dry_run / "model")
+    if args.space_repo_id:
+        repositories["space"] = args.space_repo_id
+        stage_space(args.dry_run / "space")
+    for kind, name in repositories.items():
+        files = sorted(path for path in (args.dry_run / kind).rglob("*") if path.is_file())
+        print(f"{kind} {name}: {len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB")
+        for path in files:
+            print(f"  {path} ({path.stat().st_size} bytes)")
+    print("nothing was published; whether the card's metadata are valid, the Hub alone tells")
+
+
+@contextmanager
+def told_in_a_line() -> Iterator[None]:
+    """Inside, what keeps the Hub from publishing ends the script with what to do about it."""
+    log_in = "`hf auth login` takes a token that may write there"
+    try:
+        yield
+    except OfflineModeIsEnabled as error:
+        raise SystemExit("HF_HUB_OFFLINE is set: unset it to publish; --dry_run DIR needs no network") from error
+    except LocalTokenNotFoundError as error:
+        raise SystemExit(f"not logged in: {log_in}") from error
+    except HfHubHTTPError as error:
+        advice = f"; {log_in}" if error.response.status_code in (401, 403) else ""
+        raise SystemExit(f"the Hub refused: {' '.join(str(error).split())}{advice}") from error
+    except HTTPError as error:
+        raise SystemExit(
+            f"{constants.ENDPOINT} cannot be reached ({error}): look after the network; --dry_run DIR needs none"
+        ) from error
+    # Names of repositories, and the card's metadata.
+    except ValueError as error:
+        raise SystemExit(f"the Hub would refuse: {' '.join(str(error).split())}") from error
+
+
+def publish(args: argparse.Namespace, card: ModelCard) -> None:
     api = HfApi()
+    # Before anything is made on the Hub.
+    card.validate()
     with tempfile.TemporaryDirectory() as staging:
-        # Before anything is made on the Hub.
         stage(args.pipeline, args.record_dir, Path(staging))
         api.create_repo(args.repo_id, private=args.private, exist_ok=True)
         commit = api.upload_folder(repo_id=args.repo_id, folder_path=staging, commit_message="Publish the pipeline")
@@ -87,6 +153,7 @@ def main() -> None:
     print(f"published: {commit.commit_url}")
     if args.space_repo_id:
         api.create_repo(args.space_repo_id, repo_type="space", space_sdk="gradio", private=args.private, exist_ok=True)
+        api.add_space_variable(args.space_repo_id, SPACE_VARIABLE, args.repo_id)
         with tempfile.TemporaryDirectory() as staging:
             stage_space(Path(staging))
             commit = api.upload_folder(
@@ -96,6 +163,16 @@ def main() -> None:
                 commit_message="Publish the Space",
             )
         print(f"published: {commit.commit_url}")
+
+
+def main() -> None:
+    args = parse_args()
+    card = check(args)
+    if args.dry_run is not None:
+        write_down(args)
+        return
+    with told_in_a_line():
+        publish(args, card)
 
 
 if __name__ == "__main__":

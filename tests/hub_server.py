@@ -16,6 +16,8 @@ class Repository:
     def __init__(self):
         self.commits: dict[str, dict[str, bytes]] = {}
         self.names: dict[str, str] = {}
+        # Of a Space.
+        self.variables: dict[str, str] = {}
         self.commit({})
 
     def commit(self, files: dict[str, bytes]) -> str:
@@ -43,6 +45,8 @@ class HubHandler(BaseHTTPRequestHandler):
         body, parts = self.body(), self.parts()
         repositories = self.server.repositories
         if parts == ["api", "repos", "create"]:
+            if "Authorization" not in self.headers:
+                return self.answer({"error": "Invalid username or password."}, status=401)
             wanted = json.loads(body)
             name = wanted["name"] if not wanted.get("organization") else f"{wanted['organization']}/{wanted['name']}"
             key = (wanted.get("type", "model") + "s", name)
@@ -68,6 +72,10 @@ class HubHandler(BaseHTTPRequestHandler):
         if rest[0] == "tag":
             repository.names[json.loads(body)["tag"]] = repository.sha(rest[1])
             return self.answer({})
+        if rest[0] == "variables":
+            wanted = json.loads(body)
+            repository.variables[wanted["key"]] = wanted["value"]
+            return self.answer({key: {"value": value} for key, value in repository.variables.items()})
         return self.refuse("EntryNotFound")
 
     def read(self) -> None:

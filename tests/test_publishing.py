@@ -49,13 +49,15 @@ def published(tiny_pipeline, tmp_path):
     return folder
 
 
-def publish(tmp_path, server, *options):
-    return run(
-        [sys.executable, str(EXAMPLES / "publish.py"), "--repo_id", NAME, *map(str, options)],
-        tmp_path,
-        HF_ENDPOINT=f"http://127.0.0.1:{server.server_port}",
-        HF_TOKEN="hf_nobody",
-    )
+def publish(tmp_path, *options, **environment):
+    """Without a server, where nothing answers."""
+    environment = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_TOKEN": "hf_nobody"} | environment
+    command = [sys.executable, str(EXAMPLES / "publish.py"), "--repo_id", NAME, *map(str, options)]
+    return run(command, tmp_path, **environment)
+
+
+def at(server) -> str:
+    return f"http://127.0.0.1:{server.server_port}"
 
 
 def test_what_is_published_loads_by_name(published, tones, tmp_path):
@@ -72,12 +74,12 @@ def test_what_is_published_loads_by_name(published, tones, tmp_path):
     ).audios
     options = ("--pipeline", published, "--record_dir", tmp_path / "record")
     with running_hub() as server:
-        result = publish(tmp_path, server, *options, "--space_repo_id", SPACE, "--revision", "v1")
+        result = publish(tmp_path, *options, "--space_repo_id", SPACE, "--revision", "v1", HF_ENDPOINT=at(server))
         assert result.returncode == 0, result.stderr[-4000:]
         model, space = (server.repositories[key] for key in (("models", NAME), ("spaces", SPACE)))
         assert f"{NAME}/commit/{model.sha('main')}" in result.stdout and model.sha("v1") == model.sha("main")
         # Another commit of the same repositories; the tag stays.
-        result = publish(tmp_path, server, *options)
+        result = publish(tmp_path, *options, HF_ENDPOINT=at(server))
         assert result.returncode == 0, result.stderr[-4000:]
         files = model.commits[model.sha("v1")]
         assert files.keys() == {
@@ -92,10 +94,12 @@ def test_what_is_published_loads_by_name(published, tones, tmp_path):
         assert models and all(f"aidd/{path.relative_to(package)}" in there for path in models)
         assert not [name for name in there if "__pycache__" in name]
         assert b"sdk: gradio" in there["README.md"]
+        # Which of them it shows: the one that was published with it.
+        assert space.variables == {"AIDD_MODEL": NAME}
         result = run(
             [sys.executable, "-c", BY_NAME, "v1"],
             tmp_path,
-            HF_ENDPOINT=f"http://127.0.0.1:{server.server_port}",
+            HF_ENDPOINT=at(server),
             HF_HOME=str(tmp_path / "elsewhere"),
             HF_MODULES_CACHE=str(tmp_path / "modules"),
         )
@@ -108,5 +112,52 @@ def test_what_is_published_loads_by_name(published, tones, tmp_path):
 def test_what_is_not_whole_is_not_published(published, tmp_path, missing, said):
     (published / missing).unlink()
     with running_hub() as server:
-        result = publish(tmp_path, server, "--pipeline", published)
+        result = publish(tmp_path, "--pipeline", published, HF_ENDPOINT=at(server))
         assert result.returncode == 1 and said in result.stderr and not server.repositories
+
+
+def files_under(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_dry_run_writes_what_is_published(published, tmp_path):
+    options = ("--pipeline", published, "--record_dir", tmp_path / "record", "--space_repo_id", SPACE)
+    result = publish(tmp_path, *options, "--dry_run", tmp_path / "dry", HF_HUB_OFFLINE="1")
+    assert result.returncode == 0, result.stderr[-4000:]
+    with running_hub() as server:
+        assert publish(tmp_path, *options, HF_ENDPOINT=at(server)).returncode == 0
+        for kind, name in (("model", NAME), ("space", SPACE)):
+            repository = server.repositories[f"{kind}s", name]
+            assert files_under(tmp_path / "dry" / kind) == repository.commits[repository.sha("main")]
+            assert f"{kind} {name}: {len(files_under(tmp_path / 'dry' / kind))} files" in result.stdout
+    assert f"{tmp_path / 'dry' / 'model' / 'pipeline.py'} (" in result.stdout and "nothing was" in result.stdout
+    # Not among what is left of another.
+    result = publish(tmp_path, *options, "--dry_run", tmp_path / "dry")
+    assert result.returncode == 1 and "an empty one" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE is set"),
+        ({}, "http://127.0.0.1:9 cannot be reached"),
+        ({"HF_TOKEN": "", "HF_ENDPOINT": "server"}, "hf auth login"),
+    ],
+    ids=["offline", "no network", "not logged in"],
+)
+def test_what_is_in_the_way_is_told_in_a_line(published, tmp_path, environment, said):
+    with running_hub() as server:
+        if "HF_ENDPOINT" in environment:
+            environment = environment | {"HF_ENDPOINT": at(server)}
+        result = publish(tmp_path, "--pipeline", published, **environment)
+        assert not server.repositories
+    (line,) = result.stderr.splitlines()
+    assert result.returncode == 1 and said in line
+
+
+def test_a_space_is_of_pipelines_that_its_app_takes(published, tmp_path):
+    index = published / "model_index.json"
+    index.write_text(index.read_text().replace("AIDDPipeline", "SpectrogramRePaintPipeline"))
+    result = publish(tmp_path, "--pipeline", published, "--space_repo_id", SPACE, "--dry_run", tmp_path / "dry")
+    assert result.returncode == 1 and "holds a SpectrogramRePaintPipeline" in result.stderr
+    assert not (tmp_path / "dry").exists()

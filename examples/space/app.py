@@ -1,22 +1,36 @@
-"""A page on which recordings are repaired: gaps are marked or found, filled, heard, seen and downloaded."""
+"""
+A page on which recordings are repaired: gaps are marked or found, filled, heard, seen and downloaded.
+
+    python examples/space/app.py
+    python examples/space/app.py --model outputs/pipeline --port 8000
+
+It runs until it is interrupted, at the address that it prints.
+"""
 
 from __future__ import annotations
 
+import argparse
 import html
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import gradio as gr
 from pictures import compare, draw, view_of
 from repair import ENCODINGS, Recording, describe, find, first_gap, open_recording, repair, sentence, write_examples
 
 from aidd.commands.damage import DETECTED_KINDS
+from aidd.commands.loading import check_model, load_pipeline
 from aidd.methods import METHODS
 from aidd.regions import Region
 
+
+if TYPE_CHECKING:
+    from aidd import AIDDPipeline
 
 MAX_VARIATIONS = 4
 SHOWN_SECONDS = (1, 3, 10, 30, 60)
@@ -24,7 +38,8 @@ SHOWN_SECONDS = (1, 3, 10, 30, 60)
 KEPT_SECONDS = 3600
 INTRODUCTION = """\
 # Repair music with holes in it
-Gaps of up to 1.4 s are filled, by a model of music or by signal processing. Every other sample stays as it was.\
+Gaps of up to {longest:.2g} s are filled, by a model of music or by signal processing. Every other sample stays as it
+was.\
 """
 FONTS = ("system-ui", "sans-serif")
 CSS = """
@@ -33,7 +48,26 @@ CSS = """
 .toast-wrap { top: auto !important; bottom: 16px; }
 """
 NOT_YET = "Nothing is repaired yet."
+# Of the package's model, which is loaded when it is first asked for.
+LONGEST_GAP_SECONDS = 1.4
 PAGE_WIDTH = "() => Math.max(300, Math.min(document.documentElement.clientWidth - 60, 1200))"
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--model",
+        default=os.environ.get("AIDD_MODEL"),
+        help="Folder or Hub id of the AIDD model that the methods aidd and auto take; by default what AIDD_MODEL says "
+        "in the environment, or the one of the package.",
+    )
+    parser.add_argument(
+        "--host", help="Address to listen at; by default what GRADIO_SERVER_NAME says, or this machine alone."
+    )
+    parser.add_argument(
+        "--port", type=int, help="By default what GRADIO_SERVER_PORT says, or the first free one from 7860 on."
+    )
+    return parser.parse_args()
 
 
 @contextmanager
@@ -135,6 +169,7 @@ def with_progress(progress: gr.Progress, regions: list[Region]) -> Iterable[Regi
 
 
 def repaired(
+    pipeline: AIDDPipeline | None,
     recording: Recording,
     marked: str,
     method: str,
@@ -151,7 +186,12 @@ def repaired(
         gaps = recording.gaps(marked)
         options = {"method": method, "seed": seed, "num_variations": num_variations, "encoding": encoding}
         outputs, sentences = repair(
-            recording, gaps, Path(folder), **options, progress=partial(with_progress, progress)
+            recording,
+            gaps,
+            Path(folder),
+            **options,
+            pipeline=pipeline,
+            progress=partial(with_progress, progress),
         )
         files, picture, (first, last) = compare(recording, gaps, outputs, Path(folder), width)
         heard = f"Below is what lies from {first:.2f} s to {last:.2f} s; the downloads are whole."
@@ -176,19 +216,21 @@ def image(description: str, name: str) -> gr.Image:
     return gr.Image(show_label=False, interactive=False, format="png", buttons=[], alt_text=description, elem_id=name)
 
 
-def page(examples: dict[str, Path]) -> gr.Blocks:
+def page(examples: dict[str, Path], pipeline: AIDDPipeline | None = None) -> gr.Blocks:
     """
     The page. What a visitor does is kept with the visitor's own page; there is nothing else to keep but the models.
 
     Args:
         examples: recordings by their names.
+        pipeline: of the methods `aidd` and `auto`; that of the package by default.
     """
+    longest = LONGEST_GAP_SECONDS if pipeline is None else pipeline.max_gap_seconds
     with gr.Blocks(
         title="Repair music with holes in it", analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)
     ) as blocks:
         recording, begun = gr.State(), gr.State()
         width = gr.Number(1000, visible=False)
-        gr.Markdown(INTRODUCTION)
+        gr.Markdown(INTRODUCTION.format(longest=longest))
         # Its editor would change the rate.
         audio = gr.Audio(
             sources=["upload", "microphone"],
@@ -282,7 +324,7 @@ def page(examples: dict[str, Path]) -> gr.Blocks:
             cleared, [recording, start, seconds, width], [recording, marked, begun, status, picture], **quietly
         )
         run.click(
-            repaired,
+            partial(repaired, pipeline),
             [recording, marked, method, seed, variations, encoding, width],
             [results, summary, *players, *downloads, *columns, spectrograms],
             show_progress_on=summary,
@@ -290,9 +332,23 @@ def page(examples: dict[str, Path]) -> gr.Blocks:
     return blocks
 
 
+def load(model: str) -> AIDDPipeline:
+    try:
+        check_model(model)
+        pipeline = load_pipeline(model)
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
 def main() -> None:
+    args = parse_args()
+    pipeline = load(args.model) if args.model else None
     with TemporaryDirectory() as folder:
-        page(write_examples(Path(folder))).launch(
+        page(write_examples(Path(folder)), pipeline).launch(
+            server_name=args.host,
+            server_port=args.port,
             theme=gr.themes.Default(font=FONTS),
             css=CSS,
             footer_links=["gradio"],

@@ -145,6 +145,7 @@ def repair(
     seed: int | None,
     num_variations: int,
     encoding: str,
+    pipeline: AIDDPipeline | None = None,
     progress: Callable[[list[Region]], Iterable[Region]] = iter,
 ) -> tuple[list[Path], list[str]]:
     """
@@ -158,6 +159,7 @@ def repair(
         seed: same seed, same audio; None draws anew.
         num_variations: more than one where a model fills gaps.
         encoding: of `ENCODINGS`.
+        pipeline: of the methods `aidd` and `auto`; that of the package by default.
         progress: as of [`~aidd.file_inpainting.inpaint_file`].
 
     Returns:
@@ -184,7 +186,7 @@ def repair(
     fill, locality = method_for(
         method,
         sampling_rate=survey.sampling_rate,
-        pipeline=_pipeline(method) if with_model else None,
+        pipeline=_pipeline(method, pipeline) if with_model else None,
         num_variations=num_variations,
     )
     with warnings.catch_warnings(record=True) as told:
@@ -225,8 +227,10 @@ def _encoding(survey: Survey, encoding: str) -> tuple[str, str, str]:
     return own if own in suffixes else suffixes[0], survey.subtype, survey.format
 
 
-def _pipeline(method: str) -> AIDDPipeline | SpectrogramRePaintPipeline:
-    return default_spectrogram_pipeline() if method == "spectrogram_repaint" else default_pipeline()
+def _pipeline(method: str, given: AIDDPipeline | None) -> AIDDPipeline | SpectrogramRePaintPipeline:
+    if method == "spectrogram_repaint":
+        return default_spectrogram_pipeline()
+    return default_pipeline() if given is None else given
 
 
 def _generator(seed: int | None) -> Generator | None:

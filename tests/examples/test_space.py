@@ -26,6 +26,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 
+import aidd
 from aidd.audio_io import read_audio
 
 
@@ -264,6 +265,81 @@ def test_an_example_and_what_is_recorded_on_a_narrow_page(url, browser):
     assert float(re.search(r"audio.wav: ([\d.]+) s", status)[1]) > 0.5 and "found" not in status
     visitor.one("#run").click()
     visitor.is_told("Nothing is marked as a gap: click")
+
+
+def run_app(*arguments, **environment: str) -> subprocess.CompletedProcess:
+    """Python that finds the Space's modules. Gradio would leave event loops open in this process."""
+    environment = {**os.environ, "PYTHONPATH": str(SPACE), "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_help_starts_no_server():
+    result = run_app(SPACE / "app.py", "--help")
+    assert result.returncode == 0 and not result.stderr
+    assert "Running on" not in result.stdout and {"--model", "--host", "--port"} <= set(result.stdout.split())
+
+
+def test_a_model_that_is_none_is_told_before_anything_is_served(tmp_path):
+    # As a Space is told of it.
+    result = run_app(SPACE / "app.py", AIDD_MODEL=str(tmp_path))
+    assert result.returncode == 1 and result.stderr.startswith(f"{tmp_path}: the folder holds no pipeline")
+    assert "Running on" not in result.stdout and len(result.stderr.splitlines()) == 1
+
+
+# Instead of being served, the page repairs a recording into a folder.
+SERVED = """
+import sys
+from pathlib import Path
+
+import app
+import gradio as gr
+from repair import ENCODINGS, open_recording
+
+recording = open_recording(sys.argv.pop(1))
+folder = Path(sys.argv.pop(1))
+
+
+def launch(blocks, server_name, server_port, **settings):
+    print(server_name, server_port)
+    print([one.value for one in blocks.blocks.values() if isinstance(one, gr.Markdown)][0].splitlines()[1])
+    (run,) = [one.fn for one in blocks.fns.values() if getattr(one.fn, "func", None) is app.repaired]
+    for updates in run(recording, "1.0 1.3", "aidd", 0, 1, ENCODINGS[0], 400.0):
+        (path,) = [one for one in updates if isinstance(one, Path) and "-repaired-" in one.name]
+        (folder / path.name).write_bytes(path.read_bytes())
+
+
+gr.Blocks.launch = launch
+app.main()
+"""
+
+
+def test_a_model_that_is_given_fills_the_gaps(modules, tiny_pipeline, tmp_path, tones):
+    _, repair = modules
+    folder = tmp_path / "pipeline"
+    tiny_pipeline.save_pretrained(folder)
+    for name in ("expected", "served"):
+        (tmp_path / name).mkdir()
+    sf.write(tmp_path / "tones.wav", tones(3 * 24_000, 24_000)[0], 24_000, subtype="PCM_16")
+    recording = repair.open_recording(tmp_path / "tones.wav")
+    options = {"method": "aidd", "seed": 0, "num_variations": 1, "encoding": repair.ENCODINGS[0]}
+    gaps = recording.gaps("1.0 1.3")
+    (expected,), _ = repair.repair(recording, gaps, tmp_path / "expected", **options, pipeline=tiny_pipeline)
+
+    arguments = ("--model", folder, "--host", "0.0.0.0", "--port", 8000)
+    result = run_app("-c", SERVED, tmp_path / "tones.wav", tmp_path / "served", *arguments)
+    assert result.returncode == 0, result.stderr[-4000:]
+    address, introduction = result.stdout.splitlines()
+    assert address == "0.0.0.0 8000"
+    assert introduction.startswith(f"Gaps of up to {tiny_pipeline.max_gap_seconds:.2g} s")
+    assert (tmp_path / "served" / expected.name).read_bytes() == expected.read_bytes()
+
+
+def test_the_page_says_what_the_model_of_the_package_fills():
+    (said,) = re.findall(r"^LONGEST_GAP_SECONDS = (.*)$", (SPACE / "app.py").read_text(), re.MULTILINE)
+    longest = aidd.methods.default_pipeline().max_gap_seconds
+    assert said == f"{longest:.2g}" and float(said) <= longest
 
 
 def test_clicks_on_a_picture_mean_what_it_shows(modules, tmp_path):

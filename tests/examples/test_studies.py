@@ -4,18 +4,23 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile as sf
 from huggingface_hub import ModelCard
-from scripts import launch, metrics, run
+from safetensors.torch import load_file, save_file
+from scripts import EXAMPLES, launch, metrics, run
+from snippets import blocks
 
 from aidd.evaluation.names import AIDD_METHODS, ANCHORS, CELL_METHODS, PROTOCOLS
 from aidd.schedulers.repaint import PRESETS, num_network_calls
 
 
+TUTORIAL = EXAMPLES.parent / "docs" / "tutorials" / "publish.md"
 PROTOCOL_OPTIONS = {"tf_gaps": "--gap_protocol", "tf_masks": "--mask_protocol", "tf_presets": "--preset_protocol"}
 
 
@@ -198,28 +203,143 @@ def test_the_study_of_geometry_is_one_command_and_goes_on_where_it_stood(
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "study").rglob("rows-*.jsonl")}
 
 
-def test_the_model_card_tells_how_the_model_came_about(codec, transformer, pipeline, evaluation, tmp_path):
-    for name, folder in (("codec", codec), ("transformer", transformer), ("evaluation", evaluation)):
-        (tmp_path / name).mkdir()
-        for file in folder.glob("*.*"):
-            if file.suffix in (".json", ".jsonl", ".md", ".parquet"):
-                shutil.copy(file, tmp_path / name)
-    (tmp_path / "description.md").write_text("# A model of tones\n")
-    run("write_model_card", "--record_dir", tmp_path, "--pipeline", pipeline)
-    card = (tmp_path / "README.md").read_text()
-    assert card == (pipeline / "README.md").read_text()
+DESCRIPTION = """\
+---
+license: cc-by-nc-4.0
+model_name: tones
+tags:
+- synthetic
+- audio
+datasets:
+- someone/tones
+---
+
+# A model of tones
+"""
+
+
+@pytest.fixture
+def record(codec, transformer, pipeline, evaluation, tmp_path) -> Path:
+    """A folder with `outputs`, which is filled as the tutorial on publishing says."""
+    outputs = {"wavtokenizer": codec, "dit": transformer, "pipeline": pipeline, "evaluation": evaluation}
+    (tmp_path / "outputs").mkdir()
+    for name, folder in outputs.items():
+        shutil.copytree(folder, tmp_path / "outputs" / name, ignore=shutil.ignore_patterns("checkpoint-*", "*.html"))
+    script = next(code for _, _, code in blocks(TUTORIAL, "bash") if "mkdir" in code)
+    subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, check=True)
+    (tmp_path / "outputs" / "card" / "description.md").write_text(DESCRIPTION)
+    return tmp_path / "outputs" / "card"
+
+
+def write_card(record: Path) -> str:
+    run("write_model_card", "--record_dir", record, "--pipeline", record.parent / "pipeline")
+    return (record / "README.md").read_text()
+
+
+def test_the_model_card_tells_how_the_model_came_about(record, transformer, evaluation):
+    card = write_card(record)
+    assert card == (record.parent / "pipeline" / "README.md").read_text()
     assert "# A model of tones" in card and (evaluation / "results.md").read_text().strip() in card
     assert "| `codebook_start_step` | 3 |" in card
     # The metadata hold means, and are read as the Hub reads them.
     rows = pd.read_parquet(evaluation / "items.parquet")
     rows = rows[(rows["method"] == "aidd") & (rows["param_gap_seconds"] == 0.05)]
-    (found,) = [
-        one
-        for one in ModelCard.load(tmp_path / "README.md").data.eval_results
-        if one.metric_type == "snr" and "gap_seconds=0.05" in one.metric_name
-    ]
+    data = ModelCard.load(record / "README.md").data
+    (found,) = [one for one in data.eval_results if one.metric_type == "snr" and "gap_seconds=0.05" in one.metric_name]
     assert found.metric_value == pytest.approx(rows["snr"].mean(), abs=1e-4)
-    assert f"| 4 | {metrics(transformer)[0]['valid/cross_entropy_gap_15']:.4g} |" in card
+    (measured,) = [row for row in metrics(transformer) if "valid/cross_entropy_gap_15" in row]
+    assert f"| 4 | {measured['valid/cross_entropy_gap_15']:.4g} |" in card
+    # They are what the description says, and what the pipeline is; the heading is that of the rows.
+    assert (data.license, data.model_name, data.datasets) == ("cc-by-nc-4.0", "tones", ["someone/tones"])
+    assert data.tags == ["audio", "audio-inpainting", "discrete-diffusion", "synthetic"]
+    assert "### Protocol `one`\n" in card and "one_gap" not in card
+
+
+def test_the_model_card_that_the_tutorial_describes(record):
+    (description,) = (code for _, _, code in blocks(TUTORIAL, "markdown"))
+    (record / "description.md").write_text(description)
+    card = write_card(record)
+    assert ModelCard.load(record / "README.md").data.license in description and "# my-model\n" in card
+    for heading in ("### Codec (", "### Token model (", "### Protocol `one`", "](validation.png)"):
+        assert heading in card
+
+
+def test_the_model_card_names_the_protocols_of_its_evaluations(record):
+    (record / "evaluation").rename(record / "evaluation_b")
+    for name, protocol in (("a", "tiny"), ("c", "one_gap")):
+        shutil.copytree(record / "evaluation_b", record / f"evaluation_{name}")
+        rows = pd.read_parquet(record / f"evaluation_{name}" / "items.parquet").assign(protocol=protocol)
+        rows.to_parquet(record / f"evaluation_{name}" / "items.parquet")
+    headings = re.findall("^### (.*protocol.*)$", write_card(record), re.IGNORECASE | re.MULTILINE)
+    one_gap = "One gap in a segment (`aidd evaluate --protocol one_gap`)"
+    assert headings == [one_gap, "`aidd evaluate --protocol tiny`", "Protocol `one`"]
+
+
+def test_a_model_card_tells_what_is_recorded(record):
+    for folder in ("transformer", "evaluation"):
+        shutil.rmtree(record / folder)
+    (record / "codec" / "metrics.jsonl").unlink()
+    card = write_card(record)
+    assert "| `codebook_start_step` | 3 |" in card and "## Results" not in card
+    shutil.rmtree(record / "codec")
+    assert "## Training" not in write_card(record)
+    assert "validation" not in card and {path.name for path in record.iterdir()} == {"README.md", "description.md"}
+    # Whatever is recorded, it has facts of the pipeline.
+    assert "Parameters: codec " in card and ModelCard(card).data.model_name == "tones"
+
+
+@pytest.mark.parametrize(
+    ("description", "said"),
+    [
+        (None, "found no such file"),
+        ("# A model of tones\n", "found no license and no model_name"),
+        ("---\nlicense: mit\n---\n\n# A model\n", "found no model_name; begin it with lines such as ---"),
+        ("---\nlicense: [\n---\n", "its front matter cannot be read"),
+        ("---\nmit\n---\n", "its front matter cannot be read"),
+    ],
+)
+def test_a_model_card_needs_somebodys_words(pipeline, tmp_path, description, said):
+    if description is not None:
+        (tmp_path / "description.md").write_text(description)
+    with pytest.raises(SystemExit, match=rf"^{tmp_path}/description\.md: [^\n]*{said}[^\n]*$"):
+        run("write_model_card", "--record_dir", tmp_path, "--pipeline", pipeline)
+    assert not (tmp_path / "README.md").exists()
+
+
+def test_a_model_card_has_no_results_of_other_weights(record):
+    file = record.parent / "pipeline" / "transformer" / "model.safetensors"
+    weights = load_file(file)
+    name = min(weights)
+    save_file(weights | {name: weights[name] + 1}, file, metadata={"format": "pt"})
+    with pytest.raises(SystemExit, match=rf"^{record}/evaluation: its rows are of other weights \(pipeline, [^\n]*$"):
+        write_card(record)
+    # Methods without a model are anybody's.
+    rows = pd.read_parquet(record / "evaluation" / "items.parquet")
+    rows[rows["method"] == "linear"].to_parquet(record / "evaluation" / "items.parquet")
+    assert "### Protocol `one`" in write_card(record)
+    (record / "evaluation" / "items.parquet").unlink()
+    with pytest.raises(SystemExit, match=r"found one without items\.parquet$"):
+        write_card(record)
+
+
+@pytest.mark.parametrize("name", ["aidd-piano-small", "spectrogram-piano-small"])
+def test_shipped_model_cards_are_what_the_script_makes_of_their_records(name, tmp_path):
+    """Evaluated weights are those shipped, in whatever type they were loaded."""
+    shipped = EXAMPLES.parent / "model_cards" / name
+    shutil.copytree(shipped, tmp_path / name)
+    shutil.copytree(EXAMPLES.parent / "src" / "aidd" / "pretrained" / name, tmp_path / "pipeline")
+    (tmp_path / name / "README.md").unlink()
+    arguments = ("--record_dir", tmp_path / name, "--pipeline", tmp_path / "pipeline")
+    run("write_model_card", *arguments)
+    assert (tmp_path / name / "README.md").read_text() == (shipped / "README.md").read_text()
+    file = min((tmp_path / name).glob("evaluation*/items.parquet"))
+    rows = pd.read_parquet(file)
+    column = f"{'spectrogram_' * name.startswith('spectrogram')}model_digest"
+    rows.assign(**{column: rows[column].str[::-1]}).to_parquet(file)
+    with pytest.raises(
+        SystemExit, match=f"its rows are of other weights .{name}, digest {rows[column].iloc[0][::-1]}"
+    ):
+        run("write_model_card", *arguments)
 
 
 def test_the_card_of_converted_weights_says_whose_they_are(pipeline, evaluation, tmp_path):
