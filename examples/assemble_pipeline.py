@@ -11,13 +11,23 @@ import argparse
 import torch
 
 import aidd
+from aidd.training.arguments import read_arguments
+from aidd.training.codec_record import codec_digest
+from aidd.training.model_types import check_model_type
+from aidd.training.scripts import HelpFormatter, errors_in_one_line
+
+
+SCHEDULERS = [name for name in aidd.__all__ if name.endswith("Scheduler")]
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument("--codec", required=True, help="A WavTokenizer folder or Hub id.")
     parser.add_argument("--transformer", required=True, help="A DiTTokenModel folder or Hub id, trained on its codes.")
     parser.add_argument("--output_dir", required=True, help="Where the pipeline is written.")
+    parser.add_argument(
+        "--scheduler", choices=SCHEDULERS, default="MaskedDiscreteScheduler", help="Sampler of tokens."
+    )
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="Type of saved weights.")
     parser.add_argument("--guard_tokens", type=int, default=2, help="Tokens beside a gap that are sampled too.")
     parser.add_argument(
@@ -32,19 +42,41 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def load_models(args: argparse.Namespace) -> tuple[aidd.WavTokenizerModel, aidd.DiTTokenModel]:
+    """Both in float32. A token model knows the codes of one codec, which it may tell; converted weights do not."""
+    check_model_type(args.codec, aidd.WavTokenizerConfig)
+    check_model_type(args.transformer, aidd.DiTTokenConfig)
+    codec = aidd.WavTokenizerModel.from_pretrained(args.codec, dtype=torch.float32)
+    digest = codec_digest(codec)
+    expected = read_arguments(args.transformer).get("codec_digest") or digest
+    if digest != expected:
+        raise ValueError(
+            f"{args.transformer} was trained on the tokens of another codec: expected digest {expected[:12]}, got "
+            f"{digest[:12]} of {args.codec}. Take the codec that it was trained with, or tokenise the recordings "
+            "again with this one and train on those tokens"
+        )
+    return codec, aidd.DiTTokenModel.from_pretrained(args.transformer, dtype=torch.float32)
+
+
 def main() -> None:
     args = parse_args()
     dtype = getattr(torch, args.dtype)
-    pipe = aidd.AIDDPipeline(
-        aidd.WavTokenizerModel.from_pretrained(args.codec, dtype=torch.float32).to(dtype),
-        aidd.DiTTokenModel.from_pretrained(args.transformer, dtype=torch.float32).to(dtype),
-        aidd.MaskedDiscreteScheduler(),
-        guard_tokens=args.guard_tokens,
-        reach_seconds=args.reach_seconds,
-        short_gap_seconds=args.short_gap_seconds,
-        fine_structure=args.fine_structure,
-    )
+    with errors_in_one_line():
+        codec, transformer = load_models(args)
+        pipe = aidd.AIDDPipeline(
+            codec.to(dtype),
+            transformer.to(dtype),
+            getattr(aidd, args.scheduler)(),
+            guard_tokens=args.guard_tokens,
+            reach_seconds=args.reach_seconds,
+            short_gap_seconds=args.short_gap_seconds,
+            fine_structure=args.fine_structure,
+        )
     pipe.save_pretrained(args.output_dir)
+    print(
+        f"{args.output_dir} has the pipeline. Next: aidd inpaint DAMAGED REPAIRED --gap START END "
+        f"--model {args.output_dir}"
+    )
 
 
 if __name__ == "__main__":

@@ -13,10 +13,11 @@ import torch
 from diffusers import DDPMScheduler, UNet2DModel
 
 import aidd
+from aidd.training.scripts import HelpFormatter, errors_in_one_line
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument(
         "--model", type=Path, required=True, help="Output of the training: unet, scheduler, front_end."
     )
@@ -42,17 +43,22 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    pipe = aidd.SpectrogramRePaintPipeline(
-        UNet2DModel.from_pretrained(args.model / "unet", dtype=getattr(torch, args.dtype)),
-        DDPMScheduler.from_pretrained(args.model / "scheduler", variance_type=args.variance_type),
-        aidd.SpectrogramFrontEnd.from_pretrained(args.model / "front_end"),
-        reach_seconds=args.reach_seconds,
-        short_gap_seconds=args.short_gap_seconds,
-        fine_structure=args.fine_structure,
-    )
+    with errors_in_one_line():
+        pipe = aidd.SpectrogramRePaintPipeline(
+            UNet2DModel.from_pretrained(args.model / "unet", dtype=getattr(torch, args.dtype)),
+            DDPMScheduler.from_pretrained(args.model / "scheduler", variance_type=args.variance_type),
+            aidd.SpectrogramFrontEnd.from_pretrained(args.model / "front_end"),
+            reach_seconds=args.reach_seconds,
+            short_gap_seconds=args.short_gap_seconds,
+            fine_structure=args.fine_structure,
+        )
     # Where the network was loaded from is nobody else's concern.
     pipe.unet.register_to_config(_name_or_path="")
     pipe.save_pretrained(args.output_dir)
+    print(
+        f"{args.output_dir} has the pipeline. Next: aidd inpaint DAMAGED REPAIRED --gap START END "
+        f"--method spectrogram_repaint --model {args.output_dir}"
+    )
 
 
 if __name__ == "__main__":

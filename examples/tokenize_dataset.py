@@ -38,8 +38,7 @@ from datasets import (
 )
 from tqdm.auto import tqdm
 
-from aidd.models.wavtokenizer import WavTokenizerModel
-from aidd.models.weights_digest import weights_digest
+from aidd.models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
 from aidd.training.audio_datasets import (
     MonoReader,
     Recording,
@@ -48,6 +47,9 @@ from aidd.training.audio_datasets import (
     maestro_recordings,
     musicnet_recordings,
 )
+from aidd.training.codec_record import codec_digest
+from aidd.training.model_types import check_model_type
+from aidd.training.scripts import HelpFormatter, errors_in_one_line
 
 
 PEAK = 10 ** (-3 / 20)
@@ -55,7 +57,7 @@ FEATURES = Features({"recording": Value("string"), "speed": Value("float64"), "a
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument("--model", required=True, help="A WavTokenizer folder or Hub id.")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--audio_dir", type=Path, help="Folder of audio files.")
@@ -123,7 +125,7 @@ def check_settings(path: Path, settings: dict) -> None:
     found = json.loads(path.read_text())
     for name, value in settings.items():
         if found.get(name) != value:
-            raise SystemExit(f"{path} has {name} {found.get(name)}, got {value}: choose another --output_dir")
+            raise ValueError(f"{path} has {name} {found.get(name)}, got {value}: choose another --output_dir")
 
 
 def main() -> None:
@@ -131,29 +133,33 @@ def main() -> None:
     disable_progress_bars()
     # The processes meet when all is encoded, which one may have to wait for long.
     state = PartialState(cpu=args.device == "cpu", timeout=timedelta(days=30))
-    model = WavTokenizerModel.from_pretrained(args.model).to(args.device or state.device).eval()
+    with errors_in_one_line():
+        check_model_type(args.model, WavTokenizerConfig)
+        # As pipelines compute, also of weights stored in bfloat16.
+        model = WavTokenizerModel.from_pretrained(args.model, dtype=torch.float32)
+    model = model.to(args.device or state.device).eval()
     block, context = (
         round(seconds * model.config.frame_rate) for seconds in (args.block_seconds, args.context_seconds)
     )
     parts = args.output_dir / "parts"
-    parts.mkdir(parents=True, exist_ok=True)
     names = ("dataset_name", "dataset_config_name", "audio_column_name", "layout", "split")
     names += ("speeds", "max_seconds", "block_seconds", "context_seconds")
-    settings = {name: getattr(args, name) for name in names} | {"codec": weights_digest(model.state_dict())}
+    settings = {name: getattr(args, name) for name in names} | {"codec_digest": codec_digest(model)}
     # Not where it lies: folders move.
     settings["audio_dir"] = args.audio_dir and args.audio_dir.resolve().name
-    check_settings(parts / "settings.json", settings)
-
-    recordings = find_recordings(args)
+    with errors_in_one_line():
+        recordings = find_recordings(args)
+        parts.mkdir(parents=True, exist_ok=True)
+        check_settings(parts / "settings.json", settings)
     # Shared out before any is left out: what is done changes while the processes start.
     mine = recordings[state.process_index :: state.num_processes]
     mine = [recording for recording in mine if not part_of(parts, recording).exists()]
     for recording in tqdm(mine, "Tokenising", unit="recording", disable=not state.is_local_main_process):
         rows = []
         for speed in args.speeds:
-            with MonoReader(
-                recording, model.config.sampling_rate, speed=speed, max_seconds=args.max_seconds
-            ) as reader:
+            with errors_in_one_line():
+                reader = MonoReader(recording, model.config.sampling_rate, speed=speed, max_seconds=args.max_seconds)
+            with reader:
                 codes = encode_in_blocks(model, reader, block, context)
             rows.append({"recording": recording.name, "speed": speed, "audio_codes": codes})
         part = part_of(parts, recording)
@@ -168,6 +174,11 @@ def main() -> None:
         (args.output_dir / "state.json").unlink(missing_ok=True)
         tokens = concatenate_datasets([load_from_disk(part_of(parts, recording)) for recording in recordings])
         tokens.save_to_disk(args.output_dir)
+        num_codes = sum(map(len, tokens["audio_codes"]))
+        print(
+            f"{args.output_dir} has {num_codes} tokens of {len(recordings)} recordings. Next: accelerate launch "
+            f"examples/train.py --train_data_dir {args.output_dir} --output_dir TRANSFORMER"
+        )
     state.destroy_process_group()
 
 

@@ -14,7 +14,6 @@ line win. The result, `--output_dir`, holds the moving average of the weights an
 """
 
 import argparse
-import json
 import logging
 import sys
 from functools import partial
@@ -23,7 +22,6 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.logging import get_logger
-from accelerate.tracking import get_available_trackers
 from accelerate.utils import ProjectConfiguration, set_seed
 from datasets import Dataset
 from diffusers.optimization import get_scheduler
@@ -34,12 +32,17 @@ from tqdm.auto import tqdm
 
 from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
 from aidd.schedulers import LogLinearSchedule, independent_mask, span_mask
-from aidd.training.checkpoints import latest_checkpoint, save_checkpoint
+from aidd.training.arguments import check_kept, write_arguments
+from aidd.training.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
+from aidd.training.codec_record import codec_of_tokens
 from aidd.training.corruption import corrupt
 from aidd.training.derivative_loss import derivative_loss
 from aidd.training.hub import publish_model
+from aidd.training.metrics_file import append_metrics
+from aidd.training.model_types import check_model_type
 from aidd.training.recipes import recipe_options
 from aidd.training.score_entropy import score_entropy_loss
+from aidd.training.scripts import HelpFormatter, check_tracker, errors_in_one_line, is_due
 from aidd.training.token_windows import TokenWindowDataset
 from aidd.training.validation import gap_cross_entropy
 
@@ -49,53 +52,54 @@ VALIDATION_GAPS = (4, 15, 28, 56)
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument("--arguments_path", type=Path, help="A JSON file of arguments.")
-    parser.add_argument("--train_data_dir", nargs="+", help="Data sets of tokens.")
+    parser.add_argument("--train_data_dir", nargs="+", help="Data sets of tokens, of one codec.")
     parser.add_argument("--train_data_probabilities", nargs="+", type=float, help="Share of each in the draws.")
     parser.add_argument("--validation_data_dir", nargs="+", help="Data sets of tokens to validate on.")
     parser.add_argument("--use_dummy_data", action="store_true", help="Train on a made-up token sequence instead.")
     parser.add_argument("--config_path", help="A DiTTokenModel config.json. Default: AIDD's small architecture.")
     parser.add_argument("--init_from", help="A folder of a trained DiTTokenModel to go on with.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Where checkpoints and the model are written.")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="Of weights, windows, masks and dropout.")
     parser.add_argument("--train_batch_size", type=int, default=16, help="Windows a process and step.")
-    parser.add_argument("--max_train_steps", type=int, default=100_000)
-    parser.add_argument("--gradient_accumulation_steps", type=int, default=1)
-    parser.add_argument("--corruption", choices=["independent", "span"], default="span")
+    parser.add_argument("--max_train_steps", type=int, default=100_000, help="Steps of the whole run.")
+    parser.add_argument("--gradient_accumulation_steps", type=int, default=1, help="Batches a step.")
+    parser.add_argument("--corruption", choices=["independent", "span"], default="span", help="Law of the masks.")
     parser.add_argument("--span_p0", type=float, default=0.8, help="Parameter p0 of the spans' lengths.")
     parser.add_argument("--span_alpha", type=float, default=0.5, help="Parameter alpha of the spans' lengths.")
     parser.add_argument("--span_cap", type=int, default=30, help="Longest span, in tokens.")
     parser.add_argument("--gap_probability", type=float, default=0.5, help="Share of windows corrupted by gaps.")
     parser.add_argument("--max_gap", type=int, default=96, help="Longest gap, in tokens.")
-    parser.add_argument("--derivative_loss_weight", type=float, default=0.0)
-    parser.add_argument("--derivative_loss_order", type=int, choices=[1, 2], default=1)
-    parser.add_argument("--learning_rate", type=float, default=3e-4)
-    parser.add_argument("--lr_scheduler", default="cosine")
-    parser.add_argument("--lr_warmup_steps", type=int, default=100)
-    parser.add_argument("--adam_beta1", type=float, default=0.9)
-    parser.add_argument("--adam_beta2", type=float, default=0.98)
-    parser.add_argument("--adam_weight_decay", type=float, default=0.01)
-    parser.add_argument("--adam_epsilon", type=float, default=1e-8)
+    parser.add_argument("--derivative_loss_weight", type=float, default=0.0, help="0 leaves this loss out.")
+    parser.add_argument("--derivative_loss_order", type=int, choices=[1, 2], default=1, help="Of the derivative.")
+    parser.add_argument("--learning_rate", type=float, default=3e-4, help="The highest, after the warm-up.")
+    parser.add_argument("--lr_scheduler", default="cosine", help="As diffusers names them.")
+    parser.add_argument("--lr_warmup_steps", type=int, default=100, help="Steps in which the learning rate rises.")
+    parser.add_argument("--adam_beta1", type=float, default=0.9, help="Decay of AdamW's first moment.")
+    parser.add_argument("--adam_beta2", type=float, default=0.98, help="Decay of AdamW's second moment.")
+    parser.add_argument("--adam_weight_decay", type=float, default=0.01, help="AdamW's.")
+    parser.add_argument("--adam_epsilon", type=float, default=1e-8, help="AdamW's.")
     parser.add_argument("--max_grad_norm", type=float, default=1.0, help="Of the loss a token.")
-    parser.add_argument("--ema_decay", type=float, default=0.999)
-    parser.add_argument("--mixed_precision", choices=["no", "bf16"], default="no")
-    parser.add_argument("--dataloader_num_workers", type=int, default=0)
-    parser.add_argument("--logging_steps", type=int, default=50)
-    parser.add_argument("--validation_steps", type=int, default=500)
-    parser.add_argument("--checkpointing_steps", type=int, default=500)
-    parser.add_argument("--checkpoints_total_limit", type=int, default=2)
+    parser.add_argument("--ema_decay", type=float, default=0.999, help="Of the moving average of the weights.")
+    parser.add_argument("--mixed_precision", choices=["no", "bf16"], default="no", help="Type of the computations.")
+    parser.add_argument("--dataloader_num_workers", type=int, default=0, help="Processes that load data.")
+    parser.add_argument("--logging_steps", type=int, default=50, help="Losses are logged every so many steps.")
+    parser.add_argument("--validation_steps", type=int, default=500, help="Validated every so many steps.")
+    parser.add_argument("--checkpointing_steps", type=int, default=500, help="A checkpoint every so many steps.")
+    parser.add_argument("--checkpoints_total_limit", type=int, default=2, help="Checkpoints that are kept.")
     parser.add_argument("--resume_from_checkpoint", help='A checkpoint folder, or "latest".')
-    parser.add_argument("--report_to", default="tensorboard", help="tensorboard, wandb, ..., or none.")
+    parser.add_argument("--report_to", default="none", help="tensorboard, wandb, ..., beside metrics.jsonl.")
     parser.add_argument("--push_to_hub", action="store_true", help="Publish the model when it is trained.")
     parser.add_argument("--hub_model_id", help="Repository to publish in. Default: the name of --output_dir.")
     args = parser.parse_args()
     if args.arguments_path:
-        args = parser.parse_args([*recipe_options(args.arguments_path), *sys.argv[1:]])
+        with errors_in_one_line():
+            options = recipe_options(args.arguments_path)
+        args = parser.parse_args([*options, *sys.argv[1:]])
     if bool(args.train_data_dir) == args.use_dummy_data:
         parser.error("give either --train_data_dir or --use_dummy_data")
-    if args.report_to not in ("none", *map(str, get_available_trackers())):
-        parser.error(f"--report_to: {args.report_to} is not installed: pip install aidd[train], or give none")
+    check_tracker(parser, args.report_to)
     return args
 
 
@@ -118,52 +122,71 @@ def validate(
     return metrics
 
 
+def load_model(args: argparse.Namespace) -> DiTTokenModel:
+    source = args.config_path or args.init_from
+    for path in filter(None, (args.config_path, args.init_from)):
+        check_model_type(path, DiTTokenConfig)
+    config = DiTTokenConfig.from_pretrained(source) if source else DiTTokenConfig()
+    if args.init_from:
+        return DiTTokenModel.from_pretrained(args.init_from, config=config, dtype=torch.float32)
+    return DiTTokenModel(config)
+
+
+def load_tokens(
+    folders: list[str], num_windows: int, config: DiTTokenConfig, seed: int, probabilities: list[float] | None = None
+) -> TokenWindowDataset:
+    dataset = TokenWindowDataset(folders, num_windows, config.max_position_embeddings, seed, probabilities)
+    if dataset.largest_code >= config.codebook_size:
+        raise ValueError(
+            f"{', '.join(folders)}: codes up to {dataset.largest_code}, "
+            f"expected those of a codebook_size of {config.codebook_size}"
+        )
+    return dataset
+
+
 def main() -> None:
     args = parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    with errors_in_one_line():
+        checkpoint = checkpoint_to_resume(args.output_dir, args.resume_from_checkpoint, args.max_train_steps)
     accelerator = Accelerator(
         mixed_precision=args.mixed_precision,
         gradient_accumulation_steps=args.gradient_accumulation_steps,
         log_with=None if args.report_to == "none" else args.report_to,
         project_config=ProjectConfiguration(project_dir=args.output_dir, logging_dir=args.output_dir / "logs"),
     )
-    if args.push_to_hub and accelerator.is_main_process:
-        # Now rather than at the end, for what may be wrong with names and tokens to show.
-        repo_id = create_repo(args.hub_model_id or args.output_dir.resolve().name, exist_ok=True).repo_id
     set_seed(args.seed)
-    source = args.config_path or args.init_from
-    config = DiTTokenConfig.from_pretrained(source) if source else DiTTokenConfig()
+    with errors_in_one_line():
+        model = load_model(args).train()
+    config = model.config
     window_length = config.max_position_embeddings
     if args.use_dummy_data:
         args.train_data_dir = [str(args.output_dir / "dummy_data")]
         if accelerator.is_main_process:
             write_dummy_data(args.output_dir / "dummy_data", config.codebook_size)
         accelerator.wait_for_everyone()
-
-    if args.init_from:
-        model = DiTTokenModel.from_pretrained(args.init_from, config=config, dtype=torch.float32)
-    else:
-        model = DiTTokenModel(config)
-    model.train()
     # Processes start from the same weights and drop out different units.
     set_seed(args.seed, device_specific=True)
     windows_a_step = args.train_batch_size * accelerator.num_processes * args.gradient_accumulation_steps
-    dataset = TokenWindowDataset(
-        args.train_data_dir,
-        args.max_train_steps * windows_a_step,
-        window_length,
-        args.seed,
-        args.train_data_probabilities,
-    )
+    num_windows = args.max_train_steps * windows_a_step
+    with errors_in_one_line():
+        dataset = load_tokens(args.train_data_dir, num_windows, config, args.seed, args.train_data_probabilities)
+        # For the pipeline, which must have this codec; the validation is to be on its tokens too.
+        args.codec_digest = codec_of_tokens([*args.train_data_dir, *(args.validation_data_dir or [])])
+        validation_windows = None
+        if args.validation_data_dir:
+            held_out = load_tokens(args.validation_data_dir, 64, config, seed=0)
+            validation_windows = torch.stack([held_out[i]["tokens"] for i in range(len(held_out))])
+            validation_windows = validation_windows.to(accelerator.device)
+        if checkpoint:
+            check_kept(args, checkpoint)
+        if args.push_to_hub and accelerator.is_main_process:
+            # Now rather than at the end, for what may be wrong with names and tokens to show.
+            repo_id = create_repo(args.hub_model_id or args.output_dir.resolve().name, exist_ok=True).repo_id
     # Starting to iterate draws from this generator, not from the global one: a resumed run has the same dropout.
     dataloader = DataLoader(
         dataset, args.train_batch_size, num_workers=args.dataloader_num_workers, generator=torch.Generator()
     )
-    validation_windows = None
-    if args.validation_data_dir:
-        held_out = TokenWindowDataset(args.validation_data_dir, 64, window_length, seed=0)
-        validation_windows = torch.stack([held_out[i]["tokens"] for i in range(len(held_out))])
-        validation_windows = validation_windows.to(accelerator.device)
 
     optimizer = torch.optim.AdamW(
         model.parameters(),
@@ -191,23 +214,24 @@ def main() -> None:
         accelerator.init_trackers("train")
 
     first_step = 0
-    if args.resume_from_checkpoint:
-        checkpoint = args.resume_from_checkpoint
-        checkpoint = latest_checkpoint(args.output_dir) if checkpoint == "latest" else Path(checkpoint)
-        accelerator.load_state(str(checkpoint))
-        first_step = int(checkpoint.name.split("-")[1])
+    if checkpoint:
+        first_step = load_checkpoint(accelerator, checkpoint, args.output_dir)
         logger.info("resumed from %s", checkpoint)
 
     def log(metrics: dict, step: int) -> None:
         accelerator.log(metrics, step=step)
         if accelerator.is_main_process:
-            with open(args.output_dir / "metrics.jsonl", "a") as file:
-                file.write(json.dumps({"step": step, **metrics}) + "\n")
+            append_metrics(args.output_dir, step, metrics)
 
     args.output_dir.mkdir(parents=True, exist_ok=True)
     step = first_step
     batches = accelerator.skip_first_batches(dataloader, first_step * args.gradient_accumulation_steps)
-    progress = tqdm(total=args.max_train_steps, initial=first_step, disable=not accelerator.is_local_main_process)
+    progress = tqdm(
+        desc="Training",
+        total=args.max_train_steps,
+        initial=first_step,
+        disable=not accelerator.is_local_main_process,
+    )
     losses = []
     for batch in batches:
         tokens = batch["tokens"]
@@ -242,30 +266,36 @@ def main() -> None:
 
         ema.step(module.parameters())
         step += 1
+        progress.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
         progress.update()
-        if step % args.logging_steps == 0:
+        if is_due(step, args.logging_steps, args.max_train_steps):
             mean_loss = accelerator.reduce(torch.stack(losses).mean(), "mean").item()
-            progress.set_postfix(loss=f"{mean_loss:.3f}")
             log({"train/loss": mean_loss, "train/learning_rate": lr_scheduler.get_last_lr()[0]}, step)
         losses.clear()
-        if accelerator.is_main_process and validation_windows is not None and step % args.validation_steps == 0:
+        validating = validation_windows is not None and is_due(step, args.validation_steps, args.max_train_steps)
+        if accelerator.is_main_process and validating:
             ema.store(module.parameters())
             ema.copy_to(module.parameters())
             metrics = validate(module, validation_windows, schedule, args.train_batch_size)
             ema.restore(module.parameters())
             logger.info("step %d: %s", step, metrics)
             log(metrics, step)
-        if step % args.checkpointing_steps == 0:
-            save_checkpoint(accelerator, args.output_dir, step, args.checkpoints_total_limit)
+        if is_due(step, args.checkpointing_steps, args.max_train_steps):
+            save_checkpoint(accelerator, args, step)
 
+    progress.close()
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         ema.copy_to(module.parameters())
         module.save_pretrained(args.output_dir)
-        (args.output_dir / "training_arguments.json").write_text(json.dumps(vars(args), default=str, indent=2))
+        write_arguments(args.output_dir, args)
         if args.push_to_hub:
             logger.info("published: %s", publish_model(args.output_dir, repo_id, "DiTTokenModel"))
     accelerator.end_training()
+    accelerator.print(
+        f"{args.output_dir} has the token model after {step} steps. Next: python examples/assemble_pipeline.py "
+        f"--codec CODEC --transformer {args.output_dir} --output_dir PIPELINE"
+    )
 
 
 if __name__ == "__main__":

@@ -21,18 +21,20 @@ from tqdm.auto import tqdm
 
 from aidd.evaluation.bootstrap import bootstrap_interval
 from aidd.evaluation.glyph_classifier import GlyphClassifier, read
+from aidd.training.arguments import write_arguments
 from aidd.training.glyphs import CHARACTERS, GlyphDataset
+from aidd.training.scripts import HelpFormatter
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument("--output_dir", type=Path, required=True, help="Where the model is written.")
     parser.add_argument("--seed", type=int, default=0, help="Of weights and pictures; the test set has seed + 1.")
     parser.add_argument("--resolution", type=int, default=32, help="Height and width of the pictures.")
     parser.add_argument("--hidden_size", type=int, default=64, help="Number of features.")
     parser.add_argument("--train_batch_size", type=int, default=128, help="Pictures a process and step.")
-    parser.add_argument("--max_train_steps", type=int, default=1000)
-    parser.add_argument("--learning_rate", type=float, default=2e-3)
+    parser.add_argument("--max_train_steps", type=int, default=1000, help="Steps of the whole run.")
+    parser.add_argument("--learning_rate", type=float, default=2e-3, help="The highest, after the warm-up.")
     parser.add_argument("--num_test_images", type=int, default=2000, help="Pictures that the result is tried on.")
     return parser.parse_args()
 
@@ -52,7 +54,7 @@ def main() -> None:
         num_training_steps=args.max_train_steps * accelerator.num_processes,
     )
     model, optimizer, dataloader, lr_scheduler = accelerator.prepare(classifier, optimizer, dataloader, lr_scheduler)
-    for batch in tqdm(dataloader, disable=not accelerator.is_local_main_process):
+    for batch in tqdm(dataloader, "Training", disable=not accelerator.is_local_main_process):
         accelerator.backward(cross_entropy(model(batch["image"]), batch["label"]))
         optimizer.step()
         lr_scheduler.step()
@@ -69,8 +71,8 @@ def main() -> None:
         }
         classifier.save_pretrained(args.output_dir)
         (args.output_dir / "metrics.json").write_text(json.dumps(metrics, indent=2))
-        (args.output_dir / "training_arguments.json").write_text(json.dumps(vars(args), default=str, indent=2))
-        accelerator.print(f"accuracy {metrics['accuracy']:.4f}")
+        write_arguments(args.output_dir, args)
+        accelerator.print(f"{args.output_dir} has the classifier, of accuracy {metrics['accuracy']:.4f}")
     accelerator.end_training()
 
 

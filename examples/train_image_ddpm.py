@@ -10,7 +10,6 @@ same however its batches are shared out among processes, and also when it was st
 """
 
 import argparse
-import json
 import logging
 from pathlib import Path
 
@@ -27,9 +26,12 @@ from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from aidd.training.checkpoints import latest_checkpoint, save_checkpoint
+from aidd.training.arguments import check_kept, write_arguments
+from aidd.training.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
 from aidd.training.denoising import denoising_target
 from aidd.training.glyphs import GlyphDataset
+from aidd.training.metrics_file import append_metrics
+from aidd.training.scripts import HelpFormatter, errors_in_one_line, is_due
 
 
 logger = get_logger(__name__)
@@ -37,7 +39,7 @@ NUM_VALIDATION_IMAGES = 128
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument("--output_dir", type=Path, required=True, help="Where checkpoints and the model are written.")
     parser.add_argument("--seed", type=int, default=0, help="Of weights, pictures, times and noise.")
     parser.add_argument("--resolution", type=int, default=32, help="Height and width of the pictures.")
@@ -50,20 +52,25 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--ddpm_num_steps", type=int, default=1000, help="Times of the diffusion.")
     parser.add_argument("--ddpm_beta_schedule", default="linear", help="linear, squaredcos_cap_v2, ...")
-    parser.add_argument("--prediction_type", choices=["epsilon", "sample", "v_prediction"], default="epsilon")
+    parser.add_argument(
+        "--prediction_type",
+        choices=["epsilon", "sample", "v_prediction"],
+        default="epsilon",
+        help="What the network predicts: the noise, the picture or the velocity.",
+    )
     parser.add_argument("--train_batch_size", type=int, default=64, help="Pictures a process and step.")
-    parser.add_argument("--max_train_steps", type=int, default=3000)
-    parser.add_argument("--learning_rate", type=float, default=1e-3)
-    parser.add_argument("--lr_scheduler", default="cosine")
-    parser.add_argument("--lr_warmup_steps", type=int, default=100)
-    parser.add_argument("--max_grad_norm", type=float, default=1.0)
+    parser.add_argument("--max_train_steps", type=int, default=3000, help="Steps of the whole run.")
+    parser.add_argument("--learning_rate", type=float, default=1e-3, help="The highest, after the warm-up.")
+    parser.add_argument("--lr_scheduler", default="cosine", help="As diffusers names them.")
+    parser.add_argument("--lr_warmup_steps", type=int, default=100, help="Steps in which the learning rate rises.")
+    parser.add_argument("--max_grad_norm", type=float, default=1.0, help="Longer gradients are scaled down to it.")
     parser.add_argument("--ema_decay", type=float, default=0.999, help="Less in the first steps: (1 + n) / (10 + n).")
-    parser.add_argument("--mixed_precision", choices=["no", "bf16"], default="no")
-    parser.add_argument("--dataloader_num_workers", type=int, default=0)
-    parser.add_argument("--logging_steps", type=int, default=50)
-    parser.add_argument("--validation_steps", type=int, default=500)
-    parser.add_argument("--checkpointing_steps", type=int, default=500)
-    parser.add_argument("--checkpoints_total_limit", type=int, default=2)
+    parser.add_argument("--mixed_precision", choices=["no", "bf16"], default="no", help="Type of the computations.")
+    parser.add_argument("--dataloader_num_workers", type=int, default=0, help="Processes that draw pictures.")
+    parser.add_argument("--logging_steps", type=int, default=50, help="Losses are logged every so many steps.")
+    parser.add_argument("--validation_steps", type=int, default=500, help="Validated every so many steps.")
+    parser.add_argument("--checkpointing_steps", type=int, default=500, help="A checkpoint every so many steps.")
+    parser.add_argument("--checkpoints_total_limit", type=int, default=2, help="Checkpoints that are kept.")
     parser.add_argument("--resume_from_checkpoint", help='A checkpoint folder, or "latest".')
     return parser.parse_args()
 
@@ -109,6 +116,10 @@ def validate(model: UNet2DModel, scheduler: DDPMScheduler, dataset: GlyphDataset
 def main() -> None:
     args = parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    with errors_in_one_line():
+        checkpoint = checkpoint_to_resume(args.output_dir, args.resume_from_checkpoint, args.max_train_steps)
+        if checkpoint:
+            check_kept(args, checkpoint)
     accelerator = Accelerator(mixed_precision=args.mixed_precision)
     set_seed(args.seed)
     unet = make_unet(args.resolution, args.block_out_channels)
@@ -135,19 +146,14 @@ def main() -> None:
     logger.info("a U-Net of %.2f million parameters", unet.num_parameters() / 1e6)
 
     step = 0
-    if args.resume_from_checkpoint:
-        checkpoint = args.resume_from_checkpoint
-        checkpoint = latest_checkpoint(args.output_dir) if checkpoint == "latest" else Path(checkpoint)
-        accelerator.load_state(str(checkpoint))
-        step = int(checkpoint.name.split("-")[1])
+    if checkpoint:
+        step = load_checkpoint(accelerator, checkpoint, args.output_dir)
         logger.info("resumed from %s", checkpoint)
 
-    def log(metrics: dict) -> None:
-        with open(args.output_dir / "metrics.jsonl", "a") as file:
-            file.write(json.dumps({"step": step, **metrics}) + "\n")
-
     args.output_dir.mkdir(parents=True, exist_ok=True)
-    progress = tqdm(total=args.max_train_steps, initial=step, disable=not accelerator.is_local_main_process)
+    progress = tqdm(
+        desc="Training", total=args.max_train_steps, initial=step, disable=not accelerator.is_local_main_process
+    )
     recent = []
     for batch in accelerator.skip_first_batches(dataloader, step):
         loss = losses(model, scheduler, batch["image"], batch["index"], args.seed).mean()
@@ -159,29 +165,35 @@ def main() -> None:
         ema.step(unet.parameters())
         recent.append(loss.detach())
         step += 1
+        progress.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
         progress.update()
-        if step % args.logging_steps == 0:
+        if is_due(step, args.logging_steps, args.max_train_steps):
             mean_loss = accelerator.reduce(torch.stack(recent).mean(), "mean").item()
-            progress.set_postfix(loss=f"{mean_loss:.4f}")
             recent.clear()
             if accelerator.is_main_process:
-                log({"train/loss": mean_loss, "train/learning_rate": lr_scheduler.get_last_lr()[0]})
-        if accelerator.is_main_process and step % args.validation_steps == 0:
+                metrics = {"train/loss": mean_loss, "train/learning_rate": lr_scheduler.get_last_lr()[0]}
+                append_metrics(args.output_dir, step, metrics)
+        if accelerator.is_main_process and is_due(step, args.validation_steps, args.max_train_steps):
             ema.store(unet.parameters())
             ema.copy_to(unet.parameters())
             error = validate(unet, scheduler, validation_dataset, args.train_batch_size)
             ema.restore(unet.parameters())
             logger.info("step %d: error on pictures it was not trained on %.4f", step, error)
-            log({"valid/loss": error})
-        if step % args.checkpointing_steps == 0:
-            save_checkpoint(accelerator, args.output_dir, step, args.checkpoints_total_limit)
+            append_metrics(args.output_dir, step, {"valid/loss": error})
+        if is_due(step, args.checkpointing_steps, args.max_train_steps):
+            save_checkpoint(accelerator, args, step)
 
+    progress.close()
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         ema.copy_to(unet.parameters())
         DDPMPipeline(unet, scheduler).save_pretrained(args.output_dir)
-        (args.output_dir / "training_arguments.json").write_text(json.dumps(vars(args), default=str, indent=2))
+        write_arguments(args.output_dir, args)
     accelerator.end_training()
+    accelerator.print(
+        f"{args.output_dir} has the pipeline after {step} steps. Next: examples/train_glyph_classifier.py, which "
+        "examples/repaint_images.py needs too"
+    )
 
 
 if __name__ == "__main__":

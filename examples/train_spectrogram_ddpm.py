@@ -29,12 +29,9 @@ import logging
 import sys
 from pathlib import Path
 
-import numpy as np
-import soundfile as sf
 import torch
 from accelerate import Accelerator
 from accelerate.logging import get_logger
-from accelerate.tracking import get_available_trackers
 from accelerate.utils import ProjectConfiguration, set_seed
 from diffusers import DDPMScheduler, UNet2DModel
 from diffusers.optimization import get_scheduler
@@ -43,9 +40,14 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from aidd.models.spectrogram import SpectrogramFrontEnd
-from aidd.training.checkpoints import latest_checkpoint, save_checkpoint
+from aidd.training.arguments import check_kept, write_arguments
+from aidd.training.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
 from aidd.training.denoising import NoisySpectrogramDataset, denoising_error
+from aidd.training.dummy_recording import write_dummy_recording
+from aidd.training.metrics_file import append_metrics
+from aidd.training.model_types import model_name
 from aidd.training.recipes import recipe_options
+from aidd.training.scripts import HelpFormatter, check_tracker, errors_in_one_line, is_due
 
 
 logger = get_logger(__name__)
@@ -54,7 +56,7 @@ VALIDATION_TIMESTEPS = (50, 150, 300, 500, 700, 900)
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument("--arguments_path", type=Path, help="A JSON file of arguments.")
     parser.add_argument("--train_data_dir", nargs="+", help="Folders of audio files.")
     parser.add_argument("--train_data_probabilities", nargs="+", type=float, help="Share of each in the draws.")
@@ -64,45 +66,48 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--front_end", help="A SpectrogramFrontEnd folder. Default: the class's defaults.")
     parser.add_argument("--init_from", help="A folder of a trained UNet2DModel to go on with.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Where checkpoints and the model are written.")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--prediction_type", choices=["epsilon", "v_prediction"], default="v_prediction")
-    parser.add_argument("--beta_schedule", choices=["linear", "squaredcos_cap_v2"], default="squaredcos_cap_v2")
+    parser.add_argument("--seed", type=int, default=0, help="Of weights, segments, noise and dropout.")
+    parser.add_argument(
+        "--prediction_type",
+        choices=["epsilon", "v_prediction"],
+        default="v_prediction",
+        help="What the network predicts: the noise, or the velocity.",
+    )
+    parser.add_argument(
+        "--beta_schedule",
+        choices=["linear", "squaredcos_cap_v2"],
+        default="squaredcos_cap_v2",
+        help="How the noise grows with time.",
+    )
     parser.add_argument("--train_batch_size", type=int, default=4, help="Segments a process and step.")
-    parser.add_argument("--max_train_steps", type=int, default=100_000)
-    parser.add_argument("--gradient_accumulation_steps", type=int, default=1)
-    parser.add_argument("--learning_rate", type=float, default=5e-4)
-    parser.add_argument("--lr_scheduler", default="cosine")
-    parser.add_argument("--lr_warmup_steps", type=int, default=100)
-    parser.add_argument("--adam_beta1", type=float, default=0.9)
-    parser.add_argument("--adam_beta2", type=float, default=0.99)
-    parser.add_argument("--adam_weight_decay", type=float, default=0.01)
-    parser.add_argument("--max_grad_norm", type=float, default=1.0)
-    parser.add_argument("--ema_decay", type=float, default=0.999)
-    parser.add_argument("--mixed_precision", choices=["no", "bf16"], default="no")
-    parser.add_argument("--dataloader_num_workers", type=int, default=0)
-    parser.add_argument("--logging_steps", type=int, default=50)
-    parser.add_argument("--validation_steps", type=int, default=500)
-    parser.add_argument("--validation_segments", type=int, default=16)
-    parser.add_argument("--checkpointing_steps", type=int, default=500)
-    parser.add_argument("--checkpoints_total_limit", type=int, default=2)
+    parser.add_argument("--max_train_steps", type=int, default=100_000, help="Steps of the whole run.")
+    parser.add_argument("--gradient_accumulation_steps", type=int, default=1, help="Batches a step.")
+    parser.add_argument("--learning_rate", type=float, default=5e-4, help="The highest, after the warm-up.")
+    parser.add_argument("--lr_scheduler", default="cosine", help="As diffusers names them.")
+    parser.add_argument("--lr_warmup_steps", type=int, default=100, help="Steps in which the learning rate rises.")
+    parser.add_argument("--adam_beta1", type=float, default=0.9, help="Decay of AdamW's first moment.")
+    parser.add_argument("--adam_beta2", type=float, default=0.99, help="Decay of AdamW's second moment.")
+    parser.add_argument("--adam_weight_decay", type=float, default=0.01, help="AdamW's.")
+    parser.add_argument("--max_grad_norm", type=float, default=1.0, help="Longer gradients are scaled down to it.")
+    parser.add_argument("--ema_decay", type=float, default=0.999, help="Of the moving average of the weights.")
+    parser.add_argument("--mixed_precision", choices=["no", "bf16"], default="no", help="Type of the computations.")
+    parser.add_argument("--dataloader_num_workers", type=int, default=0, help="Processes that load data.")
+    parser.add_argument("--logging_steps", type=int, default=50, help="Losses are logged every so many steps.")
+    parser.add_argument("--validation_steps", type=int, default=500, help="Validated every so many steps.")
+    parser.add_argument("--validation_segments", type=int, default=16, help="Segments that are validated on.")
+    parser.add_argument("--checkpointing_steps", type=int, default=500, help="A checkpoint every so many steps.")
+    parser.add_argument("--checkpoints_total_limit", type=int, default=2, help="Checkpoints that are kept.")
     parser.add_argument("--resume_from_checkpoint", help='A checkpoint folder, or "latest".')
-    parser.add_argument("--report_to", default="tensorboard", help="tensorboard, wandb, ..., or none.")
+    parser.add_argument("--report_to", default="none", help="tensorboard, wandb, ..., beside metrics.jsonl.")
     args = parser.parse_args()
     if args.arguments_path:
-        args = parser.parse_args([*recipe_options(args.arguments_path), *sys.argv[1:]])
+        with errors_in_one_line():
+            options = recipe_options(args.arguments_path)
+        args = parser.parse_args([*options, *sys.argv[1:]])
     if bool(args.train_data_dir) == args.use_dummy_data:
         parser.error("give either --train_data_dir or --use_dummy_data")
-    if args.report_to not in ("none", *map(str, get_available_trackers())):
-        parser.error(f"--report_to: {args.report_to} is not installed: pip install aidd[train], or give none")
+    check_tracker(parser, args.report_to)
     return args
-
-
-def write_dummy_data(folder: Path, sampling_rate: int) -> None:
-    """Five seconds of decaying harmonic tones: enough to try the script out, not to learn from."""
-    folder.mkdir(parents=True, exist_ok=True)
-    time = np.arange(5 * sampling_rate) / sampling_rate
-    tones = sum(np.sin(2 * np.pi * 220 * k * time) / k for k in range(1, 6)) * np.exp(-2 * (time % 0.5))
-    sf.write(folder / "tones.wav", 0.2 * tones, sampling_rate)
 
 
 @torch.no_grad()
@@ -129,9 +134,27 @@ def validate(
     return metrics
 
 
+def load_unet(args: argparse.Namespace, front_end: SpectrogramFrontEnd) -> UNet2DModel:
+    config = json.loads(Path(args.config_path).read_text())
+    if config.get("_class_name") != "UNet2DModel":
+        raise ValueError(f"{args.config_path} is {model_name(config)}, expected a UNet2DModel")
+    unet = UNet2DModel.from_config(config)
+    if unet.config.sample_size[0] != front_end.grid.num_bins:
+        raise ValueError(
+            f"sample_size must have the front end's {front_end.grid.num_bins} bins, got {unet.config.sample_size[0]}"
+        )
+    if args.init_from:
+        unet.load_state_dict(UNet2DModel.from_pretrained(args.init_from).state_dict())
+    return unet.train()
+
+
 def main() -> None:
     args = parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    with errors_in_one_line():
+        checkpoint = checkpoint_to_resume(args.output_dir, args.resume_from_checkpoint, args.max_train_steps)
+        if checkpoint:
+            check_kept(args, checkpoint)
     accelerator = Accelerator(
         mixed_precision=args.mixed_precision,
         gradient_accumulation_steps=args.gradient_accumulation_steps,
@@ -139,49 +162,46 @@ def main() -> None:
         project_config=ProjectConfiguration(project_dir=args.output_dir, logging_dir=args.output_dir / "logs"),
     )
     set_seed(args.seed)
-    front_end = SpectrogramFrontEnd.from_pretrained(args.front_end) if args.front_end else SpectrogramFrontEnd()
+    with errors_in_one_line():
+        front_end = SpectrogramFrontEnd.from_pretrained(args.front_end) if args.front_end else SpectrogramFrontEnd()
+        unet = load_unet(args, front_end)
+    num_frames = unet.config.sample_size[1]
     scheduler = DDPMScheduler(
         beta_schedule=args.beta_schedule,
         prediction_type=args.prediction_type,
         clip_sample=False,
         timestep_spacing="trailing",
     )
-    unet = UNet2DModel.from_config(json.loads(Path(args.config_path).read_text()))
-    if args.init_from:
-        unet.load_state_dict(UNet2DModel.from_pretrained(args.init_from).state_dict())
-    num_bins, num_frames = unet.config.sample_size
-    if num_bins != front_end.grid.num_bins:
-        raise SystemExit(f"sample_size must have the front end's {front_end.grid.num_bins} bins, got {num_bins}")
     coordinates = torch.from_numpy(front_end.coordinates(num_frames)).to(accelerator.device)
     if args.use_dummy_data:
         args.train_data_dir = [str(args.output_dir / "dummy_data")]
         if accelerator.is_main_process:
-            write_dummy_data(args.output_dir / "dummy_data", front_end.sampling_rate)
+            write_dummy_recording(args.output_dir / "dummy_data", front_end.sampling_rate, seconds=5)
         accelerator.wait_for_everyone()
 
-    unet.train()
     # Processes start from the same weights and drop out different units.
     set_seed(args.seed, device_specific=True)
     windows_a_step = args.train_batch_size * accelerator.num_processes * args.gradient_accumulation_steps
-    dataset = NoisySpectrogramDataset(
-        args.train_data_dir,
-        args.max_train_steps * windows_a_step,
-        num_frames,
-        front_end,
-        scheduler.config.num_train_timesteps,
-        args.seed,
-        args.train_data_probabilities,
-    )
+    held_out = []
+    with errors_in_one_line():
+        dataset = NoisySpectrogramDataset(
+            args.train_data_dir,
+            args.max_train_steps * windows_a_step,
+            num_frames,
+            front_end,
+            scheduler.config.num_train_timesteps,
+            args.seed,
+            args.train_data_probabilities,
+        )
+        if args.validation_data_dir:
+            validation_dataset = NoisySpectrogramDataset(
+                args.validation_data_dir, args.validation_segments, num_frames, front_end, 1, seed=0
+            )
+            held_out = [validation_dataset[i] for i in range(len(validation_dataset))]
     # Starting to iterate draws from this generator, not from the global one: a resumed run has the same dropout.
     dataloader = DataLoader(
         dataset, args.train_batch_size, num_workers=args.dataloader_num_workers, generator=torch.Generator()
     )
-    held_out = []
-    if args.validation_data_dir:
-        validation_dataset = NoisySpectrogramDataset(
-            args.validation_data_dir, args.validation_segments, num_frames, front_end, 1, seed=0
-        )
-        held_out = [validation_dataset[i] for i in range(len(validation_dataset))]
 
     optimizer = torch.optim.AdamW(
         unet.parameters(),
@@ -204,23 +224,21 @@ def main() -> None:
         accelerator.init_trackers("train_spectrogram_ddpm")
 
     first_step = 0
-    if args.resume_from_checkpoint:
-        checkpoint = args.resume_from_checkpoint
-        checkpoint = latest_checkpoint(args.output_dir) if checkpoint == "latest" else Path(checkpoint)
-        accelerator.load_state(str(checkpoint))
-        first_step = int(checkpoint.name.split("-")[1])
+    if checkpoint:
+        first_step = load_checkpoint(accelerator, checkpoint, args.output_dir)
         logger.info("resumed from %s", checkpoint)
 
     def log(metrics: dict, step: int) -> None:
         accelerator.log(metrics, step=step)
         if accelerator.is_main_process:
-            with open(args.output_dir / "metrics.jsonl", "a") as file:
-                file.write(json.dumps({"step": step, **metrics}) + "\n")
+            append_metrics(args.output_dir, step, metrics)
 
     args.output_dir.mkdir(parents=True, exist_ok=True)
     step = first_step
     batches = accelerator.skip_first_batches(dataloader, first_step * args.gradient_accumulation_steps)
-    progress = tqdm(total=args.max_train_steps, initial=first_step, disable=not accelerator.is_local_main_process)
+    progress = tqdm(
+        desc="Training", total=args.max_train_steps, initial=first_step, disable=not accelerator.is_local_main_process
+    )
     losses = []
     for batch in batches:
         with accelerator.accumulate(unet):
@@ -238,13 +256,14 @@ def main() -> None:
 
         ema.step(module.parameters())
         step += 1
+        progress.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
         progress.update()
-        if step % args.logging_steps == 0:
+        if is_due(step, args.logging_steps, args.max_train_steps):
             mean_loss = accelerator.reduce(torch.stack(losses).mean(), "mean").item()
-            progress.set_postfix(loss=f"{mean_loss:.3f}")
             log({"train/loss": mean_loss, "train/learning_rate": lr_scheduler.get_last_lr()[0]}, step)
             losses.clear()
-        if accelerator.is_main_process and held_out and step % args.validation_steps == 0:
+        validating = held_out and is_due(step, args.validation_steps, args.max_train_steps)
+        if accelerator.is_main_process and validating:
             ema.store(module.parameters())
             ema.copy_to(module.parameters())
             with accelerator.autocast():
@@ -252,17 +271,22 @@ def main() -> None:
             ema.restore(module.parameters())
             logger.info("step %d: %s", step, metrics)
             log(metrics, step)
-        if step % args.checkpointing_steps == 0:
-            save_checkpoint(accelerator, args.output_dir, step, args.checkpoints_total_limit)
+        if is_due(step, args.checkpointing_steps, args.max_train_steps):
+            save_checkpoint(accelerator, args, step)
 
+    progress.close()
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         ema.copy_to(module.parameters())
         module.save_pretrained(args.output_dir / "unet")
         scheduler.save_pretrained(args.output_dir / "scheduler")
         front_end.save_pretrained(args.output_dir / "front_end")
-        (args.output_dir / "training_arguments.json").write_text(json.dumps(vars(args), default=str, indent=2))
+        write_arguments(args.output_dir, args)
     accelerator.end_training()
+    accelerator.print(
+        f"{args.output_dir} has the network after {step} steps. Next: python "
+        f"examples/assemble_spectrogram_pipeline.py --model {args.output_dir} --output_dir PIPELINE"
+    )
 
 
 if __name__ == "__main__":

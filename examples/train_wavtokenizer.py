@@ -14,12 +14,10 @@ synthetic tones.
 """
 
 import argparse
-import json
 import logging
 from pathlib import Path
 
 import numpy as np
-import soundfile as sf
 import torch
 from accelerate import Accelerator
 from accelerate.logging import get_logger
@@ -32,9 +30,14 @@ from aidd.evaluation.metrics import log_spectral_distance
 from aidd.models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
 from aidd.models.wavtokenizer.discriminators import WavTokenizerDiscriminator
 from aidd.training.adversary import Adversary
+from aidd.training.arguments import check_kept, read_arguments, write_arguments
 from aidd.training.audio_segments import AudioSegmentDataset
-from aidd.training.checkpoints import latest_checkpoint, save_checkpoint
+from aidd.training.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
 from aidd.training.codebook_usage import CodebookUsage
+from aidd.training.dummy_recording import write_dummy_recording
+from aidd.training.metrics_file import append_metrics
+from aidd.training.model_types import check_model_type
+from aidd.training.scripts import HelpFormatter, check_tracker, errors_in_one_line, is_due
 from aidd.training.spectral_losses import MultiResolutionSpectralLoss, MultiScaleMelLoss
 
 
@@ -42,45 +45,54 @@ logger = get_logger(__name__)
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument("--train_data_dir", nargs="+", help="Folders of audio files, each given an equal share.")
     parser.add_argument("--validation_data_dir", nargs="+", help="Folders of audio files to validate on.")
     parser.add_argument("--use_dummy_data", action="store_true", help="Train on synthetic tones instead.")
     parser.add_argument("--config_path", help="A WavTokenizer config.json. Default: the published architecture.")
     parser.add_argument("--init_from", help="A folder of a trained WavTokenizer to go on with, its codebook included.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Where checkpoints and the model are written.")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="Of weights, segments, codebook and dropout.")
     parser.add_argument("--segment_seconds", type=float, default=0.64, help="Duration of a training segment.")
     parser.add_argument("--train_batch_size", type=int, default=8, help="Segments a process and step.")
-    parser.add_argument("--max_train_steps", type=int, default=10_000)
-    parser.add_argument("--codebook_start_step", type=int, help="Default: 60 %% of --max_train_steps.")
+    parser.add_argument("--max_train_steps", type=int, default=10_000, help="Steps of the whole run.")
+    parser.add_argument(
+        "--codebook_start_step",
+        type=int,
+        help="Default: 60 %% of --max_train_steps; of a resumed run, what it was when the run was started.",
+    )
     parser.add_argument("--codebook_start_segments", type=int, default=640, help="Segments the k-means start sees.")
-    parser.add_argument("--freeze_encoder", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument(
+        "--freeze_encoder",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="Whether the encoder stands still once the codebook is started.",
+    )
     parser.add_argument("--dead_code_threshold", type=float, help="Uses a step. Default: the configuration's.")
     parser.add_argument("--adversarial_start_step", type=int, help="Default: no discriminators.")
     parser.add_argument("--adversarial_seconds", type=float, help="Middle of a segment judged. Default: all of it.")
-    parser.add_argument("--period_discriminator_channels", type=int, default=32)
-    parser.add_argument("--spectrogram_discriminator_channels", type=int, default=32)
-    parser.add_argument("--learning_rate", type=float, default=1e-3)
-    parser.add_argument("--discriminator_learning_rate", type=float, default=2e-4)
-    parser.add_argument("--lr_scheduler", default="cosine")
-    parser.add_argument("--lr_warmup_steps", type=int, default=100)
-    parser.add_argument("--adam_beta1", type=float, default=0.8)
-    parser.add_argument("--adam_beta2", type=float, default=0.99)
-    parser.add_argument("--max_grad_norm", type=float, default=1.0)
-    parser.add_argument("--mel_loss_weight", type=float, default=1.0)
-    parser.add_argument("--spectral_loss_weight", type=float, default=0.2)
-    parser.add_argument("--commitment_loss_weight", type=float, default=0.005)
-    parser.add_argument("--adversarial_loss_weight", type=float, default=0.25)
-    parser.add_argument("--feature_matching_loss_weight", type=float, default=0.5)
-    parser.add_argument("--mixed_precision", choices=["no", "bf16"], default="no")
-    parser.add_argument("--dataloader_num_workers", type=int, default=0)
-    parser.add_argument("--logging_steps", type=int, default=50)
-    parser.add_argument("--validation_steps", type=int, default=500)
-    parser.add_argument("--checkpointing_steps", type=int, default=500)
-    parser.add_argument("--checkpoints_total_limit", type=int, default=2)
+    parser.add_argument("--period_discriminator_channels", type=int, default=32, help="Of the first layer.")
+    parser.add_argument("--spectrogram_discriminator_channels", type=int, default=32, help="Of each layer.")
+    parser.add_argument("--learning_rate", type=float, default=1e-3, help="The highest, after the warm-up.")
+    parser.add_argument("--discriminator_learning_rate", type=float, default=2e-4, help="The discriminators' highest.")
+    parser.add_argument("--lr_scheduler", default="cosine", help="As diffusers names them.")
+    parser.add_argument("--lr_warmup_steps", type=int, default=100, help="Steps in which the learning rate rises.")
+    parser.add_argument("--adam_beta1", type=float, default=0.8, help="Decay of AdamW's first moment.")
+    parser.add_argument("--adam_beta2", type=float, default=0.99, help="Decay of AdamW's second moment.")
+    parser.add_argument("--max_grad_norm", type=float, default=1.0, help="Longer gradients are scaled down to it.")
+    parser.add_argument("--mel_loss_weight", type=float, default=1.0, help="Of the distance of mel spectrograms.")
+    parser.add_argument("--spectral_loss_weight", type=float, default=0.2, help="Of the distance of spectrograms.")
+    parser.add_argument("--commitment_loss_weight", type=float, default=0.005, help="With --no-freeze_encoder.")
+    parser.add_argument("--adversarial_loss_weight", type=float, default=0.25, help="Of the discriminators' scores.")
+    parser.add_argument("--feature_matching_loss_weight", type=float, default=0.5, help="Of their feature maps.")
+    parser.add_argument("--mixed_precision", choices=["no", "bf16"], default="no", help="Type of the computations.")
+    parser.add_argument("--dataloader_num_workers", type=int, default=0, help="Processes that load data.")
+    parser.add_argument("--logging_steps", type=int, default=50, help="Losses are logged every so many steps.")
+    parser.add_argument("--validation_steps", type=int, default=500, help="Validated every so many steps.")
+    parser.add_argument("--checkpointing_steps", type=int, default=500, help="A checkpoint every so many steps.")
+    parser.add_argument("--checkpoints_total_limit", type=int, default=2, help="Checkpoints that are kept.")
     parser.add_argument("--resume_from_checkpoint", help='A checkpoint folder, or "latest".')
-    parser.add_argument("--report_to", help="Tracker: tensorboard, wandb, ... Default: none, metrics.jsonl only.")
+    parser.add_argument("--report_to", default="none", help="tensorboard, wandb, ..., beside metrics.jsonl.")
     args = parser.parse_args()
     if bool(args.train_data_dir) == args.use_dummy_data:
         parser.error("give either --train_data_dir or --use_dummy_data")
@@ -88,27 +100,13 @@ def parse_args() -> argparse.Namespace:
         if args.config_path or args.codebook_start_step:
             parser.error("--init_from has a configuration and codebook: no --config_path, --codebook_start_step")
         args.codebook_start_step = 0
-    if args.codebook_start_step is None:
-        args.codebook_start_step = int(0.6 * args.max_train_steps)
-    if not 0 <= args.codebook_start_step < args.max_train_steps:
-        parser.error(
-            "--codebook_start_step must lie below --max_train_steps, or the codec is left without a codebook; got "
-            f"{args.codebook_start_step} and {args.max_train_steps}"
-        )
     if args.adversarial_start_step is not None and not 0 <= args.adversarial_start_step < args.max_train_steps:
         parser.error("--adversarial_start_step must lie in [0, --max_train_steps), or be left out")
     args.adversarial_seconds = args.adversarial_seconds or args.segment_seconds
     if not 0 < args.adversarial_seconds <= args.segment_seconds:
         parser.error("--adversarial_seconds must lie in (0, --segment_seconds]")
+    check_tracker(parser, args.report_to)
     return args
-
-
-def write_dummy_data(folder: Path, sampling_rate: int) -> None:
-    """Two seconds of decaying harmonic tones: enough to try the script out, not to learn from."""
-    folder.mkdir(parents=True, exist_ok=True)
-    time = np.arange(2 * sampling_rate) / sampling_rate
-    tones = sum(np.sin(2 * np.pi * 220 * k * time) / k for k in range(1, 6)) * np.exp(-2 * (time % 0.5))
-    sf.write(folder / "tones.wav", 0.2 * tones, sampling_rate)
 
 
 @torch.no_grad()
@@ -130,11 +128,38 @@ def validate(model: WavTokenizerModel, segments: list[torch.Tensor], quantize: b
     return metrics
 
 
+def codebook_start_step(args: argparse.Namespace, checkpoint: Path | None) -> int:
+    """Of a resumed run, what was decided when it was started: a longer run must not start its codebook again."""
+    step = args.codebook_start_step
+    if step is None:
+        default = int(0.6 * args.max_train_steps)
+        step = read_arguments(checkpoint).get("codebook_start_step", default) if checkpoint else default
+    if not 0 <= step < args.max_train_steps:
+        raise ValueError(
+            "--codebook_start_step must lie below --max_train_steps, or the codec is left without a codebook; got "
+            f"{step} and {args.max_train_steps}"
+        )
+    return step
+
+
+def load_model(args: argparse.Namespace) -> WavTokenizerModel:
+    source = args.init_from or args.config_path
+    if source:
+        check_model_type(source, WavTokenizerConfig)
+    config = WavTokenizerConfig.from_pretrained(source) if source else WavTokenizerConfig()
+    if args.dead_code_threshold is not None:
+        config.dead_code_threshold = args.dead_code_threshold
+    if args.init_from:
+        return WavTokenizerModel.from_pretrained(args.init_from, config=config, dtype=torch.float32).train()
+    return WavTokenizerModel(config)
+
+
 def start_codebook(model: WavTokenizerModel, dataset: AudioSegmentDataset, args: argparse.Namespace) -> int:
     """Starts the codebook by k-means on latents of segments drawn for it; returns the number of codes they use."""
     with torch.no_grad():
         indices = range(len(dataset) - args.codebook_start_segments, len(dataset))
         latents = torch.cat([model.encoder(dataset[i][None].to(model.device))[0].T for i in tqdm(indices, "Latents")])
+        logger.info("k-means on %d latents, for %d codes", len(latents), model.config.codebook_size)
         model.start_codebook(latents, torch.Generator().manual_seed(args.seed))
         return len(model.codebook.encode(latents).unique())
 
@@ -142,55 +167,55 @@ def start_codebook(model: WavTokenizerModel, dataset: AudioSegmentDataset, args:
 def main() -> None:
     args = parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    with errors_in_one_line():
+        checkpoint = checkpoint_to_resume(args.output_dir, args.resume_from_checkpoint, args.max_train_steps)
+        args.codebook_start_step = codebook_start_step(args, checkpoint)
+        if checkpoint:
+            check_kept(args, checkpoint)
     accelerator = Accelerator(
         mixed_precision=args.mixed_precision,
-        log_with=args.report_to,
+        log_with=None if args.report_to == "none" else args.report_to,
         project_config=ProjectConfiguration(project_dir=args.output_dir, logging_dir=args.output_dir / "logs"),
         # A frozen encoder takes no part in the backward pass.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=args.freeze_encoder)],
     )
     set_seed(args.seed)
-    source = args.init_from or args.config_path
-    config = WavTokenizerConfig.from_pretrained(source) if source else WavTokenizerConfig()
-    if args.dead_code_threshold is not None:
-        config.dead_code_threshold = args.dead_code_threshold
+    with errors_in_one_line():
+        model = load_model(args)
+    config = model.config
     if args.use_dummy_data:
         args.train_data_dir = [str(args.output_dir / "dummy_data")]
         if accelerator.is_main_process:
-            write_dummy_data(args.output_dir / "dummy_data", config.sampling_rate)
+            write_dummy_recording(args.output_dir / "dummy_data", config.sampling_rate, seconds=2)
         accelerator.wait_for_everyone()
 
-    if args.init_from:
-        model = WavTokenizerModel.from_pretrained(args.init_from, config=config, dtype=torch.float32).train()
-    else:
-        model = WavTokenizerModel(config)
     # The head ends in an exponential and a Fourier transform: float32 under autocast too.
     model.head.forward = torch.autocast(accelerator.device.type, enabled=False)(model.head.forward)
     latents = {}
     model.encoder.register_forward_hook(lambda encoder, inputs, output: latents.update(last=output.detach()))
     # The last draws of the data set are kept for the k-means start.
-    dataset = AudioSegmentDataset(
-        args.train_data_dir,
-        args.max_train_steps * args.train_batch_size * accelerator.num_processes + args.codebook_start_segments,
-        args.segment_seconds,
-        config.sampling_rate,
-        args.seed,
-    )
-    num_tokens = -(-dataset.segment_length // config.hop_length)
-    num_latents = args.train_batch_size * num_tokens * accelerator.num_processes
-    if not args.freeze_encoder and config.dead_code_threshold >= num_latents / config.codebook_size:
-        raise SystemExit(
-            f"--dead_code_threshold is {config.dead_code_threshold} uses a batch, but {num_latents} tokens a batch "
-            f"use each of {config.codebook_size} codes {num_latents / config.codebook_size:.3g} times: lower it"
+    num_segments = args.max_train_steps * args.train_batch_size * accelerator.num_processes
+    num_segments += args.codebook_start_segments
+    validation_segments = []
+    with errors_in_one_line():
+        dataset = AudioSegmentDataset(
+            args.train_data_dir, num_segments, args.segment_seconds, config.sampling_rate, args.seed
         )
+        num_tokens = -(-dataset.segment_length // config.hop_length)
+        num_latents = args.train_batch_size * num_tokens * accelerator.num_processes
+        if not args.freeze_encoder and config.dead_code_threshold >= num_latents / config.codebook_size:
+            raise ValueError(
+                f"--dead_code_threshold is {config.dead_code_threshold} uses a batch, but {num_latents} tokens a "
+                f"batch use each of {config.codebook_size} codes {num_latents / config.codebook_size:.3g} times: "
+                "lower it"
+            )
+        if args.validation_data_dir:
+            held_out = AudioSegmentDataset(args.validation_data_dir, 32, 2.0, config.sampling_rate, seed=0)
+            validation_segments = [held_out[i] for i in range(len(held_out))]
     # Starting to iterate draws from this generator, not from the global one: a resumed run has the same dropout.
     dataloader = DataLoader(
         dataset, args.train_batch_size, num_workers=args.dataloader_num_workers, generator=torch.Generator()
     )
-    validation_segments = []
-    if args.validation_data_dir:
-        held_out = AudioSegmentDataset(args.validation_data_dir, 32, 2.0, config.sampling_rate, seed=0)
-        validation_segments = [held_out[i] for i in range(len(held_out))]
 
     def with_optimizer(network: torch.nn.Module, learning_rate: float, num_steps: int) -> tuple:
         optimizer = torch.optim.AdamW(
@@ -221,31 +246,34 @@ def main() -> None:
     accelerator.register_for_checkpointing(usage)
     mel_loss = MultiScaleMelLoss(config.sampling_rate).to(accelerator.device)
     spectral_loss = MultiResolutionSpectralLoss().to(accelerator.device)
-    if args.report_to:
+    if args.report_to != "none":
         accelerator.init_trackers("train_wavtokenizer")
 
     first_step = 0
-    if args.resume_from_checkpoint:
-        checkpoint = args.resume_from_checkpoint
-        checkpoint = latest_checkpoint(args.output_dir) if checkpoint == "latest" else Path(checkpoint)
-        accelerator.load_state(str(checkpoint))
-        first_step = int(checkpoint.name.split("-")[1])
+    if checkpoint:
+        first_step = load_checkpoint(accelerator, checkpoint, args.output_dir)
         logger.info("resumed from %s", checkpoint)
 
     def log(metrics: dict, step: int) -> None:
         accelerator.log(metrics, step=step)
         if accelerator.is_main_process:
-            with open(args.output_dir / "metrics.jsonl", "a") as file:
-                file.write(json.dumps({"step": step, **metrics}) + "\n")
+            append_metrics(args.output_dir, step, metrics)
 
     args.output_dir.mkdir(parents=True, exist_ok=True)
     batches = accelerator.skip_first_batches(dataloader, first_step)
-    progress = tqdm(range(first_step, args.max_train_steps), "Training", disable=not accelerator.is_local_main_process)
+    progress = tqdm(
+        range(first_step, args.max_train_steps),
+        "Training",
+        total=args.max_train_steps,
+        initial=first_step,
+        disable=not accelerator.is_local_main_process,
+    )
     for step, segments in zip(progress, batches, strict=False):
+        done = step + 1
         quantize = step >= args.codebook_start_step
         if step == args.codebook_start_step:
             if not args.init_from:
-                log({"train/codes_in_use": start_codebook(module, dataset, args)}, step)
+                log({"train/codes_in_use": start_codebook(module, dataset, args)}, done)
             if not args.freeze_encoder:
                 module.codebook.rescale_counts(num_latents)
         module.encoder.requires_grad_(not (quantize and args.freeze_encoder))
@@ -274,24 +302,29 @@ def main() -> None:
                 module.codebook.update(vectors, output.audio_codes.flatten(), generator)
         progress.set_postfix({name: f"{loss.item():.3f}" for name, loss in losses.items()})
 
-        done = step + 1
-        if done % args.logging_steps == 0:
+        if is_due(done, args.logging_steps, args.max_train_steps):
             metrics = {f"train/{name}": loss.item() for name, loss in (losses | metrics).items()}
             if quantize:
                 metrics["train/codes_in_use"], metrics["train/perplexity"] = usage.measure()
             log(metrics, done)
-        if accelerator.is_main_process and validation_segments and done % args.validation_steps == 0:
+        validating = validation_segments and is_due(done, args.validation_steps, args.max_train_steps)
+        if accelerator.is_main_process and validating:
             metrics = validate(module, validation_segments, quantize, mel_loss)
             logger.info("step %d: %s", done, metrics)
             log(metrics, done)
-        if done % args.checkpointing_steps == 0:
-            save_checkpoint(accelerator, args.output_dir, done, args.checkpoints_total_limit)
+        if is_due(done, args.checkpointing_steps, args.max_train_steps):
+            save_checkpoint(accelerator, args, done)
 
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         module.save_pretrained(args.output_dir)
-        (args.output_dir / "training_arguments.json").write_text(json.dumps(vars(args), default=str, indent=2))
+        write_arguments(args.output_dir, args)
     accelerator.end_training()
+    accelerator.print(
+        f"{args.output_dir} has the codec after {args.max_train_steps} steps. Next: python "
+        f"examples/tokenize_dataset.py --model {args.output_dir} --audio_dir {args.train_data_dir[0]} "
+        "--output_dir TOKENS"
+    )
 
 
 if __name__ == "__main__":

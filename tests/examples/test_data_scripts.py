@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import datasets
 import numpy as np
 import pytest
 import soundfile as sf
+import torch
 from datasets import Audio, Dataset, Features, Value, load_from_disk
 
 
@@ -123,23 +125,46 @@ def test_two_processes_write_what_one_does(work):
     assert load_from_disk(str(work / "shared")).to_list() == alone
 
 
-def test_parts_made_otherwise_are_refused(work, tiny_codec):
+def test_parts_made_otherwise_are_refused(work, tiny_codec, capsys):
+    def refusal(*more, **places) -> str:
+        with pytest.raises(SystemExit, match="2"):
+            tokenize(work, "tokens", *more, **places)
+        return capsys.readouterr().err
+
     tokenize(work, "tokens")
     for more, complaint in (
-        (["--speeds", 1, 2], r"has speeds \[1\.0\], got \[1\.0, 2\.0\]: choose another --output_dir"),
-        (["--max_seconds", 0.2], r"has max_seconds None, got 0\.2"),
-        (["--context_seconds", 0.2], r"has context_seconds 0\.1, got 0\.2"),
+        (["--speeds", 1, 2], "has speeds [1.0], got [1.0, 2.0]: choose another --output_dir"),
+        (["--max_seconds", 0.2], "has max_seconds None, got 0.2"),
+        (["--context_seconds", 0.2], "has context_seconds 0.1, got 0.2"),
     ):
-        with pytest.raises(SystemExit, match=complaint):
-            tokenize(work, "tokens", *more)
+        assert complaint in refusal(*more)
     shutil.copytree(work / "recordings", work / "others")
-    with pytest.raises(SystemExit, match="has audio_dir recordings, got others"):
-        tokenize(work, "tokens", audio_dir="others")
+    assert "has audio_dir recordings, got others" in refusal(audio_dir="others")
+    # In the precision of a pipeline's copy it is the same.
+    tiny_codec.to(torch.bfloat16).save_pretrained(work / "codec")
+    tokenize(work, "tokens")
     # Trained on, in the same folder.
     tiny_codec.encoder.layers[0].conv.bias.data += 1e-3
     tiny_codec.save_pretrained(work / "codec")
-    with pytest.raises(SystemExit, match=r"has codec [0-9a-f]{64}, got"):
-        tokenize(work, "tokens")
+    assert re.search(r"has codec_digest [0-9a-f]{64}, got", refusal())
+
+
+def test_what_is_no_codec_and_what_is_no_audio_is_refused_in_one_line(work, tiny_transformer, capsys):
+    tiny_transformer.save_pretrained(work / "transformer")
+    (work / "empty").mkdir()
+    for places, complaint in (
+        (["--model", work / "transformer"], "is a DiTTokenModel (model_type aidd_dit_token), expected a WavTokenizer"),
+        (["--audio_dir", work / "empty"], "holds no audio file"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            call("tokenize_dataset", "main", *options(work, "none"), *places)
+        told = capsys.readouterr().err.splitlines()[-1]
+        assert told.startswith("tokenize_dataset.py: error: ") and complaint in told
+        assert not (work / "none").exists()
+    (work / "recordings" / "d.wav").write_bytes(b"no sound")
+    with pytest.raises(SystemExit, match="2"):
+        tokenize(work, "none")
+    assert "error: d.wav: cannot be read as audio" in capsys.readouterr().err
 
 
 def test_named_data_sets_come_with_their_splits(work):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 
 import numpy as np
@@ -10,9 +11,10 @@ import soundfile as sf
 import torch
 from datasets import load_from_disk
 from safetensors.torch import load_file
-from scripts import EXAMPLES, SCRIPTS, assert_equal_weights, interrupted_copy, load, metrics, run_process, weights
+from scripts import EXAMPLES, SCRIPTS, assert_equal_weights, interrupted_copy, load, metrics, run, run_process, weights
 
 import aidd
+from aidd.training.codec_record import codec_digest
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -30,6 +32,19 @@ def test_help_tells_of_every_required_argument(script, monkeypatch, capsys):
     assert f"examples/{script}.py" in help_text.split("options:")[0]
     for name in required:
         assert re.search(rf"^  {name} \w+( \[\w+ \.\.\.\])?\s+[A-Z].*\.", help_text, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("script", [name for name in SCRIPTS if name.startswith("train")])
+def test_help_of_training_tells_what_every_option_is_and_its_default(script, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(sys, "argv", [f"{script}.py", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        load(script).parse_args()
+    _, *options = re.split(r"\n  (?=--)", capsys.readouterr().out.split("options:")[1])
+    entries = {option.split()[0]: " ".join(option.split()) for option in options}
+    assert all(entry.endswith((".", ")")) and " " in entry for entry in entries.values())
+    for name in ("--seed", "--max_train_steps", "--train_batch_size", "--learning_rate", "--report_to"):
+        assert name not in entries or re.search(r"\(default: \S+\)$", entries[name])
 
 
 @pytest.mark.parametrize("script", ["train", "train_wavtokenizer"])
@@ -55,8 +70,9 @@ def test_codec_training_has_two_phases(codec):
     assert [steps[step]["codebook.inited"].item() for step in (2, 3, 4, 5)] == [0, 0, 1, 1]
     assert_equal_weights(codec, codec / "checkpoint-5")
 
-    started, validated = metrics(codec)
-    assert started["step"] == 3 and 1 < started["train/codes_in_use"] <= 32
+    started, logged, validated = metrics(codec)
+    assert started["step"] == 4 and 1 < started["train/codes_in_use"] <= 32
+    assert logged["step"] == 5 and logged["train/mel"] > 0
     assert validated["step"] == 5 and validated["valid/mel"] > 0 and validated["valid/codes_in_use"] >= 1
     assert json.loads((codec / "training_arguments.json").read_text())["max_train_steps"] == 5
 
@@ -88,7 +104,8 @@ def test_token_training_keeps_the_moving_average(transformer):
     last, result = weights(transformer / "checkpoint-4"), weights(transformer)
     assert not torch.equal(last["embed_tokens.weight"], result["embed_tokens.weight"])
     assert not torch.equal(last["head.weight"], weights(transformer / "checkpoint-2")["head.weight"])
-    (validated,) = metrics(transformer)
+    logged, validated = metrics(transformer)
+    assert logged["step"] == 4 and logged["train/loss"] > 0
     # Gaps as long as the window are not validated on.
     assert sorted(validated) == sorted(["step", *(f"valid/cross_entropy_gap_{gap}" for gap in (4, 15, 28))])
     # Hardly trained: about as good as a guess.
@@ -127,3 +144,53 @@ def test_the_pipeline_of_both_restores(codec, transformer, pipeline):
     restored = pipe(audio, mask, sampling_rate=rate, generator=torch.Generator().manual_seed(0)).audios
     assert np.array_equal(restored[~mask], audio[~mask])
     assert np.isfinite(restored).all() and (restored[mask] != audio[mask]).mean() > 0.99
+
+
+def refused_assembly(codec, transformer, folder, capsys) -> str:
+    with pytest.raises(SystemExit, match="2"):
+        run("assemble_pipeline", "--codec", codec, "--transformer", transformer, "--output_dir", folder)
+    assert not folder.exists()
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_token_model_is_assembled_with_the_codec_of_its_tokens_alone(codec, transformer, pipeline, tmp_path, capsys):
+    trained_with = json.loads((transformer / "training_arguments.json").read_text())["codec_digest"]
+    model = aidd.WavTokenizerModel.from_pretrained(codec)
+    assert trained_with == codec_digest(model)
+    # Its copy in bfloat16 is the same codec; another is one of as many codes.
+    run(
+        *("assemble_pipeline", "--codec", pipeline / "codec", "--transformer", transformer),
+        *("--output_dir", tmp_path / "copy", "--scheduler", "TauLeapingScheduler"),
+    )
+    assert "Next: aidd inpaint DAMAGED REPAIRED --gap START END --model" in capsys.readouterr().out
+    assert isinstance(aidd.AIDDPipeline.from_pretrained(tmp_path / "copy").scheduler, aidd.TauLeapingScheduler)
+    model.codebook.embed[0] += 1
+    model.save_pretrained(tmp_path / "codec")
+    told = refused_assembly(tmp_path / "codec", transformer, tmp_path / "pipeline", capsys)
+    assert f"of another codec: expected digest {trained_with[:12]}, got {codec_digest(model)[:12]} of" in told
+    # Whose tokens it knows is not told of converted weights.
+    run(
+        *("assemble_pipeline", "--codec", tmp_path / "codec", "--transformer", pipeline / "transformer"),
+        *("--output_dir", tmp_path / "converted"),
+    )
+    assert aidd.AIDDPipeline.from_pretrained(tmp_path / "converted").codec.config.codebook_size == 32
+
+
+def test_codec_and_token_model_cannot_be_swapped(codec, transformer, tmp_path, capsys):
+    told = refused_assembly(transformer, codec, tmp_path / "pipeline", capsys)
+    assert told == (
+        f"assemble_pipeline.py: error: {transformer} is a DiTTokenModel (model_type aidd_dit_token), "
+        "expected a WavTokenizer (model_type aidd_wavtokenizer)"
+    )
+
+
+def test_tokens_of_two_codecs_are_not_trained_on_together(work, tokens, tmp_path, capsys, monkeypatch):
+    shutil.copytree(tokens, tmp_path / "tokens")
+    path = tmp_path / "tokens" / "parts" / "settings.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"codec_digest": "0" * 64}))
+    command = ["train.py", "--train_data_dir", tokens, "--validation_data_dir", tmp_path / "tokens"]
+    command += ["--config_path", work / "transformer.json", "--output_dir", tmp_path / "run", "--max_train_steps", 1]
+    monkeypatch.setattr(sys, "argv", [*map(str, command)])
+    with pytest.raises(SystemExit, match="2"):
+        load("train").main()
+    assert "train.py: error: expected tokens of one codec, got those of 2: " in capsys.readouterr().err

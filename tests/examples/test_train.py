@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from datasets import Dataset
 from hub_server import running_hub
 from safetensors.torch import load, load_file
 
@@ -102,7 +103,7 @@ def configs(tmp_path_factory) -> dict[str, Path]:
 def test_a_killed_run_goes_on_to_the_bit(configs, tmp_path):
     """Killed at step 4 while writing: resumed from step 2, with its optimizer, moving average, dropout and data."""
     arguments = ["--config_path", configs["dropout"], "--max_train_steps", 5, "--train_batch_size", 2]
-    arguments += ["--gradient_accumulation_steps", 2, "--derivative_loss_weight", 0.5]
+    arguments += ["--gradient_accumulation_steps", 2, "--derivative_loss_weight", 0.5, "--report_to", "tensorboard"]
     train(tmp_path / "whole", *arguments)
     killed = run(tmp_path / "killed", *arguments, launcher=("-c", KILLED))
     assert killed.returncode == -signal.SIGKILL, killed.stderr[-4000:]
@@ -110,10 +111,9 @@ def test_a_killed_run_goes_on_to_the_bit(configs, tmp_path):
     train(tmp_path / "killed", *arguments, "--resume_from_checkpoint", "latest")
     for name in ("model.safetensors", "checkpoint-4/model.safetensors"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
-    # Two steps before the checkpoint, and two lost behind it.
-    rows = metrics(tmp_path / "whole")
-    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5]
-    assert metrics(tmp_path / "killed") == [*rows[:4], *rows[2:]]
+    # Steps 3 and 4 were measured twice, and stand there once.
+    assert [row["step"] for row in metrics(tmp_path / "whole")] == [1, 2, 3, 4, 5]
+    assert metrics(tmp_path / "killed") == metrics(tmp_path / "whole")
     assert list((tmp_path / "whole" / "logs").rglob("events.out.tfevents*"))
 
 
@@ -213,10 +213,57 @@ def test_a_recipe_is_held_to_what_the_script_takes(recipe, monkeypatch, tmp_path
     assert next(iter(recipe)) in capsys.readouterr().err
 
 
-def test_a_tracker_that_is_not_there_is_not_passed_over(monkeypatch, tmp_path, capsys):
-    module = load_script()
-    monkeypatch.setattr(module, "get_available_trackers", lambda: ["wandb"])
-    monkeypatch.setattr(sys, "argv", [SCRIPT.name, "--use_dummy_data", "--output_dir", str(tmp_path)])
-    with pytest.raises(SystemExit, match="2"):
-        module.parse_args()
-    assert "tensorboard is not installed: pip install aidd[train]" in capsys.readouterr().err
+def refusal(folder: Path, *arguments) -> str:
+    """What a run that does not get as far as to train says."""
+    result = run(folder, *arguments)
+    assert result.returncode == 2, result.stderr[-4000:]
+    return result.stderr.splitlines()[-1]
+
+
+def test_a_short_run_can_be_read_and_lengthened(configs, tmp_path):
+    """Log, validation and checkpoint at the last step; from there, the rates are those of one that long at once."""
+    arguments = ["--config_path", configs["plain"], "--train_batch_size", 2]
+    arguments += ["--logging_steps", 50, "--checkpointing_steps", 50]
+    train(tmp_path / "short", *arguments, "--max_train_steps", 3)
+    held_out = ("--validation_data_dir", tmp_path / "short" / "dummy_data")
+    train(tmp_path / "long", *arguments, "--max_train_steps", 6, "--logging_steps", 1)
+    assert [path.name for path in (tmp_path / "short").glob("checkpoint-*")] == ["checkpoint-3"]
+    assert "--resume_from_checkpoint latest, or choose another --output_dir" in refusal(tmp_path / "short", *arguments)
+    again = ["--resume_from_checkpoint", "latest", "--max_train_steps", 6, "--logging_steps", 1]
+    refused = refusal(tmp_path / "short", *arguments, *again, "--learning_rate", 1)
+    assert "train.py: error: learning_rate is 0.01 in " in refused and "got 1.0: a resumed run keeps it" in refused
+    train(tmp_path / "short", *arguments, *again, *held_out)
+    first, *rest, validated = metrics(tmp_path / "short")
+    assert [row["step"] for row in (first, *rest, validated)] == [3, 4, 5, 6, 6]
+    assert "valid/cross_entropy_gap_4" in validated
+    rates = [row["train/learning_rate"] for row in metrics(tmp_path / "long")]
+    assert [row["train/learning_rate"] for row in rest] == rates[3:]
+
+
+def test_what_is_no_data_is_refused_in_one_line(configs, tmp_path):
+    def refused(*arguments) -> str:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", [SCRIPT.name, "--output_dir", str(tmp_path / "run"), *map(str, arguments)])
+            module = load_script()
+            with pytest.raises(ValueError) as error:
+                args = module.parse_args()
+                model = module.load_model(args)
+                module.load_tokens(args.train_data_dir, 1, model.config, 0)
+        return str(error.value)
+
+    config = ("--config_path", configs["plain"])
+    (tmp_path / "audio").mkdir()
+    for folder in ("audio", "nowhere"):
+        told = refused(*config, "--train_data_dir", tmp_path / folder)
+        assert (
+            told
+            == f"{tmp_path / folder} is no data set of tokens: examples/tokenize_dataset.py makes one of recordings"
+        )
+    Dataset.from_list([{"audio_codes": [3, 32, 1] * 20}]).save_to_disk(tmp_path / "tokens")
+    told = refused(*config, "--train_data_dir", tmp_path / "tokens")
+    assert "codes up to 32, expected those of a codebook_size of 32" in told
+    codec = EXAMPLES / "configs" / "piano_cpu" / "wavtokenizer.json"
+    told = refused("--config_path", codec, "--train_data_dir", tmp_path / "tokens")
+    assert told.endswith("expected a DiTTokenModel (model_type aidd_dit_token)")
+    told = refusal(tmp_path / "run", "--config_path", codec)
+    assert told.startswith("train.py: error: ") and "is a WavTokenizer (model_type aidd_wavtokenizer)" in told

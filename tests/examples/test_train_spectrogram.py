@@ -129,10 +129,21 @@ def test_training_asks_for_data(arguments, monkeypatch, capsys):
     assert "either --train_data_dir or --use_dummy_data" in capsys.readouterr().err
 
 
-def test_a_network_of_other_bins_is_refused(arguments, tmp_path, monkeypatch):
+def test_a_network_of_other_bins_is_refused(arguments, tmp_path, monkeypatch, capsys):
     module = load("train_spectrogram_ddpm")
     at = arguments.index("--front_end")
     command = ["train_spectrogram_ddpm.py", *arguments[:at], *arguments[at + 2 :], "--output_dir", tmp_path]
     monkeypatch.setattr(sys, "argv", [*map(str, command)])
-    with pytest.raises(SystemExit, match="front end's 512 bins, got 32"):
+    with pytest.raises(SystemExit, match="2"):
         module.main()
+    assert "error: sample_size must have the front end's 512 bins, got 32\n" in capsys.readouterr().err
+
+
+def test_a_configuration_of_another_model_is_refused(arguments, tmp_path, monkeypatch, capsys):
+    config = EXAMPLES / "configs" / "piano_cpu" / "dit_token.json"
+    command = ["train_spectrogram_ddpm.py", *arguments, "--config_path", config, "--output_dir", tmp_path]
+    monkeypatch.setattr(sys, "argv", [*map(str, command)])
+    with pytest.raises(SystemExit, match="2"):
+        load("train_spectrogram_ddpm").main()
+    told = capsys.readouterr().err
+    assert f"{config} is a DiTTokenModel (model_type aidd_dit_token), expected a UNet2DModel\n" in told

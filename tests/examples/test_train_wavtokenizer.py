@@ -89,7 +89,7 @@ def test_each_phase_trains_its_parts(codec):
 def test_each_phase_logs_its_losses_and_the_codes_in_use(codec):
     first, second, started, *rest = metrics(codec)
     assert set(first) == set(second) == {"step", "train/mel", "train/spectral"}
-    assert started["step"] == 2 and 1 < started["train/codes_in_use"] <= 32
+    assert started["step"] == 3 and 1 < started["train/codes_in_use"] <= 32
     joint = {*first, "train/commitment", "train/codes_in_use", "train/perplexity"}
     adversarial = {*joint, "train/discriminator", "train/adversarial", "train/feature_matching"}
     assert [set(row) for row in rest] == [joint, joint, adversarial, adversarial]
@@ -131,8 +131,43 @@ def test_two_processes_train_all_phases(arguments, tmp_path):
 def test_a_threshold_that_would_kill_every_code_is_refused(arguments, tmp_path):
     """A segment of 0.2 s has 15 tokens; two of them share out 30 uses among 32 codes."""
     result = run(tmp_path, *arguments, "--dead_code_threshold", 1)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "1.0 uses a batch, but 30 tokens a batch use each of 32 codes 0.938 times: lower it" in result.stderr
+
+
+def test_a_longer_run_does_not_start_its_codebook_again(arguments, tmp_path):
+    """The default is 60 % of the steps, here 3: of the longer run it would be 6."""
+    arguments = [*arguments[:2], "--train_batch_size", 4, "--max_train_steps"]
+    train(tmp_path, *arguments, 5)
+    train(tmp_path, *arguments, 10, "--resume_from_checkpoint", "latest")
+    rows = metrics(tmp_path)
+    starts = [row for row in rows if row.keys() == {"step", "train/codes_in_use"}]
+    assert [row["step"] for row in starts] == [4]
+    assert [row["step"] for row in rows if "train/mel" in row] == list(range(1, 11))
+    assert all("train/perplexity" in row for row in rows if "train/mel" in row and row["step"] > 3)
+    assert json.loads((tmp_path / "training_arguments.json").read_text())["codebook_start_step"] == 3
+    for changes, message in (
+        (["--codebook_start_step", 7], "codebook_start_step is 3 in "),
+        (["--adversarial_start_step", 10], "adversarial_start_step is None in "),
+    ):
+        result = run(tmp_path, *arguments, 12, "--resume_from_checkpoint", "latest", *changes)
+        assert result.returncode == 2 and result.stderr.count("\n") == 1
+        assert f"train_wavtokenizer.py: error: {message}" in result.stderr
+    result = run(tmp_path, *arguments, 12)
+    assert result.returncode == 2 and "holds a training run: go on with it by" in result.stderr
+
+
+def test_a_start_of_the_codebook_behind_the_last_step_is_refused(arguments, tmp_path):
+    result = run(tmp_path, *arguments[:2], "--max_train_steps", 2, "--codebook_start_step", 2)
+    assert result.returncode == 2
+    assert "must lie below --max_train_steps, or the codec is left without a codebook; got 2 and 2" in result.stderr
+
+
+def test_a_configuration_of_the_token_model_is_refused(tmp_path):
+    config = SCRIPT.parent / "configs" / "piano_cpu" / "dit_token.json"
+    result = run(tmp_path, "--config_path", config)
+    assert result.returncode == 2
+    assert "dit_token.json is a DiTTokenModel (model_type aidd_dit_token), expected a WavTokenizer" in result.stderr
 
 
 @pytest.mark.parametrize(

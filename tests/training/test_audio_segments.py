@@ -49,3 +49,9 @@ def test_folders_are_drawn_by_their_probabilities(folder, tmp_path_factory):
 def test_probabilities_that_do_not_fit_are_refused(folder, probabilities):
     with pytest.raises(ValueError, match="2 positive probabilities, one a folder"):
         AudioSegmentDataset([folder, folder], 5, 0.1, 24_000, seed=0, probabilities=probabilities)
+
+
+def test_a_file_that_is_no_audio_is_refused_by_name(folder):
+    (folder / "text.wav").write_text("no sound")
+    with pytest.raises(ValueError, match=r"text\.wav: cannot be read as audio"):
+        AudioSegmentDataset([folder], 1, 0.25, 24_000, seed=0)

@@ -43,3 +43,16 @@ def test_what_does_not_fit_is_refused(folder):
         TokenWindowDataset([folder], 1, 50, seed=0)
     with pytest.raises(ValueError, match="expected 1 positive probabilities"):
         TokenWindowDataset([folder], 1, 10, seed=0, probabilities=[1, 1])
+
+
+def test_what_holds_no_tokens_is_refused_by_the_script_that_makes_them(tmp_path):
+    (tmp_path / "audio").mkdir()
+    Dataset.from_list([{"audio": [1]}]).save_to_disk(tmp_path / "others")
+    for name in ("audio", "nowhere", "others"):
+        with pytest.raises(ValueError, match=rf"{name} is no data set of tokens: examples/tokenize_dataset\.py makes"):
+            TokenWindowDataset([tmp_path / name], 1, 12, seed=0)
+
+
+def test_the_largest_code_is_that_of_all_folders(folder, tmp_path):
+    Dataset.from_list([{"recording": "9", "audio_codes": [9] * 50}]).save_to_disk(tmp_path / "nines")
+    assert TokenWindowDataset([folder, tmp_path / "nines"], 1, 12, seed=0).largest_code == 4039

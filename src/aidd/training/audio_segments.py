@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile as sf
@@ -30,7 +31,8 @@ class AudioSegmentDataset(Dataset):
         probabilities: of drawing from each folder; alike where not given.
 
     Raises:
-        ValueError: a folder without an audio file as long as a segment, or probabilities that do not fit.
+        ValueError: a folder without an audio file as long as a segment, a file that cannot be read as audio, or
+            probabilities that do not fit.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class AudioSegmentDataset(Dataset):
         self.peak_dbfs = peak_dbfs
         self.folders = []
         for folder in folders:
-            infos = [sf.info(path) for path in find_audio_files(folder)]
+            infos = [_info(path) for path in find_audio_files(folder)]
             infos = [info for info in infos if info.duration > segment_seconds]
             if not infos:
                 raise ValueError(f"{folder} holds no audio file longer than {segment_seconds} s")
@@ -85,3 +87,10 @@ class AudioSegmentDataset(Dataset):
         peak = 10 ** (draw.uniform(*self.peak_dbfs) / 20)
         # Digital silence stays silent.
         return (segment * (peak / segment.abs().max().clamp(min=1e-4)))[None]
+
+
+def _info(path: Path) -> Any:
+    try:
+        return sf.info(path)
+    except sf.LibsndfileError as error:
+        raise ValueError(f"{path}: cannot be read as audio ({error})") from error

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from datasets import Dataset as HFDataset
 from datasets import load_from_disk
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -22,7 +23,8 @@ class TokenWindowDataset(Dataset):
         probabilities: of drawing from each folder; alike where not given. Inside a folder, every window is alike.
 
     Raises:
-        ValueError: a folder without a recording as long as a window, or probabilities that do not fit.
+        ValueError: what is no data set of tokens, a folder without a recording as long as a window, or probabilities
+            that do not fit.
     """
 
     def __init__(
@@ -42,12 +44,13 @@ class TokenWindowDataset(Dataset):
         self.probabilities = weights / weights.sum()
         self.folders = []
         for folder in folders:
-            recordings = [np.asarray(codes, np.int64) for codes in load_from_disk(str(folder))["audio_codes"]]
+            recordings = [np.asarray(codes, np.int64) for codes in _load_tokens(folder)["audio_codes"]]
             recordings = [codes for codes in recordings if len(codes) >= window_length]
             if not recordings:
                 raise ValueError(f"{folder} holds no recording of at least {window_length} tokens")
             places = np.cumsum([len(codes) - window_length + 1 for codes in recordings])
             self.folders.append((recordings, places))
+        self.largest_code = max(int(codes.max()) for recordings, _ in self.folders for codes in recordings)
 
     def __len__(self) -> int:
         return self.num_windows
@@ -61,3 +64,15 @@ class TokenWindowDataset(Dataset):
         start = int(place - (places[row - 1] if row else 0))
         tokens = torch.from_numpy(recordings[row][start : start + self.window_length])
         return {"index": index, "tokens": tokens}
+
+
+def _load_tokens(folder: str | Path) -> HFDataset:
+    problem = f"{folder} is no data set of tokens: examples/tokenize_dataset.py makes one of recordings"
+    try:
+        tokens = load_from_disk(str(folder))
+    except FileNotFoundError as error:
+        raise ValueError(problem) from error
+    # One of several splits is none either.
+    if not isinstance(tokens, HFDataset) or "audio_codes" not in tokens.column_names:
+        raise ValueError(problem)
+    return tokens
