@@ -30,11 +30,17 @@ from pathlib import Path
 import yaml
 from huggingface_hub import HfApi, ModelCard, constants
 from huggingface_hub.errors import HfHubHTTPError, HTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
+from huggingface_hub.utils import validate_repo_id
 
 import aidd
 
 
 SPACE = Path(__file__).parent / "space"
+# Of what is recorded, figures and how they came about: no audio of those that evaluations were made of.
+RECORDS = (
+    *("description.md", "training_arguments.json", "metrics.jsonl"),
+    *("items.parquet", "manifest.jsonl", "results.md", "summary.md"),
+)
 # By which its app knows the model.
 SPACE_VARIABLE = "AIDD_MODEL"
 PIPELINE_CODE = '''"""Lets `DiffusionPipeline.from_pretrained` load this repository; needs `pip install aidd`."""
@@ -76,6 +82,8 @@ def check(args: argparse.Namespace) -> ModelCard:
         raise SystemExit(f"{args.pipeline}: expected a card, README.md: examples/write_model_card.py writes it")
     if args.record_dir is not None and not args.record_dir.is_dir():
         raise SystemExit(f"{args.record_dir}: expected the folder of records, found no such folder")
+    for repository in filter(None, (args.repo_id, args.space_repo_id)):
+        validate_repo_id(repository)
     name = json.loads(index.read_text())["_class_name"]
     if args.space_repo_id and name != "AIDDPipeline":
         raise SystemExit(f"--space_repo_id: the Space tries out an AIDDPipeline, {args.pipeline} holds a {name}")
@@ -87,11 +95,15 @@ def check(args: argparse.Namespace) -> ModelCard:
 
 def stage(pipeline: Path, record_dir: Path | None, folder: Path) -> None:
     """All that the model's repository is to hold."""
-    shutil.copytree(pipeline, folder, dirs_exist_ok=True)
+    # What is hidden, such as settings and repositories, belongs to whoever works there.
+    shutil.copytree(pipeline, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
     name = json.loads((pipeline / "model_index.json").read_text())["_class_name"]
     (folder / "pipeline.py").write_text(PIPELINE_CODE.format(name=name))
     if record_dir is not None:
-        shutil.copytree(record_dir, folder / "records", ignore=shutil.ignore_patterns("README.md", "*.png"))
+        for path in sorted(path for name in RECORDS for path in record_dir.rglob(name)):
+            target = folder / "records" / path.relative_to(record_dir)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
 
 
 def stage_space(folder: Path) -> None:
@@ -167,7 +179,8 @@ def publish(args: argparse.Namespace, card: ModelCard) -> None:
 
 def main() -> None:
     args = parse_args()
-    card = check(args)
+    with told_in_a_line():
+        card = check(args)
     if args.dry_run is not None:
         write_down(args)
         return

@@ -12,10 +12,13 @@ where you found them, and say so with `--license`.
 import argparse
 from pathlib import Path
 
+import pandas as pd
 from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub.utils import validate_repo_id
 
 import aidd
 from aidd.evaluation.excerpts import file_sha256
+from aidd.evaluation.provenance import provenance_of_model
 from aidd.evaluation.replacing import replacing
 
 
@@ -48,8 +51,32 @@ def part(name: str, origin: str, checkpoint: Path) -> dict[str, str]:
     return {"name": name, "origin": origin, "file": checkpoint.name, "sha256": file_sha256(checkpoint)}
 
 
+def check(args: argparse.Namespace) -> None:
+    """Raises `SystemExit` on what a card could not say."""
+    for repository in (args.repo_id, args.codec_origin, args.transformer_origin):
+        try:
+            validate_repo_id(repository)
+        except ValueError as error:
+            raise SystemExit(f"expected a repository, owner/name: {error}") from error
+    for checkpoint in (args.codec_checkpoint, args.transformer_checkpoint):
+        if not checkpoint.is_file():
+            raise SystemExit(f"{checkpoint}: expected the file that was converted, found no such file")
+
+
+def summary(folder: Path, pipe: aidd.AIDDPipeline) -> str:
+    """Of an evaluation, which has to be of this pipeline. Raises `SystemExit` where it is not."""
+    if not (folder / "items.parquet").is_file():
+        raise SystemExit(f"{folder}: expected a folder of `aidd evaluate`, found one without items.parquet")
+    own, rows = provenance_of_model(pipe, ""), pd.read_parquet(folder / "items.parquet")
+    for name in ("model_digest", "model_config_digest"):
+        if others := set(rows.get(name, pd.Series(dtype=str)).dropna()) - {own[name]}:
+            raise SystemExit(f"{folder}: {name} is {others.pop()} in its rows, and {own[name]} of this pipeline")
+    return (folder / "summary.md").read_text().strip()
+
+
 def main() -> None:
     args = parse_args()
+    check(args)
     pipe = aidd.AIDDPipeline.from_pretrained(args.pipeline)
     data = ModelCardData(
         license=args.license,
@@ -69,10 +96,7 @@ def main() -> None:
             part("codec", args.codec_origin, args.codec_checkpoint),
             part("token model", args.transformer_origin, args.transformer_checkpoint),
         ],
-        evaluations=[
-            {"name": folder.resolve().name, "summary": (folder / "summary.md").read_text().strip()}
-            for folder in args.evaluation
-        ],
+        evaluations=[{"name": folder.resolve().name, "summary": summary(folder, pipe)} for folder in args.evaluation],
     )
     with replacing(args.pipeline / "README.md") as unfinished:
         card.save(unfinished)

@@ -155,9 +155,10 @@ def digests(pipeline: Path, class_name: str, dtype: str) -> list[str]:
     return [provenance_of_model(pipe, str(pipeline), column)[f"{column}_digest"], *before]
 
 
-def check_weights(evaluations: dict[Path, pd.DataFrame], pipeline: Path, class_name: str) -> None:
-    """Raises `SystemExit` on an evaluation of other weights than the pipeline's."""
+def check_model(evaluations: dict[Path, pd.DataFrame], pipeline: Path, class_name: str) -> None:
+    """Raises `SystemExit` on an evaluation of other weights or settings than the pipeline's."""
     column = COLUMNS[class_name]
+    settings = f"{column}_config_digest"
     for folder, rows in evaluations.items():
         names = [f"{column}_digest", *(["spectrogram_dtype"] if column == "spectrogram_model" else [])]
         of_model = rows.reindex(columns=[column, *names]).dropna().drop_duplicates()
@@ -168,6 +169,14 @@ def check_weights(evaluations: dict[Path, pd.DataFrame], pipeline: Path, class_n
                     f"{folder}: its rows are of other weights ({name}, digest {digest}) than those of {pipeline} "
                     f"(digest {expected[0]}): evaluate this pipeline, or leave the folder out"
                 )
+        pipe = getattr(aidd, class_name).from_pretrained(pipeline)
+        own = provenance_of_model(pipe, str(pipeline), column)[settings]
+        # Rows from before settings were told have none.
+        if others := set(rows.get(settings, pd.Series(dtype=str)).dropna()) - {own}:
+            raise SystemExit(
+                f"{folder}: its rows are of other settings ({', '.join(sorted(others))}) than those of "
+                f"{pipeline} ({own}), such as another scheduler: evaluate this pipeline, or leave the folder out"
+            )
 
 
 def results(record_dir: Path, evaluations: dict[Path, pd.DataFrame]) -> list[str]:
@@ -262,7 +271,7 @@ def main() -> None:
         raise SystemExit(f"{args.pipeline}: expected a pipeline of {' or '.join(TAGS)}, got one of {class_name}")
     description = read_description(args.record_dir / "description.md")
     evaluations = read_evaluations(args.record_dir)
-    check_weights(evaluations, args.pipeline, class_name)
+    check_model(evaluations, args.pipeline, class_name)
     data = description.data
     data.library_name, data.pipeline_tag = "diffusers", "audio-to-audio"
     data.tags = list(dict.fromkeys(["audio", "audio-inpainting", *TAGS[class_name], *(data.tags or [])]))
@@ -280,11 +289,12 @@ def main() -> None:
         *(training_section(RUNS[name], folder) for name, folder in runs.items()),
     ]
     card = ModelCard("\n\n".join(sections) + "\n")
+    figure = validation_figure(curves) if curves else None
     for folder in (args.record_dir, args.pipeline):
         card.save(folder / "README.md")
-    if curves:
-        figure = validation_figure(curves)
-        for folder in (args.record_dir, args.pipeline):
+        # One of an earlier card would be published with this one.
+        (folder / CURVES).unlink(missing_ok=True)
+        if figure is not None:
             figure.savefig(folder / CURVES, dpi=100)
 
 

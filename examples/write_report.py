@@ -174,6 +174,15 @@ def joined_table(summaries: list[str]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in texts)
 
 
+def check_models(report_dir: Path, names: list[str]) -> None:
+    """Raises `SystemExit` where a method of one line of a table would be of several models."""
+    rows = pd.concat(pd.read_parquet(report_dir / name / "items.parquet") for name in names)
+    for column in (name for name in rows if name.endswith("model_digest")):
+        counts = rows.dropna(subset=column).groupby("method")[column].nunique()
+        if several := counts[counts > 1].index.tolist():
+            raise SystemExit(f"{', '.join(names)}: expected one {column} a method, got several of {several}")
+
+
 def with_tables(readme: str, report_dir: Path, names: Collection[str]) -> str:
     """Between markers, the summary of the run that they name, or the joined table of several."""
 
@@ -181,6 +190,7 @@ def with_tables(readme: str, report_dir: Path, names: Collection[str]) -> str:
         wanted = marked[2].split(", ")
         if not set(wanted) <= set(names):
             return marked[0]
+        check_models(report_dir, wanted)
         summaries = [(report_dir / name / "summary.md").read_text().strip() for name in wanted]
         text = summaries[0] if len(summaries) == 1 else joined_table(summaries)
         return f"{marked[1]}\n{text}\n\n{marked[3]}"

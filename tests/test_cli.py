@@ -509,6 +509,13 @@ def test_facts_of_a_folder_that_holds_a_model(folder, tiny_model, capsys):
     assert model.startswith("model, ") and audio.startswith("in.wav: ")
 
 
+@pytest.mark.parametrize("content", ["{", "[1]", '{"a": 1}'])
+def test_a_damaged_model_has_no_facts(folder, tiny_model, capsys, content):
+    (folder / "model" / "transformer" / "config.json").write_text(content)
+    assert main(["info", "model"]) == 2
+    assert re.fullmatch(r"aidd: error: model: cannot be read as a pipeline: .*\n", capsys.readouterr().err)
+
+
 def test_what_is_too_long_is_said_with_its_place(folder, tiny_model, capsys):
     assert run("in.wav out.wav --gap 0.3 0.75 --model model") == 2
     said = capsys.readouterr().err.splitlines()[-1]
@@ -550,7 +557,7 @@ def test_what_was_done_is_told_as_json(folder, capsys):
     }
 
 
-@pytest.mark.parametrize(("end", "used"), [(0.503, None), (0.6, "model")])
+@pytest.mark.parametrize(("end", "used"), [(0.503, None), (0.515, None), (0.6, "model")])
 def test_a_model_is_told_of_where_it_had_a_part(folder, tiny_pipeline, capsys, end, used):
     tiny_pipeline.save_pretrained(folder / "model")
     capsys.readouterr()

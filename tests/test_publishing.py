@@ -120,6 +120,28 @@ def files_under(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def test_neither_audio_nor_what_is_hidden_is_published(published, tmp_path):
+    (published / ".env").write_text("a secret")
+    evaluation = tmp_path / "record" / "evaluation"
+    (evaluation / "audio").mkdir()
+    for name in ("rows-0.jsonl", "audio/original.wav", "index.html", "items.parquet"):
+        (evaluation / name).write_bytes(b"")
+    options = ("--pipeline", published, "--record_dir", tmp_path / "record", "--dry_run", tmp_path / "dry")
+    assert publish(tmp_path, *options).returncode == 0
+    files = files_under(tmp_path / "dry" / "model")
+    assert {name for name in files if name.startswith("records")} == {
+        "records/evaluation/results.md",
+        "records/evaluation/items.parquet",
+    }
+    assert not [name for name in files if name.startswith(".")]
+
+
+def test_a_name_that_the_hub_does_not_take_is_refused_at_once(published, tmp_path):
+    result = publish(tmp_path, "--pipeline", published, "--repo_id", "../x y", "--dry_run", tmp_path / "dry")
+    (line,) = result.stderr.splitlines()
+    assert result.returncode == 1 and "x y" in line and not (tmp_path / "dry").exists()
+
+
 def test_a_dry_run_writes_what_is_published(published, tmp_path):
     options = ("--pipeline", published, "--record_dir", tmp_path / "record", "--space_repo_id", SPACE)
     result = publish(tmp_path, *options, "--dry_run", tmp_path / "dry", HF_HUB_OFFLINE="1")

@@ -170,7 +170,7 @@ def with_progress(progress: gr.Progress, regions: list[Region]) -> Iterable[Regi
 
 def repaired(
     pipeline: AIDDPipeline | None,
-    recording: Recording,
+    recording: Recording | None,
     marked: str,
     method: str,
     seed: int | None,
@@ -183,6 +183,8 @@ def repaired(
     progress(0.0, desc="Starting")
     # What is yielded has been copied to where it is served from when the folder goes.
     with in_sentences(), TemporaryDirectory() as folder:
+        if recording is None:
+            raise ValueError("There is no recording yet: upload or record one, or take an example.")
         gaps = recording.gaps(marked)
         options = {"method": method, "seed": seed, "num_variations": num_variations, "encoding": encoding}
         outputs, sentences = repair(

@@ -41,6 +41,14 @@ def test_a_folder_takes_the_items_of_one_run_alone(recordings, tmp_path, capsys)
     assert (output / "manifest.jsonl").read_bytes() == manifest
 
 
+def test_results_whose_journals_are_gone_are_not_replaced(recordings, tmp_path, capsys):
+    output = tmp_path / "results"
+    output.mkdir()
+    (output / "items.parquet").write_bytes(b"results")
+    said = refused(capsys, recordings, output, "--protocol", "tiny", "--method", "masked")
+    assert "without its journals" in said and (output / "items.parquet").read_bytes() == b"results"
+
+
 def test_a_manifest_has_its_own_seed(recordings, tmp_path, capsys):
     manifest = tmp_path / "first" / "manifest.jsonl"
     assert evaluate(recordings, manifest.parent, "--protocol", "tiny", "--freeze", "--seed", 3) == 0

@@ -103,6 +103,12 @@ def test_a_method_has_one_model_in_a_run_and_others_need_not_know_it(items, tmp_
         go(items, tmp_path, {"noise": noise}, models={"noise": {"model": "b"}})
 
 
+def test_rows_of_other_items_are_not_mixed_in(items, tmp_path):
+    go(items[:1], tmp_path)
+    with pytest.raises(ValueError, match=r"holds rows of other items, of sample_recordings/.* for one"):
+        go(items[1:], tmp_path)
+
+
 def test_a_refusal_is_a_row_without_figures(items, tmp_path):
     go(items[:1], tmp_path, {"refusing": refusing, "masked": masked})
     rows = {row["method"]: row for row in map(json.loads, (tmp_path / "rows-0.jsonl").read_text().splitlines())}

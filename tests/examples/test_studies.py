@@ -342,6 +342,44 @@ def test_shipped_model_cards_are_what_the_script_makes_of_their_records(name, tm
         run("write_model_card", *arguments)
 
 
+def of_other_settings(evaluation: Path, folder: Path, **values: str) -> Path:
+    """A copy of an evaluation whose rows say of their model what is given, or other settings."""
+    shutil.copytree(evaluation, folder)
+    rows = pd.read_parquet(folder / "items.parquet")
+    has_model = rows["method"].isin(AIDD_METHODS)
+    for name, value in (values or {"model_config_digest": "other"}).items():
+        rows.loc[has_model, name] = value
+    rows.to_parquet(folder / "items.parquet")
+    return folder
+
+
+def test_the_model_card_takes_no_evaluation_of_other_settings(record, evaluation):
+    of_other_settings(evaluation, record / "evaluation_other")
+    with pytest.raises(SystemExit, match=r"evaluation_other: its rows are of other settings \(other\)"):
+        run("write_model_card", "--record_dir", record, "--pipeline", record.parent / "pipeline")
+
+
+def test_a_line_of_a_joined_table_is_of_one_model(evaluation, tmp_path):
+    pytest.importorskip("matplotlib")
+    report, readme = tmp_path / "report", tmp_path / "README.md"
+    report.mkdir()
+    (report / "description.md").write_text("# Some runs\n")
+    readme.write_text("<!-- evaluation, other -->\n<!-- end -->\n")
+    other = of_other_settings(evaluation, tmp_path / "other", model_digest="other")
+    with pytest.raises(SystemExit, match=r"expected one model_digest a method, got several of \['aidd'"):
+        run(
+            "write_report",
+            "--evaluation",
+            evaluation,
+            "--evaluation",
+            other,
+            "--report_dir",
+            report,
+            "--readme",
+            readme,
+        )
+
+
 def test_the_card_of_converted_weights_says_whose_they_are(pipeline, evaluation, tmp_path):
     folder = tmp_path / "pipeline"
     shutil.copytree(pipeline, folder)
@@ -359,6 +397,14 @@ def test_the_card_of_converted_weights_says_whose_they_are(pipeline, evaluation,
         assert f"| `{checkpoint.name}` | `{hashlib.sha256(checkpoint.read_bytes()).hexdigest()}` |" in card.text
     assert "Copyright (c) 2024 jishengpeng" in card.text and "None are recorded here" in card.text
     assert not re.search(r"{{|}}|{%", card.text)
+    for options, said in (
+        (["--codec_origin", "/somewhere/else"], "expected a repository, owner/name"),
+        (["--codec_checkpoint", tmp_path / "missing.ckpt"], "found no such file"),
+        (["--evaluation", tmp_path], "found one without items.parquet"),
+        (["--evaluation", of_other_settings(evaluation, tmp_path / "other")], "model_config_digest is other"),
+    ):
+        with pytest.raises(SystemExit, match=said):
+            run("write_converted_card", *arguments, *options)
     run("write_converted_card", *arguments, "--evaluation", evaluation)
     text = ModelCard.load(folder / "README.md").text
     assert (evaluation / "summary.md").read_text().strip() in text and "None are recorded here" not in text

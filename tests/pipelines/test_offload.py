@@ -6,6 +6,8 @@ import torch
 from accelerate import cpu_offload
 from accelerate.hooks import CpuOffload
 
+from aidd.evaluation.aidd_paper import inpaint_as_published
+
 
 MASK = np.zeros(24_000, bool)
 MASK[9_600:10_200] = True
@@ -40,6 +42,9 @@ def test_offloaded_models_are_fetched_for_encoding_sampling_and_decoding(tiny_pi
         used.clear()
     tiny_pipeline.reconstruct(audio, MASK, sampling_rate=24_000)
     assert used == ["WavTokenizerModel"]
+    used.clear()
+    inpaint_as_published(tiny_pipeline, audio, MASK, sampling_rate=24_000)
+    assert used == ["WavTokenizerModel", "DiTTokenModel", "WavTokenizerModel"]
 
 
 def test_the_network_of_spectrograms_is_fetched(tiny_spectrogram_pipeline, tones, used):

@@ -134,6 +134,11 @@ def prepare(arguments: argparse.Namespace) -> Selection:
             f"{path} lists other items than these: a folder holds one protocol, seed and set of recordings; choose "
             "another folder"
         )
+    if (arguments.output / "items.parquet").exists() and not list(arguments.output.glob("rows-*.jsonl")):
+        raise ValueError(
+            f"{arguments.output} holds the results of a run without its journals, rows-*.jsonl, which would be "
+            "replaced; choose another folder"
+        )
     arguments.output.mkdir(parents=True, exist_ok=True)
     freeze(selection, path)
     return selection

@@ -47,7 +47,11 @@ def info(arguments: argparse.Namespace) -> None:
 
         for path in arguments.files:
             if (path / "model_index.json").is_file():
-                print("\n".join(model_facts(path)))
+                try:
+                    print("\n".join(model_facts(path)))
+                # All exceptions: a damaged folder fails in whatever way its parts do.
+                except Exception as error:
+                    raise ValueError(f"{path}: cannot be read as a pipeline: {error!r}") from error
                 continue
             audio = read_audio(path)
             channels, num_samples = audio.samples.shape

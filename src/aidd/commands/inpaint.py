@@ -228,7 +228,7 @@ def _report(
         "channels": survey.channels,
         "num_samples": survey.num_samples,
         "method": arguments.method,
-        "model": model,
+        "model": model if any(name in MODEL_METHODS for names in by for name in names) else None,
         "seed": arguments.seed,
         "filled_by": by,
         "gaps": [of_channel.tolist() for of_channel in gaps],

@@ -117,4 +117,6 @@ def _generate(
     tokens, gains = pipe._encode(mono, windows, pipe.sampling_rate)
     still_missing = torch.from_numpy(np.stack([token_missing[window.start : window.end] for window in windows]))
     tokens = pipe._sample(tokens, still_missing.to(tokens.device), None, generator, None, ())
-    return windows, pipe._decode(tokens, gains)
+    decoded = pipe._decode(tokens, gains)
+    pipe.maybe_free_model_hooks()
+    return windows, decoded

@@ -86,7 +86,7 @@ def run(
     measure = measure or measure_item
     rows, embeddings = (Journal(output_dir, name, process_index) for name in ("rows", "embeddings"))
     with rows.writing(), embeddings.writing():
-        done = _done(rows, provenance, models)
+        done = _done(rows, {item.key for item in items}, provenance, models)
         for item in progress(items[process_index::num_processes]):
             of_item = cell_methods if item.condition.takes_cells else methods
             missing_methods = [name for name in of_item if (item.key, name) not in done]
@@ -123,11 +123,15 @@ def run(
 
 
 def _done(
-    rows: Journal, provenance: Mapping[str, str | int], models: Mapping[str, Mapping[str, str]]
+    rows: Journal, keys: set[str], provenance: Mapping[str, str | int], models: Mapping[str, Mapping[str, str]]
 ) -> set[tuple[str, str]]:
-    """Items and methods that have a row. Raises ValueError where one is of another run, or of another model."""
+    """Items and methods that have a row. Raises ValueError where one is of other items, another run or model."""
     done = set()
     for row in rows.read():
+        if row["item"] not in keys:
+            raise ValueError(
+                f"{rows.folder} holds rows of other items, of {row['recording']} for one; choose another folder"
+            )
         expected = {**provenance, **models.get(row["method"], {})}
         differing = {name: row.get(name) for name, value in expected.items() if row.get(name) != value}
         if differing:
