@@ -74,7 +74,7 @@ def part_of(name: str) -> str:
     if place[0] != "aidd":
         return "what the wheel says of itself"
     if place[1] in ("pretrained", "data"):
-        return "/".join(place[:3])
+        return place[2]
     return "code" if name.endswith((".py", ".typed")) else "protocols and templates"
 
 

@@ -32,9 +32,9 @@ def write_picture(path: Path, before: Path, after: Path, gaps: np.ndarray) -> No
         rate, beside = reader.sampling_rate, round(BESIDE_SECONDS * reader.sampling_rate)
         start = max(int(gaps[0, 0]) - beside, 0)
         stop = min(int(gaps[-1, 1]) + beside, start + round(LONGEST_SECONDS * rate), _num_samples(before))
-        audios = {"before": reader.read(start, stop)}
+        audios = {f"before: {before.name}": reader.read(start, stop)}
     with AudioReader(after) as reader:
-        audios["after"] = reader.read(start, stop)
+        audios[f"after: {after.name}"] = reader.read(start, stop)
     shown = gaps[(gaps[:, 0] < stop)]
     draw_repair(audios, shown / rate, first_second=start / rate, sampling_rate=rate, path=path)
 
@@ -61,7 +61,7 @@ def draw_repair(
         wave, spectrum = panels[2 * number], panels[2 * number + 1]
         wave.plot(seconds, audio.T, lw=0.4, color="#0072b2", alpha=0.8)
         wave.set_ylim(-peak, peak)
-        wave.set_title(name, loc="left", fontsize=10)
+        wave.set_title(name, loc="left", fontsize=10, parse_math=False)
         draw_mel_spectrogram(spectrum, *spectra[name], top=top, seconds=ends)
         for axes in (wave, spectrum):
             axes.tick_params(labelsize=SMALL)
