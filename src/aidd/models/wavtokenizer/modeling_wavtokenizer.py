@@ -304,7 +304,8 @@ class WavTokenizerModel(CompleteLoadingMixin, EncodecPreTrainedModel):
 
 
 AutoConfig.register(WavTokenizerConfig.model_type, WavTokenizerConfig)
-AutoModel.register(WavTokenizerConfig, WavTokenizerModel)
+# transformers has a class of this name since 5.24, and looks at names alone.
+AutoModel.register(WavTokenizerConfig, WavTokenizerModel, exist_ok=True)
 
 __all__ = [
     "WavTokenizerDecoderOutput",
