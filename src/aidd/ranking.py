@@ -42,5 +42,5 @@ def edge_distance(generated: np.ndarray, continuation: np.ndarray, weight: np.nd
     if not trust.any():
         return 0.0
     floor = RANGE * power.max(0) + np.finfo(np.float64).tiny
-    difference = np.log10((generated_power + floor) / (power + floor))
+    difference = np.log10(generated_power + floor) - np.log10(power + floor)
     return float(np.average(np.sqrt(np.mean(difference**2, axis=0)), weights=trust))

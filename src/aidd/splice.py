@@ -18,6 +18,8 @@ MOST_GROWTH = 2
 # Errors up to which a continuation does not fade, and from which on it fades as if nothing were known of it.
 FADE_ERRORS = (1e-6, 1e-2)
 MIN_ERROR = 1e-12
+# An edge whose power is below this share of the other edge's counts as silent: -60 dB.
+SILENCE = 1e-6
 
 
 def splice(
@@ -114,7 +116,8 @@ def continue_both_edges(
     signal: np.ndarray, mask: np.ndarray, gap: tuple[int, int], num_context: int, order: int
 ) -> tuple[np.ndarray, np.ndarray, tuple[bool, bool]]:
     """
-    What the edges of a gap tell of it.
+    What the edges of a gap tell of it. Silence on one side alone tells nothing: it goes on by itself without any
+    error, and yet the other side's music ends or begins somewhere in the gap. Its error counts as 1 throughout.
 
     Args:
         signal, mask, gap: as of [`splice`].
@@ -130,6 +133,12 @@ def continue_both_edges(
     after = signal[end : end + min(intact_run(mask[end:]), num_context)]
     left, left_error = continue_with_error(before, end - start, order)
     right, right_error = (values[::-1] for values in continue_with_error(after[::-1], end - start, order))
+    if np.isfinite(left_error[0]) and np.isfinite(right_error[0]):
+        left_power, right_power = _power_continued(before, order), _power_continued(after[::-1], order)
+        if left_power < SILENCE * right_power:
+            left_error = np.ones(end - start)
+        elif right_power < SILENCE * left_power:
+            right_error = np.ones(end - start)
     estimate, error = combine(left, left_error, right, right_error)
     return estimate, error, (bool(np.isfinite(left_error[0])), bool(np.isfinite(right_error[0])))
 
@@ -152,6 +161,11 @@ def continue_with_error(context: np.ndarray, num_samples: int, order: int) -> tu
         return np.zeros(num_samples), np.full(num_samples, np.inf)
     error_filter = burg(context, order)
     return extrapolate(context, error_filter, num_samples), prediction_error(context, error_filter, num_samples)
+
+
+def _power_continued(context: np.ndarray, order: int) -> float:
+    """Mean square of the samples that a continuation starts from: as many as its model has coefficients."""
+    return float(np.mean(context[-min(order, len(context) // SAMPLES_PER_COEFFICIENT) :] ** 2))
 
 
 def combine(
