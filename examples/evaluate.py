@@ -36,6 +36,7 @@ def main() -> None:
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         evaluate.report(args, selection)
+        evaluate.tell(args)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ from aidd.file_methods import filled_by, method_for, within_bounds
 from aidd.intervals import num_missing, unite
 from aidd.mask_io import MASK_SUFFIXES
 from aidd.methods import MODEL_METHODS
-from aidd.models.weights_digest import weights_digest
+from aidd.models.weights_digest import pipeline_digest
 from aidd.survey import survey_audio
 
 
@@ -208,10 +208,7 @@ def main() -> None:
         pipeline = load_pipeline(args.model or MODEL_METHODS[args.method], args.method)
         pipeline.to(args.device or state.device)
         pipeline.set_progress_bar_config(disable=True)
-        parts = {name: part for name, part in pipeline.components.items() if isinstance(part, torch.nn.Module)}
-        digest = weights_digest(
-            {f"{part}.{name}": value for part, model in parts.items() for name, value in model.state_dict().items()}
-        )
+        digest = pipeline_digest(pipeline)
     settings = {name: getattr(args, name) for name in ("detect", "method", "subtype", "seed")}
     settings["model_digest"] = digest
 

@@ -159,6 +159,8 @@ def check_model(evaluations: dict[Path, pd.DataFrame], pipeline: Path, class_nam
     """Raises `SystemExit` on an evaluation of other weights or settings than the pipeline's."""
     column = COLUMNS[class_name]
     settings = f"{column}_config_digest"
+    pipe = getattr(aidd, class_name).from_pretrained(pipeline)
+    own = provenance_of_model(pipe, str(pipeline), column)[settings]
     for folder, rows in evaluations.items():
         names = [f"{column}_digest", *(["spectrogram_dtype"] if column == "spectrogram_model" else [])]
         of_model = rows.reindex(columns=[column, *names]).dropna().drop_duplicates()
@@ -169,8 +171,6 @@ def check_model(evaluations: dict[Path, pd.DataFrame], pipeline: Path, class_nam
                     f"{folder}: its rows are of other weights ({name}, digest {digest}) than those of {pipeline} "
                     f"(digest {expected[0]}): evaluate this pipeline, or leave the folder out"
                 )
-        pipe = getattr(aidd, class_name).from_pretrained(pipeline)
-        own = provenance_of_model(pipe, str(pipeline), column)[settings]
         # Rows from before settings were told have none.
         if others := set(rows.get(settings, pd.Series(dtype=str)).dropna()) - {own}:
             raise SystemExit(

@@ -288,6 +288,18 @@ def test_a_model_that_is_none_is_told_before_anything_is_served(tmp_path):
     assert "Running on" not in result.stdout and len(result.stderr.splitlines()) == 1
 
 
+def test_a_repair_without_a_recording_is_told_in_a_sentence(modules, monkeypatch):
+    import app
+
+    del sys.modules["app"]
+    _, repair = modules
+    said = []
+    monkeypatch.setattr("gradio.Warning", lambda text, **_: said.append(text))
+    assert not list(app.repaired(None, None, "1 1.2", "auto", 0, 1, repair.ENCODINGS[0], 400.0, lambda *_, **__: None))
+    (sentence,) = said
+    assert sentence.startswith("There is no recording yet")
+
+
 # Instead of being served, the page repairs a recording into a folder.
 SERVED = """
 import sys

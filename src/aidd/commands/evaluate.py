@@ -115,8 +115,7 @@ def run(arguments: argparse.Namespace) -> None:
     if not arguments.freeze:
         fill_and_measure(arguments, selection)
         report(arguments, selection)
-        print((arguments.output / "summary.md").read_text(encoding="utf-8"))
-        print(f"look and listen: {arguments.output / 'index.html'}")
+        tell(arguments)
 
 
 def prepare(arguments: argparse.Namespace) -> Selection:
@@ -266,6 +265,12 @@ def report(arguments: argparse.Namespace, selection: Selection) -> None:
     files, methods = recordings(arguments), rows["method"].unique()
     examples = [example(arguments, item, methods, files) for item in heard(selection.items)]
     write_report(rows, embeddings, arguments.output, examples=examples, title=f"aidd: {selection.protocol.name}")
+
+
+def tell(arguments: argparse.Namespace) -> None:
+    """What was found, in short, and where the rest is."""
+    print((arguments.output / "summary.md").read_text(encoding="utf-8"))
+    print(f"look and listen: {arguments.output / 'index.html'}")
 
 
 def example(arguments: argparse.Namespace, item: Item, methods: list[str], files: dict[str, Path]) -> Example:

@@ -7,9 +7,7 @@ import importlib.metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
-
-from ..models.weights_digest import weights_digest
+from ..models.weights_digest import pipeline_digest
 from .protocol import canonical_json
 
 
@@ -46,12 +44,10 @@ def provenance_of_model(
     A model's name, without the folder it lies in, a digest of its weights, and one of what else decides what it
     fills in: the configurations of the pipeline and of its parts, the scheduler's among them.
     """
-    networks = {name: part for name, part in pipe.components.items() if isinstance(part, nn.Module)}
-    weights = {f"{name}.{key}": value for name, part in networks.items() for key, value in part.state_dict().items()}
     settings = {"pipeline": _settings(pipe)} | {name: _settings(part) for name, part in pipe.components.items()}
     return {
         column: Path(model).name,
-        f"{column}_digest": weights_digest(weights)[:DIGITS],
+        f"{column}_digest": pipeline_digest(pipe)[:DIGITS],
         f"{column}_config_digest": hashlib.sha256(canonical_json(settings).encode()).hexdigest()[:DIGITS],
     }
 

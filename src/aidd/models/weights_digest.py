@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from torch import Tensor, nn
 
 
 def weights_digest(weights: Mapping[str, Tensor]) -> str:
@@ -14,3 +15,11 @@ def weights_digest(weights: Mapping[str, Tensor]) -> str:
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def pipeline_digest(pipe: DiffusionPipeline) -> str:
+    """That of the weights of all networks of a pipeline, as they were loaded, whatever their type."""
+    networks = {name: part for name, part in pipe.components.items() if isinstance(part, nn.Module)}
+    return weights_digest(
+        {f"{name}.{key}": value for name, part in networks.items() for key, value in part.state_dict().items()}
+    )

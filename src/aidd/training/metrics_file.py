@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from ..evaluation.replacing import replacing
+
 
 FILE_NAME = "metrics.jsonl"
 
@@ -19,6 +21,5 @@ def cut_metrics(folder: str | Path, step: int) -> None:
     if path.exists():
         lines = path.read_text().splitlines(keepends=True)
         kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-        temporary = path.with_name(f".{FILE_NAME}")
-        temporary.write_text("".join(kept))
-        temporary.replace(path)
+        with replacing(path) as unfinished:
+            unfinished.write_text("".join(kept))
