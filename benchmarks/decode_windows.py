@@ -23,6 +23,7 @@ from measuring import Results, argument_parser, stopwatch
 import aidd
 from aidd.audio_io import read_audio, resample
 from aidd.evaluation.samples import SAMPLES, sample_recordings
+from aidd.models.wavtokenizer import encode
 
 
 PEAK = 10 ** (-3 / 20)
@@ -66,7 +67,7 @@ def main() -> None:
 
     @torch.no_grad()
     def decode(tokens: torch.Tensor) -> np.ndarray:
-        return codec.decode(tokens[None, None]).audio_values[0, 0].double().numpy()
+        return decode(codec, tokens[None, None])[0, 0].double().numpy()
 
     recordings = []
     for path in args.audio or sample_recordings().values():
@@ -74,7 +75,7 @@ def main() -> None:
         mono = resample(audio.samples.mean(0), audio.sampling_rate, codec.config.sampling_rate)
         with torch.no_grad():
             mono = mono * (PEAK / np.abs(mono).max())
-            tokens = codec.encode(torch.from_numpy(mono)[None, None].to(codec.dtype)).audio_codes[0, 0]
+            tokens = encode(codec, torch.from_numpy(mono)[None, None].to(codec.dtype))[0, 0]
         with stopwatch() as elapsed:
             whole = decode(tokens)
         recordings.append((mono, tokens, whole, elapsed.seconds))

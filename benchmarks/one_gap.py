@@ -100,7 +100,7 @@ def main() -> None:
     medians = {}
     for name, scheduler_class in (
         ("first hitting", aidd.MaskedDiscreteScheduler),
-        ("entropy bound", aidd.EntropyBoundScheduler),
+        ("entropy bound", aidd.MaskedEntropyBoundScheduler),
     ):
         pipe.scheduler = scheduler_class.from_config(pipe.scheduler.config)
         for num_variations in (1, args.num_variations):

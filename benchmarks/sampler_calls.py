@@ -141,7 +141,7 @@ def main() -> None:
 
     for name, scheduler, steps in (
         ("first hitting", aidd.MaskedDiscreteScheduler(), None),
-        ("entropy bound", aidd.EntropyBoundScheduler(), None),
+        ("entropy bound", aidd.MaskedEntropyBoundScheduler(), None),
         (f"theta-trapezoidal, {args.theta_steps} steps", aidd.ThetaTrapezoidalScheduler(), args.theta_steps),
         (f"analytic tau leaping, {args.steps} steps", aidd.TauLeapingScheduler(), args.steps),
     ):

@@ -7,13 +7,16 @@ The folder loads with `AIDDPipeline.from_pretrained`, and can be pushed to the H
 """
 
 import argparse
+from pathlib import Path
 
 import torch
+from transformers import WavTokenizerModel
 
 import aidd
+from aidd.models.model_types import check_model_type
+from aidd.models.wavtokenizer import load_wavtokenizer
 from aidd.training.arguments import read_arguments
-from aidd.training.codec_record import codec_digest
-from aidd.training.model_types import check_model_type
+from aidd.training.codec.codec_record import codec_digest
 from aidd.training.scripts import HelpFormatter, errors_in_one_line
 
 
@@ -22,9 +25,9 @@ SCHEDULERS = [name for name in aidd.__all__ if name.endswith("Scheduler")]
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
-    parser.add_argument("--codec", required=True, help="A WavTokenizer folder or Hub id.")
+    parser.add_argument("--codec", required=True, help="A WavTokenizer folder or Hub id, in transformers' format.")
     parser.add_argument("--transformer", required=True, help="A DiTTokenModel folder or Hub id, trained on its codes.")
-    parser.add_argument("--output_dir", required=True, help="Where the pipeline is written.")
+    parser.add_argument("--output_dir", type=Path, required=True, help="Where the pipeline is written.")
     parser.add_argument(
         "--scheduler", choices=SCHEDULERS, default="MaskedDiscreteScheduler", help="Sampler of tokens."
     )
@@ -42,11 +45,10 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def load_models(args: argparse.Namespace) -> tuple[aidd.WavTokenizerModel, aidd.DiTTokenModel]:
+def load_models(args: argparse.Namespace) -> tuple[WavTokenizerModel, aidd.DiTTokenModel]:
     """Both in float32. A token model knows the codes of one codec, which it may tell; converted weights do not."""
-    check_model_type(args.codec, aidd.WavTokenizerConfig)
     check_model_type(args.transformer, aidd.DiTTokenConfig)
-    codec = aidd.WavTokenizerModel.from_pretrained(args.codec, dtype=torch.float32)
+    codec = load_wavtokenizer(args.codec)
     digest = codec_digest(codec)
     expected = read_arguments(args.transformer).get("codec_digest") or digest
     if digest != expected:
@@ -60,12 +62,11 @@ def load_models(args: argparse.Namespace) -> tuple[aidd.WavTokenizerModel, aidd.
 
 def main() -> None:
     args = parse_args()
-    dtype = getattr(torch, args.dtype)
     with errors_in_one_line():
         codec, transformer = load_models(args)
         pipe = aidd.AIDDPipeline(
-            codec.to(dtype),
-            transformer.to(dtype),
+            codec,
+            transformer,
             getattr(aidd, args.scheduler)(),
             guard_tokens=args.guard_tokens,
             reach_seconds=args.reach_seconds,
@@ -73,6 +74,10 @@ def main() -> None:
             fine_structure=args.fine_structure,
         )
     pipe.save_pretrained(args.output_dir)
+    if args.dtype == "bfloat16":
+        # A pipeline computes its codec in float32, and would save it so.
+        for name, model in {"codec": codec, "transformer": transformer}.items():
+            model.to(torch.bfloat16).save_pretrained(args.output_dir / name)
     print(
         f"{args.output_dir} has the pipeline. Next: aidd inpaint DAMAGED REPAIRED --gap START END "
         f"--model {args.output_dir}"

@@ -22,7 +22,8 @@ from aidd.audio_io import find_audio_files, resample
 from aidd.evaluation.bootstrap import bootstrap_interval
 from aidd.evaluation.metrics import log_mel_distance, log_spectral_distance
 from aidd.evaluation.segments import read_segments
-from aidd.training.codebook_usage import CodebookUsage
+from aidd.models.wavtokenizer import decode, encode
+from aidd.training.codec.codebook_usage import CodebookUsage
 
 
 PEAK = 10 ** (-3 / 20)
@@ -54,8 +55,8 @@ def main() -> None:
             audio = resample(segment, file_rate, rate)
             audio = audio * (PEAK / np.abs(audio).max())
             with torch.no_grad():
-                codes = codec.encode(torch.from_numpy(audio)[None, None].to(codec.dtype)).audio_codes
-                decoded = codec.decode(codes).audio_values[0, 0].double().numpy()[: len(audio)]
+                codes = encode(codec, torch.from_numpy(audio)[None, None].to(codec.dtype))
+                decoded = decode(codec, codes)[0, 0].double().numpy()[: len(audio)]
             all_codes.append(codes.flatten())
             recordings.append(path.stem)
             for name, estimate in {"round trip": decoded, f"low-passed at {CUTOFF} Hz": low_pass(audio, rate)}.items():

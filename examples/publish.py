@@ -13,10 +13,11 @@ by name, by this package and by diffusers:
 
     name = "someone/aidd-piano"
     aidd.AIDDPipeline.from_pretrained(name)
-    DiffusionPipeline.from_pretrained(name, custom_pipeline=name, trust_remote_code=True)
+    DiffusionPipeline.from_pretrained(name)  # after `import aidd`
 
-The second needs aidd to be installed, too: the `pipeline.py` beside the weights imports it. Repositories that exist
-get another commit; `--revision v1` names it.
+A downloaded folder loads without the import, by the `pipeline.py` beside the weights, with `custom_pipeline=folder,
+trust_remote_code=True`; aidd has to be installed all the same. Repositories that exist get another commit;
+`--revision v1` names it.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from huggingface_hub.errors import HfHubHTTPError, HTTPError, LocalTokenNotFound
 from huggingface_hub.utils import validate_repo_id
 
 import aidd
+from aidd.pipelines.inpainting import write_pipeline_code
 
 
 SPACE = Path(__file__).parent / "space"
@@ -43,14 +45,6 @@ RECORDS = (
 )
 # By which its app knows the model.
 SPACE_VARIABLE = "AIDD_MODEL"
-PIPELINE_CODE = '''"""Lets `DiffusionPipeline.from_pretrained` load this repository; needs `pip install aidd`."""
-
-import aidd
-
-
-class {name}(aidd.{name}):
-    """[`aidd.{name}`]."""
-'''
 
 
 def parse_args() -> argparse.Namespace:
@@ -98,7 +92,7 @@ def stage(pipeline: Path, record_dir: Path | None, folder: Path) -> None:
     # What is hidden, such as settings and repositories, belongs to whoever works there.
     shutil.copytree(pipeline, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
     name = json.loads((pipeline / "model_index.json").read_text())["_class_name"]
-    (folder / "pipeline.py").write_text(PIPELINE_CODE.format(name=name))
+    write_pipeline_code(folder, name)
     if record_dir is not None:
         for path in sorted(path for name in RECORDS for path in record_dir.rglob(name)):
             target = folder / "records" / path.relative_to(record_dir)

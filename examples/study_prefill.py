@@ -49,7 +49,7 @@ def main() -> None:
     flips: dict[tuple, list] = {}
 
     def encode(audio: np.ndarray, gain: float) -> np.ndarray:
-        return pipe.codec.encode(torch.tensor(gain * audio, dtype=torch.float32)[None, None]).audio_codes[0, 0].numpy()
+        return encode(pipe.codec, torch.tensor(gain * audio, dtype=torch.float32)[None, None])[0, 0].numpy()
 
     for path in tqdm(find_audio_files(args.data_dir), unit="recording"):
         audio, file_rate = sf.read(path, dtype="float64", always_2d=True)

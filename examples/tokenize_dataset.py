@@ -37,8 +37,9 @@ from datasets import (
     load_from_disk,
 )
 from tqdm.auto import tqdm
+from transformers import WavTokenizerModel
 
-from aidd.models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
+from aidd.models.wavtokenizer import encode, load_wavtokenizer
 from aidd.training.audio_datasets import (
     MonoReader,
     Recording,
@@ -47,8 +48,7 @@ from aidd.training.audio_datasets import (
     maestro_recordings,
     musicnet_recordings,
 )
-from aidd.training.codec_record import codec_digest
-from aidd.training.model_types import check_model_type
+from aidd.training.codec.codec_record import codec_digest
 from aidd.training.scripts import HelpFormatter, errors_in_one_line
 
 
@@ -106,7 +106,7 @@ def encode_in_blocks(model: WavTokenizerModel, reader: MonoReader, block: int, c
         first = max(start - context, 0)
         window = torch.from_numpy(reader.read(first * hop, (start + block + context) * hop))
         window = window * (PEAK / window.abs().max().clamp(min=1e-4))
-        encoded = model.encode(window[None, None].to(model.device)).audio_codes[0, 0]
+        encoded = encode(model, window[None, None].to(model.device))[0, 0]
         codes.append(encoded[start - first :][:block].cpu().numpy())
     return np.concatenate(codes).astype(np.int32)
 
@@ -134,13 +134,10 @@ def main() -> None:
     # The processes meet when all is encoded, which one may have to wait for long.
     state = PartialState(cpu=args.device == "cpu", timeout=timedelta(days=30))
     with errors_in_one_line():
-        check_model_type(args.model, WavTokenizerConfig)
-        # As pipelines compute, also of weights stored in bfloat16.
-        model = WavTokenizerModel.from_pretrained(args.model, dtype=torch.float32)
+        model = load_wavtokenizer(args.model)
     model = model.to(args.device or state.device).eval()
-    block, context = (
-        round(seconds * model.config.frame_rate) for seconds in (args.block_seconds, args.context_seconds)
-    )
+    tokens_a_second = model.config.sampling_rate / model.config.hop_length
+    block, context = (round(seconds * tokens_a_second) for seconds in (args.block_seconds, args.context_seconds))
     parts = args.output_dir / "parts"
     names = ("dataset_name", "dataset_config_name", "audio_column_name", "layout", "split")
     names += ("speeds", "max_seconds", "block_seconds", "context_seconds")

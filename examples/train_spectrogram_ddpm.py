@@ -39,13 +39,13 @@ from diffusers.training_utils import EMAModel
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
+from aidd.models.model_types import model_name
 from aidd.models.spectrogram import SpectrogramFrontEnd
 from aidd.training.arguments import check_kept, write_arguments
 from aidd.training.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
 from aidd.training.denoising import NoisySpectrogramDataset, denoising_error
 from aidd.training.dummy_recording import write_dummy_recording
 from aidd.training.metrics_file import append_metrics
-from aidd.training.model_types import model_name
 from aidd.training.recipes import recipe_options
 from aidd.training.scripts import HelpFormatter, check_tracker, errors_in_one_line, is_due
 

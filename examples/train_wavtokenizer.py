@@ -9,8 +9,8 @@ started by k-means on the encoder's outputs, the encoder is frozen, and the deco
 learn on: the encoder straight through the codebook, the codebook by moving averages. Discriminators join in at
 `--adversarial_start_step`. `--init_from` skips the first phase and goes on with a trained WavTokenizer.
 
-The result, `--output_dir`, loads with `WavTokenizerModel.from_pretrained`. `--use_dummy_data` tries the script out on
-synthetic tones.
+The result, `--output_dir`, loads with transformers' `WavTokenizerModel.from_pretrained`. `--use_dummy_data` tries the
+script out on synthetic tones.
 """
 
 import argparse
@@ -25,18 +25,20 @@ from accelerate.utils import DistributedDataParallelKwargs, ProjectConfiguration
 from diffusers.optimization import get_scheduler
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
+from transformers import WavTokenizerConfig, WavTokenizerModel
 
 from aidd.evaluation.metrics import log_spectral_distance
-from aidd.models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
-from aidd.models.wavtokenizer.discriminators import WavTokenizerDiscriminator
+from aidd.models.model_types import check_model_type
+from aidd.models.wavtokenizer import load_wavtokenizer, save_wavtokenizer
 from aidd.training.adversary import Adversary
 from aidd.training.arguments import check_kept, read_arguments, write_arguments
 from aidd.training.audio_segments import AudioSegmentDataset
 from aidd.training.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
-from aidd.training.codebook_usage import CodebookUsage
+from aidd.training.codec.codebook_usage import CodebookUsage
+from aidd.training.codec.discriminators import WavTokenizerDiscriminator
+from aidd.training.codec.straight_through import StraightThroughWavTokenizer, initialise_decoder
 from aidd.training.dummy_recording import write_dummy_recording
 from aidd.training.metrics_file import append_metrics
-from aidd.training.model_types import check_model_type
 from aidd.training.scripts import HelpFormatter, check_tracker, errors_in_one_line, is_due
 from aidd.training.spectral_losses import MultiResolutionSpectralLoss, MultiScaleMelLoss
 
@@ -50,7 +52,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--validation_data_dir", nargs="+", help="Folders of audio files to validate on.")
     parser.add_argument("--use_dummy_data", action="store_true", help="Train on synthetic tones instead.")
     parser.add_argument("--config_path", help="A WavTokenizer config.json. Default: the published architecture.")
-    parser.add_argument("--init_from", help="A folder of a trained WavTokenizer to go on with, its codebook included.")
+    parser.add_argument(
+        "--init_from", help="Folder or Hub id of a trained WavTokenizer to go on with, its codebook included."
+    )
     parser.add_argument("--output_dir", type=Path, required=True, help="Where checkpoints and the model are written.")
     parser.add_argument("--seed", type=int, default=0, help="Of weights, segments, codebook and dropout.")
     parser.add_argument("--segment_seconds", type=float, default=0.64, help="Duration of a training segment.")
@@ -68,7 +72,11 @@ def parse_args() -> argparse.Namespace:
         default=True,
         help="Whether the encoder stands still once the codebook is started.",
     )
-    parser.add_argument("--dead_code_threshold", type=float, help="Uses a step. Default: the configuration's.")
+    parser.add_argument("--codebook_decay", type=float, default=0.99, help="Decay of the codebook's moving averages.")
+    parser.add_argument(
+        "--dead_code_threshold", type=float, default=2.0, help="A code with fewer uses a step is replaced."
+    )
+    parser.add_argument("--dropout", type=float, default=0.1, help="Dropout in the decoder's residual blocks.")
     parser.add_argument("--adversarial_start_step", type=int, help="Default: no discriminators.")
     parser.add_argument("--adversarial_seconds", type=float, help="Middle of a segment judged. Default: all of it.")
     parser.add_argument("--period_discriminator_channels", type=int, default=32, help="Of the first layer.")
@@ -110,14 +118,16 @@ def parse_args() -> argparse.Namespace:
 
 
 @torch.no_grad()
-def validate(model: WavTokenizerModel, segments: list[torch.Tensor], quantize: bool, mel_loss: MultiScaleMelLoss):
+def validate(
+    model: StraightThroughWavTokenizer, segments: list[torch.Tensor], quantize: bool, mel_loss: MultiScaleMelLoss
+) -> dict[str, float]:
     """Mel distance and log-spectral distance of the round trip of fixed segments, and the codes in use."""
     model.eval()
     mel, lsd, codes = [], [], []
     for segment in segments:
-        output = model(segment[None].to(model.device), quantize=quantize)
+        output = model(segment[None].to(model.codec.device), quantize=quantize)
         estimate = output.audio_values[0].float().cpu()
-        mel.append(mel_loss(estimate.to(model.device), segment.to(model.device)).item())
+        mel.append(mel_loss(estimate.to(model.codec.device), segment.to(model.codec.device)).item())
         lsd.append(log_spectral_distance(segment, estimate))
         if quantize:
             codes.append(output.audio_codes.flatten())
@@ -142,25 +152,28 @@ def codebook_start_step(args: argparse.Namespace, checkpoint: Path | None) -> in
     return step
 
 
-def load_model(args: argparse.Namespace) -> WavTokenizerModel:
-    source = args.init_from or args.config_path
-    if source:
-        check_model_type(source, WavTokenizerConfig)
-    config = WavTokenizerConfig.from_pretrained(source) if source else WavTokenizerConfig()
-    if args.dead_code_threshold is not None:
-        config.dead_code_threshold = args.dead_code_threshold
+def load_model(args: argparse.Namespace) -> StraightThroughWavTokenizer:
     if args.init_from:
-        return WavTokenizerModel.from_pretrained(args.init_from, config=config, dtype=torch.float32).train()
-    return WavTokenizerModel(config)
+        codec = load_wavtokenizer(args.init_from).train()
+    else:
+        # The published 75 tokens a second: transformers' own default is the variant of 40.
+        config = WavTokenizerConfig(upsampling_ratios=[8, 5, 4, 2])
+        if args.config_path:
+            check_model_type(args.config_path, WavTokenizerConfig)
+            config = WavTokenizerConfig.from_pretrained(args.config_path)
+        codec = WavTokenizerModel(config)
+        initialise_decoder(codec)
+    return StraightThroughWavTokenizer(codec, args.codebook_decay, args.dead_code_threshold, args.dropout)
 
 
-def start_codebook(model: WavTokenizerModel, dataset: AudioSegmentDataset, args: argparse.Namespace) -> int:
+def start_codebook(model: StraightThroughWavTokenizer, dataset: AudioSegmentDataset, args: argparse.Namespace) -> int:
     """Starts the codebook by k-means on latents of segments drawn for it; returns the number of codes they use."""
     with torch.no_grad():
         indices = range(len(dataset) - args.codebook_start_segments, len(dataset))
-        latents = torch.cat([model.encoder(dataset[i][None].to(model.device))[0].T for i in tqdm(indices, "Latents")])
-        logger.info("k-means on %d latents, for %d codes", len(latents), model.config.codebook_size)
-        model.start_codebook(latents, torch.Generator().manual_seed(args.seed))
+        segments = (dataset[i][None].to(model.codec.device) for i in tqdm(indices, "Latents"))
+        latents = torch.cat([model.encoder(segment)[0].T for segment in segments])
+        logger.info("k-means on %d latents, for %d codes", len(latents), model.codebook.codebook_size)
+        model.codebook.start(latents, torch.Generator().manual_seed(args.seed))
         return len(model.codebook.encode(latents).unique())
 
 
@@ -182,17 +195,13 @@ def main() -> None:
     set_seed(args.seed)
     with errors_in_one_line():
         model = load_model(args)
-    config = model.config
+    config = model.codec.config
     if args.use_dummy_data:
         args.train_data_dir = [str(args.output_dir / "dummy_data")]
         if accelerator.is_main_process:
             write_dummy_recording(args.output_dir / "dummy_data", config.sampling_rate, seconds=2)
         accelerator.wait_for_everyone()
 
-    # The head ends in an exponential and a Fourier transform: float32 under autocast too.
-    model.head.forward = torch.autocast(accelerator.device.type, enabled=False)(model.head.forward)
-    latents = {}
-    model.encoder.register_forward_hook(lambda encoder, inputs, output: latents.update(last=output.detach()))
     # The last draws of the data set are kept for the k-means start.
     num_segments = args.max_train_steps * args.train_batch_size * accelerator.num_processes
     num_segments += args.codebook_start_segments
@@ -203,9 +212,9 @@ def main() -> None:
         )
         num_tokens = -(-dataset.segment_length // config.hop_length)
         num_latents = args.train_batch_size * num_tokens * accelerator.num_processes
-        if not args.freeze_encoder and config.dead_code_threshold >= num_latents / config.codebook_size:
+        if not args.freeze_encoder and args.dead_code_threshold >= num_latents / config.codebook_size:
             raise ValueError(
-                f"--dead_code_threshold is {config.dead_code_threshold} uses a batch, but {num_latents} tokens a "
+                f"--dead_code_threshold is {args.dead_code_threshold} uses a batch, but {num_latents} tokens a "
                 f"batch use each of {config.codebook_size} codes {num_latents / config.codebook_size:.3g} times: "
                 "lower it"
             )
@@ -298,7 +307,7 @@ def main() -> None:
             if not args.freeze_encoder:
                 # Keyed by seed and step alone: all processes revive the same codes.
                 generator = torch.Generator().manual_seed(hash((args.seed, step)) % 2**63)
-                vectors = latents["last"].transpose(1, 2).flatten(0, 1)
+                vectors = output.latents.detach().transpose(1, 2).flatten(0, 1)
                 module.codebook.update(vectors, output.audio_codes.flatten(), generator)
         progress.set_postfix({name: f"{loss.item():.3f}" for name, loss in losses.items()})
 
@@ -317,7 +326,7 @@ def main() -> None:
 
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        module.save_pretrained(args.output_dir)
+        save_wavtokenizer(module.codec, args.output_dir)
         write_arguments(args.output_dir, args)
     accelerator.end_training()
     accelerator.print(

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
+from transformers import WavTokenizerConfig, WavTokenizerModel
 
 from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
 from aidd.models.spectrogram import SpectrogramFrontEnd
-from aidd.models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
 from aidd.pipelines import AIDDPipeline, SpectrogramRePaintPipeline
 from aidd.schedulers import MaskedDiscreteScheduler
+from aidd.training.codec.straight_through import StraightThroughWavTokenizer
 
 
 torch.set_num_threads(1)
@@ -27,19 +28,21 @@ torch.set_num_threads(1)
 def tiny_codec() -> WavTokenizerModel:
     torch.manual_seed(0)
     config = WavTokenizerConfig(
+        upsampling_ratios=[8, 5, 4, 2],
         num_filters=4,
         codebook_size=32,
         codebook_dim=16,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_bandwidths=1,
-        activation_dropout=0.0,
+        hidden_size=16,
+        decoder_hidden_size=32,
+        decoder_intermediate_size=48,
+        decoder_num_layers=2,
+        adanorm_num_embeddings=1,
     )
     model = WavTokenizerModel(config).eval()
     generator = torch.Generator().manual_seed(0)
-    latents = model.encoder(0.3 * torch.randn(4, 1, 16_000, generator=generator)).transpose(1, 2).flatten(0, 1)
-    model.start_codebook(latents.detach(), generator, num_iterations=5)
+    trained = StraightThroughWavTokenizer(model)
+    latents = trained.encoder(0.3 * torch.randn(4, 1, 16_000, generator=generator)).transpose(1, 2).flatten(0, 1)
+    trained.codebook.start(latents.detach(), generator, num_iterations=5)
     return model
 
 

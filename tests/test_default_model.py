@@ -70,8 +70,8 @@ def test_the_spectrogram_model_fills_a_gap_better_than_a_line_and_changes_nothin
 def test_weights_are_small_enough_to_travel_with_the_package(model, most):
     files = [path for path in Path(model).rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < most
-    assert {path.name for path in files} >= {"README.md", "model_index.json"}
-    assert not [path for path in files if path.suffix not in (".json", ".md", ".png", ".safetensors")]
+    assert {path.name for path in files} >= {"README.md", "model_index.json", "pipeline.py"}
+    assert not [path for path in files if path.suffix not in (".json", ".md", ".png", ".py", ".safetensors")]
     # Of no use to anybody else: where on a machine a part was loaded from.
     configurations = [json.loads(path.read_text()) for path in files if path.suffix == ".json"]
     assert not [one for one in configurations if Path(one.get("_name_or_path") or "").is_absolute()]

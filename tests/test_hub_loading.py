@@ -9,12 +9,15 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile as sf
 import torch
 from diffusers import DDPMScheduler
 from hub_server import Repository, running_hub
+from transformers import WavTokenizerConfig, WavTokenizerModel
 
 import aidd
+from aidd.models.wavtokenizer import save_wavtokenizer
 
 
 NAME = "someone/some-model"
@@ -25,6 +28,7 @@ ONLINE = f"""
 import numpy as np
 import soundfile as sf
 import torch
+from transformers import WavTokenizerModel
 
 import aidd
 from aidd.cli import main
@@ -35,7 +39,7 @@ pipe = aidd.AIDDPipeline.from_pretrained("{NAME}")
 np.save("restored.npy", pipe(audio, generator=torch.Generator().manual_seed(0), **settings).audios)
 
 pipe = aidd.AIDDPipeline(
-    aidd.WavTokenizerModel.from_pretrained("{NAME}", subfolder="codec"),
+    WavTokenizerModel.from_pretrained("{NAME}", subfolder="codec"),
     aidd.DiTTokenModel.from_pretrained("{NAME}", subfolder="transformer"),
     aidd.MaskedDiscreteScheduler.from_pretrained("{NAME}", subfolder="scheduler"),
     guard_tokens=2,
@@ -129,3 +133,127 @@ def test_the_spectrogram_pipeline_loads_by_name(tiny_unet, tones, tmp_path):
         result = run([sys.executable, "-c", ONLINE_SPECTROGRAM], tmp_path, HF_ENDPOINT=endpoint)
         assert result.returncode == 0, result.stderr[-4000:]
     np.testing.assert_allclose(np.load(tmp_path / "restored.npy"), expected, atol=1e-6)
+
+
+# Each as a page shows it, in a process of its own, and what it makes of the pipeline.
+BY_DIFFUSERS = {
+    "after the import": f"""
+import torch
+from diffusers import DiffusionPipeline
+
+import aidd
+
+pipe = DiffusionPipeline.from_pretrained("{NAME}", dtype=torch.float32)
+""",
+    "after the import, by its own code": f"""
+import torch
+from diffusers import DiffusionPipeline
+
+import aidd
+
+pipe = DiffusionPipeline.from_pretrained(
+    "{NAME}", custom_pipeline="{NAME}", trust_remote_code=True, dtype=torch.float32
+)
+""",
+    "by its own code": f"""
+import torch
+from diffusers import DiffusionPipeline
+from huggingface_hub import snapshot_download
+
+folder = snapshot_download("{NAME}")
+pipe = DiffusionPipeline.from_pretrained(folder, custom_pipeline=folder, trust_remote_code=True, dtype=torch.float32)
+""",
+}
+RESTORE = """
+import sys, numpy as np
+assert type(pipe).__name__ == "AIDDPipeline" and pipe.codec.dtype == torch.float32
+settings = dict(mask_start_seconds=0.4, mask_end_seconds=0.5, generator=torch.Generator().manual_seed(0))
+np.save(sys.argv[1], pipe(np.load("in.npy"), **settings).audios)
+"""
+
+
+def test_diffusers_own_class_loads_folders_and_names(tiny_pipeline, tones, tmp_path):
+    tiny_pipeline.save_pretrained(tmp_path / "local")
+    audio = tones(RATE, RATE)[0]
+    np.save(tmp_path / "in.npy", audio)
+    gap = {"mask_start_seconds": 0.4, "mask_end_seconds": 0.5}
+    expected = tiny_pipeline(audio, **gap, generator=torch.Generator().manual_seed(0)).audios
+    with hub(tmp_path / "local") as server:
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        for number, (case, code) in enumerate(BY_DIFFUSERS.items()):
+            for place, name in (("hub", NAME), ("folder", str(tmp_path / "local"))):
+                out = f"{place}-{number}.npy"
+                code = code.replace(f'snapshot_download("{NAME}")', repr(name)) if place == "folder" else code
+                command = [sys.executable, "-c", code.replace(NAME, name) + RESTORE, out]
+                modules = str(tmp_path / f"modules-{place}-{number}")
+                result = run(command, tmp_path, HF_ENDPOINT=endpoint, HF_MODULES_CACHE=modules)
+                assert result.returncode == 0, f"{place}, {case}: {result.stderr[-4000:]}"
+                assert np.array_equal(np.load(tmp_path / out), expected), (place, case)
+
+
+# A codec that somebody else published, with a token model of ours.
+BY_CODEC = f"""
+import sys
+
+import numpy as np
+import torch
+from transformers import AutoModel, WavTokenizerModel
+
+import aidd
+
+codec = WavTokenizerModel.from_pretrained("{NAME}")
+assert type(AutoModel.from_pretrained("{NAME}")) is WavTokenizerModel
+pipe = aidd.AIDDPipeline(
+    codec=codec,
+    transformer=aidd.DiTTokenModel.from_pretrained("transformer"),
+    scheduler=aidd.MaskedDiscreteScheduler(),
+)
+assert pipe.hop_length == int(sys.argv[1]) and pipe.sampling_rate == 24_000
+settings = dict(mask_start_seconds=0.4, mask_end_seconds=0.5, generator=torch.Generator().manual_seed(0))
+np.save("restored.npy", pipe(np.load("in.npy"), **settings).audios)
+"""
+
+
+@pytest.mark.parametrize("ratios", [(8, 5, 4, 2), (6, 5, 5, 4)], ids=["75 tokens a second", "40 tokens a second"])
+def test_published_codecs_work_by_name(ratios, tiny_codec, tiny_transformer, tones, tmp_path):
+    config = tiny_codec.config.to_dict() | {"upsampling_ratios": list(ratios)}
+    torch.manual_seed(0)
+    codec = WavTokenizerModel(WavTokenizerConfig(**config)).eval()
+    codec.encoder_model.quantizer.codebook.embed.normal_()
+    save_wavtokenizer(codec, tmp_path / "published")
+    tiny_transformer.save_pretrained(tmp_path / "transformer")
+    audio = tones(2 * RATE, RATE)[0]
+    np.save(tmp_path / "in.npy", audio)
+    sf.write(tmp_path / "recordings.wav", audio, RATE)
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings.wav").rename(tmp_path / "recordings" / "tones.wav")
+    examples = Path(__file__).parents[1] / "examples"
+    tokenize = ("--audio_dir", "recordings", "--output_dir", "tokens", "--device", "cpu")
+    train = ("--train_data_dir", "recordings", "--max_train_steps", "1", "--segment_seconds", "0.5")
+    with hub(tmp_path / "published") as server:
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        for command in (
+            ["-c", BY_CODEC, str(int(np.prod(ratios)))],
+            [examples / "tokenize_dataset.py", "--model", NAME, *tokenize],
+            [
+                examples / "assemble_pipeline.py",
+                "--codec",
+                NAME,
+                "--transformer",
+                "transformer",
+                "--output_dir",
+                "pipe",
+            ],
+            [examples / "train_wavtokenizer.py", "--init_from", NAME, *train, "--output_dir", "codec"],
+        ):
+            command = [sys.executable, *map(str, command)]
+            result = run(command, tmp_path, HF_ENDPOINT=endpoint, ACCELERATE_USE_CPU="true")
+            assert result.returncode == 0, result.stderr[-4000:]
+    mask = np.zeros(len(audio), bool)
+    mask[round(0.4 * RATE) : round(0.5 * RATE)] = True
+    restored = np.load(tmp_path / "restored.npy")
+    assert np.array_equal(restored[~mask], audio[~mask]) and (restored[mask] != audio[mask]).any()
+    again = aidd.AIDDPipeline.from_pretrained(tmp_path / "pipe")
+    again.set_progress_bar_config(disable=True)
+    generator = torch.Generator().manual_seed(0)
+    assert np.array_equal(again(audio, mask, generator=generator).audios, restored)

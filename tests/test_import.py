@@ -1,10 +1,15 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import aidd
+from aidd.pipelines import AIDDPipeline, SpectrogramRePaintPipeline
 from aidd.registration import COMPONENTS, register
+
+
+NO_MODEL = ("autoregressive", "envelope_noise", "janssen", "linear", "sparse")
 
 
 def modules_after(code):
@@ -55,21 +60,38 @@ def test_every_public_name_is_there():
         _ = aidd.nothing
 
 
-def test_a_first_model_name_registers_the_classes():
-    code = (
-        "import aidd; aidd.TauLeapingScheduler\n"
-        "from diffusers.pipelines.pipeline_loading_utils import LOADABLE_CLASSES\n"
-        "assert 'aidd' in LOADABLE_CLASSES"
-    )
-    assert "aidd.registration" in modules_after(code)
+# Run with both libraries blocked: whatever breaks in them, what has no model works.
+WITHOUT_THE_STACK = """
+import sys
+sys.modules["transformers"] = sys.modules["diffusers"] = None
+import numpy as np
+import aidd
+from aidd.cli import main
+audio, mask = np.random.default_rng(0).normal(size=4000), np.arange(4000) // 40 == 50
+for method in sys.argv[2:]:
+    restored = aidd.METHODS[method](audio, mask, sampling_rate=8000)
+    assert np.array_equal(restored[~mask], audio[~mask])
+    command = ["inpaint", sys.argv[1], f"{method}.flac", "--gap", "3.2", "3.21", "--method", method]
+    assert main(command) == 0, method
+assert main(["inpaint", sys.argv[1], "auto.flac", "--gap", "3.2", "3.204"]) == 0
+assert main(["inpaint", sys.argv[1], "model.flac", "--gap", "3.2", "3.5"]) == 2
+"""
+
+
+def test_methods_without_a_model_need_neither_transformers_nor_diffusers(tmp_path):
+    example = Path(__file__).parents[1] / "examples" / "audio" / "prelude_bwv848_damaged.flac"
+    subprocess.run([sys.executable, "-c", WITHOUT_THE_STACK, example, *NO_MODEL], cwd=tmp_path, check=True)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"{name}.flac" for name in sorted(("auto", *NO_MODEL))]
 
 
 def test_registration_is_complete_and_repeatable():
     from diffusers.pipelines import pipeline_loading_utils
 
-    register()
+    pipelines = (AIDDPipeline, SpectrogramRePaintPipeline)
+    register(pipelines)
     before = {library: dict(classes) for library, classes in pipeline_loading_utils.LOADABLE_CLASSES.items()}
-    register()
+    register(pipelines)
     assert before == pipeline_loading_utils.LOADABLE_CLASSES
     assert set(COMPONENTS) <= set(pipeline_loading_utils.ALL_IMPORTABLE_CLASSES)
     for name in COMPONENTS:
@@ -83,6 +105,26 @@ def test_a_component_is_named_by_the_package():
     from diffusers.pipelines.pipeline_loading_utils import _fetch_class_library_tuple
 
     assert _fetch_class_library_tuple(aidd.TauLeapingScheduler()) == ("aidd", "TauLeapingScheduler")
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import aidd; from diffusers import DiffusionPipeline",
+        "from diffusers import DiffusionPipeline; import aidd",
+        "import aidd; aidd.AIDDPipeline; from diffusers import DiffusionPipeline",
+        "import aidd, diffusers; DiffusionPipeline = diffusers.DiffusionPipeline",
+    ],
+)
+def test_importing_the_package_makes_its_pipelines_known_to_diffusers(imports):
+    code = f"{imports}; import diffusers; assert diffusers.AIDDPipeline is aidd.AIDDPipeline"
+    assert "aidd.pipelines" in modules_after(code)
+
+
+def test_a_former_name_is_the_present_class_with_a_warning():
+    with pytest.warns(FutureWarning, match=r"aidd.EntropyBoundScheduler is now aidd.MaskedEntropyBoundScheduler"):
+        assert aidd.EntropyBoundScheduler is aidd.MaskedEntropyBoundScheduler
+    assert "EntropyBoundScheduler" not in dir(aidd)
 
 
 def test_methods_are_read_only_and_of_one_signature():

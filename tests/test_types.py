@@ -19,9 +19,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from transformers import WavTokenizerConfig, WavTokenizerModel
 from typing_extensions import assert_type
 
 import aidd
+from aidd.models.wavtokenizer import encode
 from aidd.regions import locality_of
 
 audio = np.zeros((2, 100))
@@ -46,7 +48,7 @@ def own_method(
 
 pipe = aidd.AIDDPipeline.from_pretrained(aidd.DEFAULT_MODEL, local_files_only=True)
 assert_type(pipe, aidd.AIDDPipeline)
-assert_type(pipe.to("cpu").codec, aidd.WavTokenizerModel)
+assert_type(pipe.to("cpu").codec, WavTokenizerModel)
 assert_type(pipe.max_gap_seconds, float)
 assert_type(pipe.reconstruct(tensor, mask, sampling_rate=8000), torch.Tensor)
 array: np.ndarray = pipe(audio, mask, sampling_rate=8000).audios
@@ -65,15 +67,15 @@ locality = locality_of("linear", sampling_rate=8000)
 aidd.inpaint_file("damaged.wav", ["restored.wav"], [gaps], aidd.METHODS["linear"], locality=locality)
 aidd.inpaint_file("damaged.wav", ["restored.wav"], [gaps], own_method, locality=locality)
 
-pipe.scheduler = aidd.EntropyBoundScheduler.from_config(pipe.scheduler.config, entropy_bound=1.0)
+pipe.scheduler = aidd.MaskedEntropyBoundScheduler.from_config(pipe.scheduler.config, entropy_bound=1.0)
 scheduler = aidd.TauLeapingScheduler(eps=1e-4)
 assert_type(scheduler, aidd.TauLeapingScheduler)
 scheduler.set_timesteps(3, num_missing=tensor)
 assert_type(scheduler.timesteps, torch.Tensor)
 assert_type(scheduler.step(tensor, tensor, tensor, missing=tensor).prev_sample, torch.Tensor | Any)
-codec = aidd.WavTokenizerModel(aidd.WavTokenizerConfig(codebook_size=64))
+codec = WavTokenizerModel(WavTokenizerConfig(codebook_size=64))
 assert_type(codec.config.hop_length, int)
-assert_type(codec.encode(tensor).audio_codes, torch.Tensor)
+assert_type(encode(codec, tensor), torch.Tensor)
 transformer = aidd.DiTTokenModel(aidd.DiTTokenConfig(hidden_size=64))
 assert_type(aidd.AIDDPipeline(codec, transformer, scheduler), aidd.AIDDPipeline)
 """
@@ -99,7 +101,7 @@ aidd.inpaint_file("damaged.wav", ["restored.wav"], [audio], aidd.METHODS["linear
 aidd.TauLeapingScheduler(eps="small")
 aidd.TauLeapingScheduler().step(audio, audio, audio, missing=audio)
 aidd.DiTTokenConfig(hidden_size="64")
-aidd.DiTTokenModel(aidd.WavTokenizerConfig())
+aidd.DiTTokenModel(aidd.SpectrogramFrontEnd())
 aidd.METHOD
 aidd.masks.find_hum
 """

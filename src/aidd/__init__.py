@@ -1,7 +1,11 @@
 """Repair music with holes in it. Names are imported when first used: `import aidd` alone loads no framework."""
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from .registration import RegisterWithDiffusers
+from .tested_versions import naming_untested_versions
 
 
 if TYPE_CHECKING:
@@ -12,13 +16,12 @@ if TYPE_CHECKING:
     from .methods import DEFAULT_MODEL, DEFAULT_SPECTROGRAM_MODEL, METHODS
     from .models.dit_token import DiTTokenConfig, DiTTokenModel
     from .models.spectrogram import SpectrogramFrontEnd
-    from .models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel
     from .pipelines.pipeline_aidd import AIDDPipeline
     from .pipelines.pipeline_spectrogram_repaint import SpectrogramRePaintPipeline
     from .schedulers import (
-        EntropyBoundScheduler,
         EulerTauLeapingScheduler,
         MaskedDiscreteScheduler,
+        MaskedEntropyBoundScheduler,
         TauLeapingScheduler,
         ThetaTrapezoidalScheduler,
     )
@@ -33,15 +36,13 @@ __all__ = [
     "AudioPipelineOutput",
     "DiTTokenConfig",
     "DiTTokenModel",
-    "EntropyBoundScheduler",
     "EulerTauLeapingScheduler",
     "MaskedDiscreteScheduler",
+    "MaskedEntropyBoundScheduler",
     "SpectrogramFrontEnd",
     "SpectrogramRePaintPipeline",
     "TauLeapingScheduler",
     "ThetaTrapezoidalScheduler",
-    "WavTokenizerConfig",
-    "WavTokenizerModel",
     "__version__",
     "audio_io",
     "auto",
@@ -58,24 +59,21 @@ _MODULES = {
     "DEFAULT_MODEL": "aidd.methods",
     "DEFAULT_SPECTROGRAM_MODEL": "aidd.methods",
     "METHODS": "aidd.methods",
-    "inpaint_file": "aidd.file_inpainting",
-}
-# Parts of pipelines and pipelines: diffusers is told of our classes before the first of them is handed out.
-_REGISTERED_MODULES = {
     "AIDDPipeline": "aidd.pipelines.pipeline_aidd",
     "AudioPipelineOutput": "diffusers",
     "DiTTokenConfig": "aidd.models.dit_token",
     "DiTTokenModel": "aidd.models.dit_token",
-    "EntropyBoundScheduler": "aidd.schedulers",
     "EulerTauLeapingScheduler": "aidd.schedulers",
     "MaskedDiscreteScheduler": "aidd.schedulers",
+    "MaskedEntropyBoundScheduler": "aidd.schedulers",
     "SpectrogramFrontEnd": "aidd.models.spectrogram",
     "SpectrogramRePaintPipeline": "aidd.pipelines.pipeline_spectrogram_repaint",
     "TauLeapingScheduler": "aidd.schedulers",
     "ThetaTrapezoidalScheduler": "aidd.schedulers",
-    "WavTokenizerConfig": "aidd.models.wavtokenizer",
-    "WavTokenizerModel": "aidd.models.wavtokenizer",
+    "inpaint_file": "aidd.file_inpainting",
 }
+# Former names, which folders still say, and the present ones.
+_RENAMED = {"EntropyBoundScheduler": "MaskedEntropyBoundScheduler"}
 
 
 # A type checker would take any name for one that is here.
@@ -84,16 +82,24 @@ if not TYPE_CHECKING:
     def __getattr__(name: str):
         if name in _SUBMODULES:
             return import_module(f"aidd.{name}")
-        if name in _REGISTERED_MODULES:
-            import_module("aidd.registration").register()
-            value = getattr(import_module(_REGISTERED_MODULES[name]), name)
-        elif name in _MODULES:
-            value = getattr(import_module(_MODULES[name]), name)
-        else:
+        if name in _RENAMED:
+            warnings.warn(
+                f"aidd.{name} is now aidd.{_RENAMED[name]}, as diffusers has another scheduler of that name. Save the "
+                "folder that says it again",
+                FutureWarning,
+                stacklevel=2,
+            )
+            return __getattr__(_RENAMED[name])
+        if name not in _MODULES:
             raise AttributeError(f"module 'aidd' has no attribute {name!r}")
+        with naming_untested_versions():
+            value = getattr(import_module(_MODULES[name]), name)
         globals()[name] = value
         return value
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+RegisterWithDiffusers("aidd.pipelines").install()

@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         warnings.showwarning = _show_warning
         try:
             arguments.run(arguments)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, ImportError) as error:
             sys.stderr.write(_error_line(str(error)))
             return 2
         except KeyboardInterrupt:

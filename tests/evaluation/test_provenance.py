@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from aidd.evaluation.provenance import provenance_of_model, provenance_of_packages
-from aidd.schedulers import EntropyBoundScheduler
+from aidd.schedulers import MaskedEntropyBoundScheduler
 
 
 DIGESTS = ("model_digest", "model_config_digest")
@@ -22,7 +22,7 @@ def test_what_a_model_is_called_depends_on_neither_its_folder_nor_who_wrote_it(t
         (lambda pipe: torch.nn.init.zeros_(pipe.transformer.head.weight), {"model_digest"}),
         (lambda pipe: pipe.register_to_config(fine_structure=0.5), {"model_config_digest"}),
         (
-            lambda pipe: setattr(pipe, "scheduler", EntropyBoundScheduler.from_config(pipe.scheduler.config)),
+            lambda pipe: setattr(pipe, "scheduler", MaskedEntropyBoundScheduler.from_config(pipe.scheduler.config)),
             {"model_config_digest"},
         ),
     ],

@@ -22,15 +22,16 @@ SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
 # Dropout on: a resumed run must draw the same.
 CODEC_CONFIG = {
-    "model_type": "aidd_wavtokenizer",
+    "model_type": "wavtokenizer",
+    "upsampling_ratios": [8, 5, 4, 2],
     "num_filters": 4,
     "codebook_size": 32,
     "codebook_dim": 16,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_bandwidths": 1,
-    "activation_dropout": 0.1,
+    "hidden_size": 16,
+    "decoder_hidden_size": 32,
+    "decoder_intermediate_size": 48,
+    "decoder_num_layers": 2,
+    "adanorm_num_embeddings": 1,
 }
 TRANSFORMER_CONFIG = {
     "model_type": "aidd_dit_token",

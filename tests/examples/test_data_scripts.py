@@ -144,7 +144,7 @@ def test_parts_made_otherwise_are_refused(work, tiny_codec, capsys):
     tiny_codec.to(torch.bfloat16).save_pretrained(work / "codec")
     tokenize(work, "tokens")
     # Trained on, in the same folder.
-    tiny_codec.encoder.layers[0].conv.bias.data += 1e-3
+    tiny_codec.encoder_model.encoder.layers[0].conv.bias.data += 1e-3
     tiny_codec.save_pretrained(work / "codec")
     assert re.search(r"has codec_digest [0-9a-f]{64}, got", refusal())
 

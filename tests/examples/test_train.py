@@ -266,4 +266,4 @@ def test_what_is_no_data_is_refused_in_one_line(configs, tmp_path):
     told = refused("--config_path", codec, "--train_data_dir", tmp_path / "tokens")
     assert told.endswith("expected a DiTTokenModel (model_type aidd_dit_token)")
     told = refusal(tmp_path / "run", "--config_path", codec)
-    assert told.startswith("train.py: error: ") and "is a WavTokenizer (model_type aidd_wavtokenizer)" in told
+    assert told.startswith("train.py: error: ") and "is a WavTokenizer (model_type wavtokenizer)" in told

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoFeatureExtractor
 
-from aidd import WavTokenizerModel
+from aidd.models.wavtokenizer import load_wavtokenizer
 
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "train_wavtokenizer.py"
@@ -20,16 +21,16 @@ LAUNCHER = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", 1)
 TWO_PROCESSES = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", 2)
 # Dropout on: a resumed run must draw the same.
 CONFIG = {
-    "model_type": "aidd_wavtokenizer",
+    "model_type": "wavtokenizer",
+    "upsampling_ratios": [8, 5, 4, 2],
     "num_filters": 4,
     "codebook_size": 32,
     "codebook_dim": 16,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_bandwidths": 1,
-    "activation_dropout": 0.1,
-    "dead_code_threshold": 0.1,
+    "hidden_size": 16,
+    "decoder_hidden_size": 32,
+    "decoder_intermediate_size": 48,
+    "decoder_num_layers": 2,
+    "adanorm_num_embeddings": 1,
 }
 STEPS = {"--max_train_steps": 6, "--codebook_start_step": 2, "--adversarial_start_step": 4}
 
@@ -62,12 +63,16 @@ def moved(folder: Path, step: int, part: str, file: str = "model.safetensors") -
     return any(not torch.equal(before[name], after[name]) for name in before if name.startswith(part))
 
 
+ENCODER, CODEBOOK = "codec.encoder_model.encoder.", "codec.encoder_model.quantizer.codebook."
+DECODER = "codec.backbone."
+
+
 @pytest.fixture(scope="module")
 def arguments(tmp_path_factory) -> list:
     path = tmp_path_factory.mktemp("config") / "codec.json"
     path.write_text(json.dumps(CONFIG))
     steps = [part for option in STEPS.items() for part in option]
-    return ["--config_path", path, *steps, "--no-freeze_encoder"]
+    return ["--config_path", path, *steps, "--no-freeze_encoder", "--dead_code_threshold", 0.1]
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +84,9 @@ def codec(arguments, tmp_path_factory) -> Path:
 
 def test_each_phase_trains_its_parts(codec):
     steps = range(1, 6)
-    assert all(moved(codec, step, "encoder.") and moved(codec, step, "decoder.") for step in steps)
+    assert all(moved(codec, step, ENCODER) and moved(codec, step, DECODER) for step in steps)
     # The codebook starts in the step after 2, and is updated in all that follow.
-    assert [moved(codec, step, "codebook.embed") for step in steps] == [False, True, True, True, True]
+    assert [moved(codec, step, f"{CODEBOOK}embed") for step in steps] == [False, True, True, True, True]
     # So do the discriminators after 4, theirs being the second model; warm-up makes the first of their steps one of 0.
     assert [moved(codec, step, "", "model_1.safetensors") for step in steps] == [False, False, False, False, True]
 
@@ -115,17 +120,20 @@ def test_a_trained_codec_goes_on_with_its_codebook(codec, tmp_path):
     )
     before, after = load_file(codec / "model.safetensors"), load_file(tmp_path / "model.safetensors")
     kept = {name for name in before if torch.equal(before[name], after[name])}
-    assert kept == {name for name in before if not name.startswith(("decoder.", "head."))}
+    assert kept == {name for name in before if not name.startswith(("backbone.", "head."))}
     assert {value.dtype for value in after.values()} == {torch.float32}
     assert [row["step"] for row in metrics(tmp_path)] == [1, 2]
-    assert WavTokenizerModel.from_pretrained(tmp_path).config.dead_code_threshold == 0.25
+    assert json.loads((tmp_path / "training_arguments.json").read_text())["dead_code_threshold"] == 0.25
+    assert load_wavtokenizer(tmp_path).config.codebook_size == 32
+    extractor = AutoFeatureExtractor.from_pretrained(tmp_path)
+    assert (extractor.sampling_rate, extractor.hop_length) == (24_000, 320)
 
 
 def test_two_processes_train_all_phases(arguments, tmp_path):
     """A frozen encoder takes no part in what processes wait for; discriminators are passed twice a step."""
     train(tmp_path, *arguments, "--freeze_encoder", launcher=TWO_PROCESSES)
-    assert [moved(tmp_path, step, "encoder.") for step in (1, 2, 5)] == [True, False, False]
-    assert moved(tmp_path, 5, "decoder.") and moved(tmp_path, 5, "", "model_1.safetensors")
+    assert [moved(tmp_path, step, ENCODER) for step in (1, 2, 5)] == [True, False, False]
+    assert moved(tmp_path, 5, DECODER) and moved(tmp_path, 5, "", "model_1.safetensors")
 
 
 def test_a_threshold_that_would_kill_every_code_is_refused(arguments, tmp_path):

@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from transformers import AutoFeatureExtractor, WavTokenizerConfig, WavTokenizerModel
 
 from aidd.models.checkpoint_io import read_checkpoint, read_yaml, run_converter
 from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel, convert_aidd_checkpoint
-from aidd.models.wavtokenizer import WavTokenizerConfig, WavTokenizerModel, convert_wavtokenizer_checkpoint
+from aidd.models.wavtokenizer import convert_wavtokenizer_checkpoint
 
 
 # --- Published files, small, with random tensors ---------------------------------------------------------------------
@@ -204,34 +206,22 @@ def test_wavtokenizer_tensors_arrive(tmp_path):
     found, published = model.state_dict(), checkpoint["state_dict"]
     encodec = "feature_extractor.encodec"
     pairs = {
-        "encoder.layers.0.conv.bias": f"{encodec}.encoder.model.0.conv.conv.bias",
-        "encoder.layers.4.block.3.conv.parametrizations.weight.original0": (
+        "encoder_model.encoder.layers.0.conv.bias": f"{encodec}.encoder.model.0.conv.conv.bias",
+        "encoder_model.encoder.layers.4.block.3.conv.parametrizations.weight.original0": (
             f"{encodec}.encoder.model.4.block.3.conv.conv.weight_g"
         ),
-        "encoder.layers.7.lstm.weight_hh_l1": f"{encodec}.encoder.model.7.lstm.weight_hh_l1",
-        "codebook.embed": f"{encodec}.quantizer.vq.layers.0._codebook.embed",
-        "decoder.prior_net.1.conv2.weight": "backbone.pos_net.1.conv2.weight",
-        "decoder.post_net.0.norm1.bias": "backbone.pos_net.3.norm1.bias",
-        "decoder.post_net.1.conv1.weight": "backbone.pos_net.4.conv1.weight",
-        "decoder.attention.norm.weight": "backbone.pos_net.2.norm.weight",
-        "decoder.group_norm.bias": "backbone.pos_net.5.bias",
-        "decoder.norm.shift": "backbone.norm.shift.weight",
-        "decoder.layers.1.gamma": "backbone.convnext.1.gamma",
-        "decoder.layers.0.norm.scale": "backbone.convnext.0.norm.scale.weight",
-        "decoder.layers.0.fc1.weight": "backbone.convnext.0.pwconv1.weight",
-        "decoder.final_norm.weight": "backbone.final_layer_norm.weight",
+        "encoder_model.encoder.layers.7.lstm.weight_hh_l1": f"{encodec}.encoder.model.7.lstm.weight_hh_l1",
+        "encoder_model.quantizer.codebook.embed": f"{encodec}.quantizer.vq.layers.0._codebook.embed",
         "head.linear.weight": "head.out.weight",
     }
+    pairs |= {name: name for name in published if name.startswith("backbone.")}
     for ours, theirs in pairs.items():
         torch.testing.assert_close(found[ours], published[theirs], rtol=0, atol=0)
-    for ours, theirs in {"q_proj": "q", "k_proj": "k", "v_proj": "v", "o_proj": "proj_out"}.items():
-        kernel = published[f"backbone.pos_net.2.{theirs}.weight"]
-        torch.testing.assert_close(found[f"decoder.attention.{ours}.weight"], kernel[..., 0], rtol=0, atol=0)
 
     direction = published[f"{encodec}.encoder.model.3.conv.conv.weight_v"]
     norm = published[f"{encodec}.encoder.model.3.conv.conv.weight_g"]
     folded = norm * direction / direction.flatten(1).norm(dim=1)[:, None, None]
-    torch.testing.assert_close(model.encoder.layers[3].conv.weight, folded)
+    torch.testing.assert_close(model.encoder_model.encoder.layers[3].conv.weight, folded)
 
 
 def test_aidd_tensors_arrive_as_moving_averages(tmp_path):
@@ -291,9 +281,34 @@ def test_published_wavtokenizers_fit(ratios, num_parameters):
     assert model.num_parameters() + sum(np.prod(shape) for shape in unused.values()) == num_parameters
     ours = {convert_wavtokenizer_checkpoint.published_name(key): t for key, t in model.state_dict().items()}
     assert ours.keys() == published.keys() - unused.keys() - {"head.istft.window"}
-    for key, tensor in ours.items():
-        kernel = (1,) if "pos_net.2." in key and len(published[key]) == 3 else ()
-        assert tensor.shape + kernel == published[key], key
+    assert all(tensor.shape == published[key] for key, tensor in ours.items())
+
+
+def test_sizes_are_read_off_the_tensors_where_no_configuration_is_given(tmp_path, capsys):
+    for ratios, changes in (((8, 5, 4, 2), {}), ((6, 5, 5, 4), {}), ((4, 2), {"dim": 96, "inner": 100, "codes": 16})):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        arguments = write(folder, wavtokenizer_checkpoint(ratios, **changes), wavtokenizer_config(ratios, **changes))
+        run_converter("", convert_wavtokenizer_checkpoint.convert_checkpoint, arguments)
+        with_config = (folder / "out" / "config.json").read_text()
+        shutil.rmtree(folder / "out")
+        without = arguments[:2] + arguments[4:]
+        run_converter("", convert_wavtokenizer_checkpoint.convert_checkpoint, without, config_required=False)
+        assert (folder / "out" / "config.json").read_text() == with_config
+        assert AutoFeatureExtractor.from_pretrained(folder / "out").hop_length == np.prod(ratios)
+
+
+def test_a_checkpoint_of_something_else_is_refused_without_a_configuration(tmp_path, capsys):
+    torch.save({"state_dict": {"weight": torch.ones(2)}}, tmp_path / "published.ckpt")
+    arguments = [
+        "--checkpoint_path",
+        str(tmp_path / "published.ckpt"),
+        "--pytorch_dump_folder_path",
+        str(tmp_path / "out"),
+    ]
+    with pytest.raises(SystemExit, match="2"):
+        run_converter("", convert_wavtokenizer_checkpoint.convert_checkpoint, arguments, config_required=False)
+    assert "expected that of a WavTokenizer" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from aidd.models.wavtokenizer import WavTokenizerModel
+from aidd.models.wavtokenizer import encode, load_wavtokenizer
 from aidd.models.wavtokenizer.convert_wavtokenizer_checkpoint import convert_checkpoint
 
 
@@ -69,19 +69,19 @@ def pair(request, original_repo, tmp_path_factory):
     discriminator = {"multiperioddisc.discriminators.0.emb.weight": torch.zeros(4, 1024)}
     torch.save({"state_dict": original.state_dict() | discriminator, "epoch": 3}, folder / "original.ckpt")
     convert_checkpoint(folder / "original.ckpt", config_path, folder / "converted")
-    return original, WavTokenizerModel.from_pretrained(folder / "converted").eval()
+    return original, load_wavtokenizer(folder / "converted").eval()
 
 
 @torch.no_grad()
 def test_codes_are_equal(pair):
     original, ours = pair
     audio = music_like(12 * 24_000 + 77, torch.Generator().manual_seed(1))
-    latents = ours.encoder(audio[None, None])[0].T
+    latents = ours.encoder_model.encoder(audio[None, None])[0].T
     original_latents = original.feature_extractor.encodec.encoder(audio[None, None])[0].T
     _, original_codes = original.encode_infer(audio[None], bandwidth_id=torch.tensor([0]))
-    codes = ours.encode(audio[None, None]).audio_codes
+    codes = encode(ours, audio[None, None])
 
-    vectors = ours.codebook.embed.double()
+    vectors = ours.encoder_model.quantizer.codebook.embed.double()
     distances = torch.cdist(original_latents.double(), vectors).square()
     chosen, other = (distances.gather(1, c.flatten()[:, None])[:, 0] for c in (original_codes, codes))
     near_ties = (chosen - other).abs() <= 1e-5 * original_latents.double().square().sum(1)
@@ -102,7 +102,7 @@ def test_codes_are_equal_at_awkward_lengths(pair, num_samples):
     original, ours = pair
     audio = music_like(num_samples, torch.Generator().manual_seed(2))
     _, original_codes = original.encode_infer(audio[None], bandwidth_id=torch.tensor([0]))
-    codes = ours.encode(audio[None, None]).audio_codes
+    codes = encode(ours, audio[None, None])
     assert codes.shape[-1] == original_codes.shape[-1]
     assert (codes.flatten() != original_codes.flatten()).sum() <= 0.01 * codes.numel()
 

@@ -10,8 +10,8 @@ from diffusers import AudioPipelineOutput, DDPMScheduler
 from aidd.evaluation.metrics import snr_in_gap
 from aidd.pipelines import AIDDPipeline
 from aidd.schedulers import (
-    EntropyBoundScheduler,
     EulerTauLeapingScheduler,
+    MaskedEntropyBoundScheduler,
     TauLeapingScheduler,
     ThetaTrapezoidalScheduler,
 )
@@ -177,7 +177,9 @@ def test_windows_that_are_full_are_predicted_no_more(tiny_pipeline, tones):
 
 
 def test_the_network_is_called_no_more_when_nothing_is_missing(tiny_pipeline, tones):
-    tiny_pipeline.scheduler = EntropyBoundScheduler.from_config(tiny_pipeline.scheduler.config, entropy_bound=10.0)
+    tiny_pipeline.scheduler = MaskedEntropyBoundScheduler.from_config(
+        tiny_pipeline.scheduler.config, entropy_bound=10.0
+    )
     audio, mask = tones(30_000, 24_000), np.zeros(30_000, bool)
     mask[12_800:16_000] = True
     before = []
@@ -439,7 +441,9 @@ def test_pipelines_load_in_float32_unless_told_otherwise(tiny_pipeline, tmp_path
 def test_weights_that_do_not_fill_the_model_are_refused(tiny_pipeline, tmp_path, part, change):
     tiny_pipeline.save_pretrained(tmp_path)
     path = tmp_path / part / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | dict([change])))
+    name, value = change
+    name = {"codec": "decoder_num_layers", "transformer": name}[part]
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
     with pytest.raises(ValueError, match="configuration and weights do not belong together"):
         AIDDPipeline.from_pretrained(tmp_path)
 
@@ -467,7 +471,7 @@ def test_a_scheduler_of_another_kind_is_refused(tiny_pipeline, tones):
 
 
 def test_the_bar_ends_full_where_steps_are_spared(tiny_pipeline, tones, capsys):
-    tiny_pipeline.scheduler = EntropyBoundScheduler(entropy_bound=100.0)
+    tiny_pipeline.scheduler = MaskedEntropyBoundScheduler(entropy_bound=100.0)
     tiny_pipeline.set_progress_bar_config(disable=False)
     tiny_pipeline(tones(24_000, 24_000), gap())
     assert "100%" in capsys.readouterr().err.split("\r")[-1]

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from aidd.schedulers import (
-    EntropyBoundScheduler,
     EulerTauLeapingScheduler,
     GeometricSchedule,
     LogLinearSchedule,
     MaskedDiscreteScheduler,
+    MaskedEntropyBoundScheduler,
     TauLeapingScheduler,
     ThetaTrapezoidalScheduler,
 )
@@ -251,7 +251,7 @@ def test_euler_equals_analytic_for_log_linear_noise_and_in_the_limit():
 
 def law_within_bound(chain: Chain, bound: float) -> tuple[Tensor, float]:
     """The law over `words` of what the entropy bound generates, and the mean number of calls, by propagation."""
-    missing, scheduler = chain.states == NUM_SYMBOLS, EntropyBoundScheduler(entropy_bound=bound)
+    missing, scheduler = chain.states == NUM_SYMBOLS, MaskedEntropyBoundScheduler(entropy_bound=bound)
     scheduler.set_timesteps(num_missing=missing.sum(-1))
     output = scheduler.step(chain.log_probs, scheduler.timesteps[0], chain.states, missing=missing)
     stay = output.prev_missing.double()
@@ -309,7 +309,7 @@ def test_entropy_bound_draws_its_law_in_its_number_of_calls(bound):
         calls.append(missing.any(-1).double().mean().item())
         return chain.predict(tokens, missing)
 
-    tokens, _ = sample(EntropyBoundScheduler(entropy_bound=bound), predict, *all_missing(num_draws, 5))
+    tokens, _ = sample(MaskedEntropyBoundScheduler(entropy_bound=bound), predict, *all_missing(num_draws, 5))
     # Calls a row needs are at most 5 and at least 1: their deviation is at most 2.
     assert abs(sum(calls) - mean_calls) < 4.5 * 2 / num_draws**0.5
     distance, floor = chain.distance(tokens, law), chain.noise_floor(law, num_draws)

@@ -9,23 +9,23 @@ import torch
 
 from aidd.schedulers import (
     DiscreteSchedulerOutput,
-    EntropyBoundScheduler,
     EulerTauLeapingScheduler,
     LogLinearSchedule,
     MaskedDiscreteScheduler,
+    MaskedEntropyBoundScheduler,
     TauLeapingScheduler,
     ThetaTrapezoidalScheduler,
 )
 
 
 # Those that call the network as often as the missing tokens need, and those that do so as often as they are told.
-BY_TOKENS = [MaskedDiscreteScheduler, EntropyBoundScheduler]
+BY_TOKENS = [MaskedDiscreteScheduler, MaskedEntropyBoundScheduler]
 TAU_LEAPING = [TauLeapingScheduler, EulerTauLeapingScheduler]
 SCHEDULERS = [*BY_TOKENS, *TAU_LEAPING, ThetaTrapezoidalScheduler]
 # Arguments that some of them alone have.
 OWN_ARGUMENTS = {
     MaskedDiscreteScheduler: {},
-    EntropyBoundScheduler: {"entropy_bound": 0.3},
+    MaskedEntropyBoundScheduler: {"entropy_bound": 0.3},
     TauLeapingScheduler: {"schedule": "geometric", "eps": 1e-3},
     EulerTauLeapingScheduler: {"schedule": "geometric", "eps": 1e-3},
     ThetaTrapezoidalScheduler: {"theta": 0.3},
@@ -336,7 +336,7 @@ def test_bad_step_inputs_are_refused(scheduler_class, change, message):
         scheduler.step(**(valid | {"missing": missing} | change))
 
 
-@pytest.mark.parametrize("scheduler_class", [*TAU_LEAPING, EntropyBoundScheduler, ThetaTrapezoidalScheduler])
+@pytest.mark.parametrize("scheduler_class", [*TAU_LEAPING, MaskedEntropyBoundScheduler, ThetaTrapezoidalScheduler])
 def test_times_that_are_not_a_schedulers_own_are_refused(scheduler_class):
     scheduler, (tokens, missing) = scheduler_class(), damaged()
     arguments = (predict(tokens, missing), torch.full((BATCH,), 0.123), tokens)

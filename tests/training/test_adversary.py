@@ -2,9 +2,9 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from aidd.models.wavtokenizer.discriminators import WavTokenizerDiscriminator
 from aidd.training.adversarial import discriminator_hinge_loss, feature_matching_loss, generator_hinge_loss
 from aidd.training.adversary import Adversary
+from aidd.training.codec.discriminators import WavTokenizerDiscriminator
 
 
 @pytest.fixture

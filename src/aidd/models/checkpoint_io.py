@@ -126,15 +126,21 @@ def select_tensors(
 
 
 def run_converter(
-    description: str, convert: Callable[[Path, Path, Path], str], arguments: Sequence[str] | None = None
+    description: str,
+    convert: Callable[[Path, Any, Path], str],
+    arguments: Sequence[str] | None = None,
+    *,
+    config_required: bool = True,
 ) -> None:
     """
     Command line of a converter: three paths in, one line out; bad input ends with exit code 2 and one line.
 
     Args:
         description: what `--help` says first.
-        convert: function of checkpoint, configuration and folder that returns the line to print.
+        convert: function of checkpoint, configuration and folder that returns the line to print. Where no
+            configuration is required it may get None.
         arguments: command-line arguments; those of the process by default.
+        config_required: whether a conversion without a configuration is refused.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
@@ -143,7 +149,11 @@ def run_converter(
         "--checkpoint_path", type=Path, required=True, metavar="FILE", help="the published file, as downloaded"
     )
     parser.add_argument(
-        "--config_path", type=Path, required=True, metavar="YAML", help="the configuration published beside it"
+        "--config_path",
+        type=Path,
+        required=config_required,
+        metavar="YAML",
+        help="the configuration published beside it",
     )
     parser.add_argument(
         "--pytorch_dump_folder_path",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from transformers import PreTrainedModel
@@ -37,11 +38,20 @@ class CompleteLoadingMixin(PreTrainedModel):
             pretrained_model_name_or_path, *model_args, output_loading_info=True, **kwargs
         )
         model, info = loaded
-        missing, unexpected = sorted(info["missing_keys"]), sorted(info["unexpected_keys"])
-        if missing or unexpected:
-            raise ValueError(
-                f"{pretrained_model_name_or_path}: configuration and weights do not belong together: the weights lack "
-                f"{len(missing)} tensors ({', '.join(missing[:3])}), and hold {len(unexpected)} others "
-                f"({', '.join(unexpected[:3])})"
-            )
+        check_complete(pretrained_model_name_or_path, info)
         return (model, info) if output_loading_info else model
+
+
+def check_complete(source: str | os.PathLike | None, info: Mapping[str, Any]) -> None:
+    """
+    Checks what `from_pretrained` reports with `output_loading_info=True`.
+
+    Raises:
+        ValueError: tensors that the configuration asks for and the weights lack, or the other way round.
+    """
+    missing, unexpected = sorted(info["missing_keys"]), sorted(info["unexpected_keys"])
+    if missing or unexpected:
+        raise ValueError(
+            f"{source}: configuration and weights do not belong together: the weights lack {len(missing)} tensors "
+            f"({', '.join(missing[:3])}), and hold {len(unexpected)} others ({', '.join(unexpected[:3])})"
+        )

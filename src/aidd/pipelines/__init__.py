@@ -1,7 +1,14 @@
 """Pipelines: each a `DiffusionPipeline` that follows the contract of every inpainting method."""
 
-from .pipeline_aidd import AIDDPipeline
-from .pipeline_spectrogram_repaint import SpectrogramRePaintPipeline
+from ..registration import register
+from ..tested_versions import naming_untested_versions
 
 
-__all__ = ["AIDDPipeline", "SpectrogramRePaintPipeline"]
+with naming_untested_versions():
+    from .inpainting import InpaintingPipeline
+    from .pipeline_aidd import AIDDPipeline
+    from .pipeline_spectrogram_repaint import SpectrogramRePaintPipeline
+
+register((AIDDPipeline, SpectrogramRePaintPipeline))
+
+__all__ = ["AIDDPipeline", "InpaintingPipeline", "SpectrogramRePaintPipeline"]

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import Tensor
+from transformers import WavTokenizerModel
+from typing_extensions import Self
 
 from ..audio_io import resample
 from ..classical.autoregressive import continue_edges
@@ -18,30 +19,32 @@ from ..masks import (
     tokens_touched,
 )
 from ..models.dit_token import DiTTokenModel
-from ..models.wavtokenizer import WavTokenizerModel
-from ..registration import register
+from ..models.wavtokenizer import decode, encode, load_wavtokenizer, save_feature_extractor
 from ..schedulers import DiscreteScheduler
 from ..signatures import Seconds, Waveform
 from ..splice import splice_short_gaps
 from .filling import fill_window, polarities
+from .inpainting import InpaintingPipeline
 from .inputs import as_asked, check_options, check_splicing, given_mask
 from .windows import WINDOW_PEAK, TokenWindow, not_filled, plan_windows
 
 
-register()
-
 # Models that continue the edges for the encoder.
 PREFILL_ORDER = 1000
 PREFILL_CONTEXT_SECONDS = 0.1
+# Arguments of `from_pretrained` that say where files come from.
+HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "revision", "token")
 
 
-class AIDDPipeline(DiffusionPipeline):
+class AIDDPipeline(InpaintingPipeline):
     """
     Fills holes in music: windows around the gaps become tokens, the missing tokens are sampled, and the decoded audio
     is put into the gaps. Everything else comes back as it was, to the bit.
 
     Args:
-        codec ([`WavTokenizerModel`]): Audio to tokens and back.
+        codec ([`~transformers.WavTokenizerModel`]):
+            Audio to tokens and back. It is brought to float32 and stays there: in bfloat16 its encoder would choose
+            other codes here and there.
         transformer ([`DiTTokenModel`]): Predicts missing tokens.
         scheduler ([`MaskedDiscreteScheduler`]): Samples them. Its siblings are exchanged with `from_config`.
         guard_tokens (`int`, defaults to 2):
@@ -65,8 +68,6 @@ class AIDDPipeline(DiffusionPipeline):
     codec: WavTokenizerModel
     transformer: DiTTokenModel
     scheduler: DiscreteScheduler
-    # diffusers' dict, whose items are attributes.
-    config: Any
 
     def __init__(
         self,
@@ -92,7 +93,7 @@ class AIDDPipeline(DiffusionPipeline):
                 f"{transformer.config.max_position_embeddings} tokens, got {guard_tokens}"
             )
         check_splicing(reach_seconds, short_gap_seconds, fine_structure)
-        self.register_modules(codec=codec, transformer=transformer, scheduler=scheduler)
+        self.register_modules(codec=codec.float(), transformer=transformer, scheduler=scheduler)
         self.register_to_config(
             guard_tokens=guard_tokens,
             reach_seconds=reach_seconds,
@@ -101,14 +102,35 @@ class AIDDPipeline(DiffusionPipeline):
         )
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs: Any) -> "AIDDPipeline":
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs: Any) -> Self:
         """
-        As [`~diffusers.DiffusionPipeline.from_pretrained`], in float32 unless told otherwise by `dtype`: weights may
-        be stored in bfloat16, but an encoder that computes in it chooses other codes here and there.
+        As [`~diffusers.DiffusionPipeline.from_pretrained`], in float32 unless told otherwise by `dtype`, and the codec
+        in float32 in any case.
+
+        Raises:
+            ValueError: a codec that [`~aidd.models.wavtokenizer.load_wavtokenizer`] refuses.
         """
-        if not {"dtype", "torch_dtype"} & kwargs.keys():
-            kwargs["dtype"] = torch.float32
+        if "codec" not in kwargs:
+            hub_arguments = {name: kwargs[name] for name in HUB_ARGUMENTS if name in kwargs}
+            kwargs["codec"] = load_wavtokenizer(pretrained_model_name_or_path, subfolder="codec", **hub_arguments)
         return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+
+    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs: Any) -> None:
+        """As of [`InpaintingPipeline`], with the feature extractor's file of the codec."""
+        save_feature_extractor(self.codec.config, os.path.join(save_directory, "codec"))
+        super().save_pretrained(save_directory, **kwargs)
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """As [`~diffusers.DiffusionPipeline.to`], but a `dtype` is that of the token model alone."""
+        codec = self.codec
+        # Directly, as diffusers would take it for a change of the pipeline.
+        object.__setattr__(self, "codec", None)
+        try:
+            super().to(*args, **kwargs)
+        finally:
+            object.__setattr__(self, "codec", codec)
+        codec.to(self.transformer.device)
+        return self
 
     @property
     def sampling_rate(self) -> int:
@@ -132,7 +154,7 @@ class AIDDPipeline(DiffusionPipeline):
     @property
     def max_gap_seconds(self) -> float:
         """Longest gap that can be filled, in seconds: with its guard tokens, half of a training window."""
-        return (self._max_gap_tokens - 2 * self.config.guard_tokens - 1) / self.codec.config.frame_rate
+        return (self._max_gap_tokens - 2 * self.config.guard_tokens - 1) * self.hop_length / self.sampling_rate
 
     @property
     def _max_gap_tokens(self) -> int:
@@ -341,7 +363,7 @@ class AIDDPipeline(DiffusionPipeline):
         gains = WINDOW_PEAK / np.where(peaks > 0, peaks, 1.0)
         input_values = torch.from_numpy(audio * gains[:, None])[:, None]
         input_values = input_values.to(self._execution_device, self.codec.dtype)
-        return self.codec.encode(input_values).audio_codes[:, 0], gains
+        return encode(self.codec, input_values)[:, 0], gains
 
     def _sample(
         self,
@@ -395,7 +417,7 @@ class AIDDPipeline(DiffusionPipeline):
 
     def _decode(self, tokens: Tensor, gains: np.ndarray) -> np.ndarray:
         """Audio of codes `(rows, tokens)` at the levels before encoding: float64 `(rows, samples)`."""
-        audio = self.codec.decode(tokens[:, None]).audio_values[:, 0]
+        audio = decode(self.codec, tokens[:, None])[:, 0]
         return audio.double().cpu().numpy() / gains[:, None]
 
     def _fill(

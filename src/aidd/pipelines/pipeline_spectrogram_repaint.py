@@ -1,6 +1,5 @@
 """Inpainting by diffusion of complex spectrograms: RePaint (CVPR 2022, arXiv:2201.09865) in time and frequency."""
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
@@ -9,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from diffusers.models.unets.unet_2d import UNet2DModel
-from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
@@ -18,22 +16,19 @@ from ..audio_io import resample
 from ..cells import fill_cells
 from ..masks import in_the_form_of, prepare
 from ..models.spectrogram import SpectrogramFrontEnd, predict
-from ..registration import register
 from ..schedulers.repaint import PRESETS, repaint, resampling_schedule
 from ..signatures import Seconds, Waveform
 from ..splice import splice_short_gaps
 from ..tf_masks import RESAMPLING_REACH, columns, frames_touched, samples_on_grid
 from .filling import fill_window, polarities
+from .inpainting import InpaintingPipeline
 from .inputs import as_asked, check_options, check_splicing, given_mask
 from .relations import relations
 from .spectrogram_windows import first_sample, window_cells, window_frames, window_signal
 from .windows import WINDOW_PEAK, TokenWindow, not_filled, plan_successive_windows, plan_windows
 
 
-register()
-
-
-class SpectrogramRePaintPipeline(DiffusionPipeline):
+class SpectrogramRePaintPipeline(InpaintingPipeline):
     """
     Fills holes in music with a diffusion model of complex spectrograms, which knows of no holes: RePaint asks it for
     the missing cells of frequency and time, given the others. For holes in time, these are the frames whose windows
@@ -61,8 +56,6 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
     unet: UNet2DModel
     scheduler: DDPMScheduler | DDIMScheduler
     front_end: SpectrogramFrontEnd
-    # diffusers' dict, whose items are attributes.
-    config: Any
 
     def __init__(
         self,
@@ -90,15 +83,6 @@ class SpectrogramRePaintPipeline(DiffusionPipeline):
         self.register_to_config(
             reach_seconds=reach_seconds, short_gap_seconds=short_gap_seconds, fine_structure=fine_structure
         )
-
-    @classmethod
-    def from_pretrained(
-        cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs: Any
-    ) -> "SpectrogramRePaintPipeline":
-        """As [`~diffusers.DiffusionPipeline.from_pretrained`], in float32 unless told otherwise by `dtype`."""
-        if not {"dtype", "torch_dtype"} & kwargs.keys():
-            kwargs["dtype"] = torch.float32
-        return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
 
     @property
     def sampling_rate(self) -> int:

@@ -1,9 +1,9 @@
 """Absorbing diffusion over tokens: the forward process, and the samplers of its reversal."""
 
 from .process import GeometricSchedule, LogLinearSchedule, independent_mask, span_mask
-from .scheduling_entropy_bound import EntropyBoundScheduler
 from .scheduling_euler_tau_leaping import EulerTauLeapingScheduler
 from .scheduling_masked_discrete import MaskedDiscreteScheduler
+from .scheduling_masked_entropy_bound import MaskedEntropyBoundScheduler
 from .scheduling_tau_leaping import TauLeapingScheduler
 from .scheduling_theta_trapezoidal import ThetaTrapezoidalScheduler
 from .scheduling_utils import DiscreteSchedulerOutput
@@ -15,11 +15,11 @@ DiscreteScheduler = MaskedDiscreteScheduler | TauLeapingScheduler | ThetaTrapezo
 __all__ = [
     "DiscreteScheduler",
     "DiscreteSchedulerOutput",
-    "EntropyBoundScheduler",
     "EulerTauLeapingScheduler",
     "GeometricSchedule",
     "LogLinearSchedule",
     "MaskedDiscreteScheduler",
+    "MaskedEntropyBoundScheduler",
     "TauLeapingScheduler",
     "ThetaTrapezoidalScheduler",
     "independent_mask",

@@ -55,7 +55,7 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
     # A list to the base class.
     _compatibles: Any = (
         "MaskedDiscreteScheduler",
-        "EntropyBoundScheduler",
+        "MaskedEntropyBoundScheduler",
         "TauLeapingScheduler",
         "EulerTauLeapingScheduler",
         "ThetaTrapezoidalScheduler",

@@ -14,7 +14,7 @@ class Adversary:
     Args:
         accelerator: of the training run; it has prepared the following three.
         discriminator: maps audio `(batch, 1, num_samples)` to the feature maps of each discriminator, items of a batch
-            in order, as a [`~aidd.models.wavtokenizer.discriminators.WavTokenizerDiscriminator`] does.
+            in order, as a [`~aidd.training.codec.discriminators.WavTokenizerDiscriminator`] does.
         optimizer: of its parameters.
         lr_scheduler: of the optimizer.
         max_grad_norm: gradients are clipped to this norm.

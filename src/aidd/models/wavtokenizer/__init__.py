@@ -1,18 +1,7 @@
-"""WavTokenizer, the audio tokenizer."""
+"""WavTokenizer, the audio tokenizer: transformers' model, with the checks that it leaves to its users."""
 
-from .configuration_wavtokenizer import WavTokenizerConfig
-from .modeling_wavtokenizer import (
-    WavTokenizerDecoderOutput,
-    WavTokenizerEncoderOutput,
-    WavTokenizerModel,
-    WavTokenizerOutput,
-)
+from .coding_wavtokenizer import check_started, decode, encode
+from .loading_wavtokenizer import load_wavtokenizer, save_feature_extractor, save_wavtokenizer
 
 
-__all__ = [
-    "WavTokenizerConfig",
-    "WavTokenizerDecoderOutput",
-    "WavTokenizerEncoderOutput",
-    "WavTokenizerModel",
-    "WavTokenizerOutput",
-]
+__all__ = ["check_started", "decode", "encode", "load_wavtokenizer", "save_feature_extractor", "save_wavtokenizer"]

@@ -4,7 +4,7 @@ import json
 import pytest
 import torch
 
-from aidd.training.codec_record import codec_digest, codec_of_tokens
+from aidd.training.codec.codec_record import codec_digest, codec_of_tokens
 
 
 def test_a_codec_is_itself_in_any_precision_that_it_is_saved_in(tiny_codec, tmp_path):
@@ -14,7 +14,7 @@ def test_a_codec_is_itself_in_any_precision_that_it_is_saved_in(tiny_codec, tmp_
     half.save_pretrained(tmp_path)
     for dtype in (torch.float32, torch.bfloat16):
         assert codec_digest(type(tiny_codec).from_pretrained(tmp_path, dtype=dtype)) == digest
-    tiny_codec.codebook.embed[0, 0] += 0.1
+    tiny_codec.encoder_model.quantizer.codebook.embed[0, 0] += 0.1
     assert codec_digest(tiny_codec) != digest
 
 

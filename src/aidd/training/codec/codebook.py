@@ -2,8 +2,8 @@
 
 import torch
 from torch import Tensor, distributed
-from transformers import EncodecConfig
-from transformers.models.encodec.modeling_encodec import EncodecEuclideanCodebook
+from transformers import WavTokenizerConfig
+from transformers.models.wavtokenizer.modeling_wavtokenizer import WavTokenizerEuclideanCodebook
 
 
 def kmeans(
@@ -77,13 +77,18 @@ def draw_rows(rows: Tensor, num_draws: int, generator: torch.Generator) -> Tenso
     return sum_over_processes(drawn)
 
 
-class WavTokenizerCodebook(EncodecEuclideanCodebook):
+class WavTokenizerCodebook(WavTokenizerEuclideanCodebook):
     """
-    Encodec's Euclidean codebook with its training path (van den Oord et al. 2017, appendix A.1; Dhariwal et al. 2020
-    for the revival of dead codes). `inited` is 0 until the codebook was started by k-means or loaded.
+    The codec's codebook with its training path (van den Oord et al. 2017, appendix A.1; Dhariwal et al. 2020 for the
+    revival of dead codes). `inited` is 0 until the codebook was started by k-means or loaded.
+
+    Args:
+        config: of the codec.
+        decay: of the moving averages of uses and sums.
+        dead_code_threshold: a code whose moving average of uses a batch falls below this is replaced.
     """
 
-    def __init__(self, config: EncodecConfig, decay: float, dead_code_threshold: float):
+    def __init__(self, config: WavTokenizerConfig, decay: float, dead_code_threshold: float):
         super().__init__(config)
         self.inited.zero_()
         self.decay = decay
@@ -93,7 +98,7 @@ class WavTokenizerCodebook(EncodecEuclideanCodebook):
         """Nearest code of each vector, `(num_vectors, codebook_dim)` to `(num_vectors,)`, always in float32."""
         hidden_states, embed = hidden_states.float(), self.embed.float()
         with torch.autocast(hidden_states.device.type, enabled=False):
-            # Encodec's expansion of the squared distance: near ties fall as they do there.
+            # The expansion of the squared distance that the codec encodes with: near ties fall as they do there.
             distances = hidden_states.pow(2).sum(1, keepdim=True) - 2 * hidden_states @ embed.T + embed.T.pow(2).sum(0)
         return distances.argmin(-1)
 
@@ -105,13 +110,6 @@ class WavTokenizerCodebook(EncodecEuclideanCodebook):
         self.cluster_size.copy_(counts)
         self.embed_avg.copy_(centroids * counts[:, None])
         self.inited.fill_(1.0)
-
-    def check_started(self) -> None:
-        """Raises `ValueError` where the codebook holds nothing yet."""
-        if not bool(self.inited):
-            raise ValueError(
-                "the codebook is empty: load trained weights, or start it from latents with `model.start_codebook()`"
-            )
 
     def rescale_counts(self, num_latents: int) -> None:
         """

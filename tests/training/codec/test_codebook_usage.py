@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from aidd.training.codebook_usage import CodebookUsage
+from aidd.training.codec.codebook_usage import CodebookUsage
 
 
 def test_perplexity_of_equal_shares_is_the_number_of_codes():

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..models.wavtokenizer.codebook_wavtokenizer import sum_over_processes
+from .codebook import sum_over_processes
 
 
 class CodebookUsage(nn.Module):

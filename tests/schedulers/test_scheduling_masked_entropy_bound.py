@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from aidd.schedulers import EntropyBoundScheduler, MaskedDiscreteScheduler
-from aidd.schedulers.scheduling_entropy_bound import accept_within_bound, entropies
+from aidd.schedulers import MaskedDiscreteScheduler, MaskedEntropyBoundScheduler
+from aidd.schedulers.scheduling_masked_entropy_bound import accept_within_bound, entropies
 
 
 BATCH, TOKENS, CODES = 40, 12, 7
@@ -73,7 +73,7 @@ def test_certain_tokens_are_accepted_together_at_bound_zero_and_the_first_of_equ
 @pytest.mark.parametrize("bound", [0.0, 0.5, 2.0])
 def test_no_step_exceeds_the_bound_and_calls_are_at_most_missing_tokens(bound):
     tokens, missing = damaged()
-    steps = list(run(EntropyBoundScheduler(entropy_bound=bound), tokens, missing, generator()))
+    steps = list(run(MaskedEntropyBoundScheduler(entropy_bound=bound), tokens, missing, generator()))
     for _, before, missing_before, output in steps:
         drawn = output.sampled_tokens >= 0
         values = torch.where(drawn, entropies(predict(before, missing_before)), 0)
@@ -91,7 +91,7 @@ def test_the_choice_of_tokens_does_not_depend_on_what_is_drawn():
     tokens, missing = damaged()
     left = []
     for seed, temperature in ((0, 1.0), (1, 1.0), (0, 0.3)):
-        scheduler = EntropyBoundScheduler(temperature=temperature)
+        scheduler = MaskedEntropyBoundScheduler(temperature=temperature)
         scheduler.set_timesteps(num_missing=missing.sum(-1))
         prediction = predict(tokens, missing)
         output = scheduler.step(prediction, scheduler.timesteps[0], tokens, missing=missing, generator=generator(seed))
@@ -101,7 +101,7 @@ def test_the_choice_of_tokens_does_not_depend_on_what_is_drawn():
 
 def test_learned_rates_of_a_score_network_change_nothing():
     tokens, missing = damaged()
-    scheduler = EntropyBoundScheduler()
+    scheduler = MaskedEntropyBoundScheduler()
     scheduler.set_timesteps(num_missing=missing.sum(-1))
     rates = 3 * torch.randn(BATCH, TOKENS, 1, generator=generator(), dtype=torch.float64)
     first, second = (
@@ -117,7 +117,7 @@ def test_every_row_is_shown_the_hitting_time_of_its_own_next_token():
     first_hitting.set_timesteps(num_missing=missing.sum(-1), generator=generator(3))
     rows = torch.arange(BATCH)
     together = 0
-    for t, _, missing_before, output in run(EntropyBoundScheduler(), tokens, missing, generator(3)):
+    for t, _, missing_before, output in run(MaskedEntropyBoundScheduler(), tokens, missing, generator(3)):
         hits = (missing & ~missing_before).sum(-1)
         active = missing_before.any(-1)
         assert torch.equal(t[active], first_hitting.timesteps[hits[active], rows[active]])
@@ -128,4 +128,4 @@ def test_every_row_is_shown_the_hitting_time_of_its_own_next_token():
 @pytest.mark.parametrize("bound", [-0.1, math.inf, math.nan])
 def test_impossible_bounds_are_refused(bound):
     with pytest.raises(ValueError, match="entropy_bound must be finite and at least 0"):
-        EntropyBoundScheduler(entropy_bound=bound)
+        MaskedEntropyBoundScheduler(entropy_bound=bound)

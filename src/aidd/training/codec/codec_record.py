@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..models.wavtokenizer import WavTokenizerModel
-from ..models.weights_digest import weights_digest
+from transformers import WavTokenizerModel
+
+from ...models.weights_digest import weights_digest
 
 
 def codec_digest(codec: WavTokenizerModel) -> str:

@@ -36,7 +36,7 @@ def accept_within_bound(entropy: Tensor, missing: Tensor, bound: float) -> Tenso
     return torch.zeros_like(missing).scatter(-1, order, accepted)
 
 
-class EntropyBoundScheduler(MaskedDiscreteScheduler):
+class MaskedEntropyBoundScheduler(MaskedDiscreteScheduler):
     r"""
     Unmasks several tokens in one call of the network where that can do little harm: those of the lowest entropies
     H_1 <= H_2 <= ..., as many as keep

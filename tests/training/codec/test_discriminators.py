@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from aidd.models.wavtokenizer.discriminators import (
+from aidd.training.codec.discriminators import (
     PeriodDiscriminator,
     SpectrogramDiscriminator,
     WavTokenizerDiscriminator,

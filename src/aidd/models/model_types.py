@@ -1,0 +1,50 @@
+"""Which model a configuration is of: `from_pretrained` would only warn, and make a hybrid."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedConfig
+
+
+NAMES = {"wavtokenizer": "WavTokenizer", "aidd_dit_token": "DiTTokenModel"}
+# The model type of codecs that aidd saved before transformers had a WavTokenizer of its own.
+FORMER_CODEC = "aidd_wavtokenizer"
+
+
+def model_name(config: Mapping[str, Any]) -> str:
+    """What to call the model of a configuration, such as "a DiTTokenModel (model_type aidd_dit_token)"."""
+    if "_class_name" in config:
+        return f"a {config['_class_name']}"
+    model_type = str(config.get("model_type"))
+    return f"a {NAMES.get(model_type, 'model')} (model_type {model_type})"
+
+
+def check_model_type(
+    source: str | Path, config_class: type[PreTrainedConfig], *, subfolder: str = "", **hub_arguments: Any
+) -> None:
+    """
+    Refuses a file, folder or Hub id that holds the configuration of another model.
+
+    Args:
+        source: the file, folder or Hub id.
+        config_class: of the model that is expected.
+        subfolder: where in it the configuration lies.
+        hub_arguments: `revision`, `token`, ..., as of [`~transformers.PreTrainedConfig.from_pretrained`].
+
+    Raises:
+        OSError: there is no configuration.
+        ValueError: it is of another `model_type`, or tells none, or is of a codec in the former format.
+    """
+    config, _ = config_class.get_config_dict(source, subfolder=subfolder, **hub_arguments)
+    # Of a subfolder without one, transformers makes an empty one.
+    if not config:
+        raise OSError(f"{source} holds no configuration{f' in {subfolder}' if subfolder else ''}")
+    if config.get("model_type") == FORMER_CODEC:
+        raise ValueError(
+            f"{source} holds a codec in aidd's former format (model_type {FORMER_CODEC}). Convert it by: python -m "
+            f"aidd.models.wavtokenizer.convert_former_folder {source} NEW_FOLDER"
+        )
+    if config.get("model_type") != config_class.model_type:
+        expected = model_name({"model_type": config_class.model_type})
+        raise ValueError(f"{source} is {model_name(config)}, expected {expected}")

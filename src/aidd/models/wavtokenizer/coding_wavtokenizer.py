@@ -1,0 +1,64 @@
+"""Audio to codes and back by transformers' WavTokenizer, which takes any input without a word."""
+
+import torch
+from torch import Tensor
+from transformers import WavTokenizerModel
+
+from ...decorators import apply_forward_hook
+
+
+@apply_forward_hook
+def encode(codec: WavTokenizerModel, input_values: Tensor) -> Tensor:
+    """
+    Encodes audio of one length. A shorter item padded to the length of others would change its own last codes, so
+    there are no padding masks.
+
+    Args:
+        codec: the tokenizer. Its weights and its computations should be in float32: in bfloat16 codes flip.
+        input_values: float, `(batch, 1, num_samples)`, in about [-1, 1], at the codec's rate.
+
+    Returns:
+        int64 `(batch, 1, ceil(num_samples / hop_length))`, in [0, codebook_size).
+
+    Raises:
+        ValueError: another shape, or an empty codebook.
+    """
+    check_started(codec)
+    if input_values.ndim != 3 or input_values.shape[1] != 1 or input_values.numel() == 0:
+        raise ValueError(f"input_values must have shape (batch, 1, num_samples), got {tuple(input_values.shape)}")
+    return codec.encode(input_values).audio_codes
+
+
+@apply_forward_hook
+def decode(codec: WavTokenizerModel, audio_codes: Tensor) -> Tensor:
+    """
+    Decodes codes. Decoding is global in time (group norms and attention see the whole input): decode windows with
+    context.
+
+    Args:
+        codec: the tokenizer.
+        audio_codes: int64 `(batch, 1, num_tokens)`, in [0, codebook_size).
+
+    Returns:
+        float32 `(batch, 1, num_tokens * hop_length)`.
+
+    Raises:
+        ValueError: another shape, codes outside the codebook, or an empty codebook.
+    """
+    check_started(codec)
+    if audio_codes.ndim != 3 or audio_codes.shape[1] != 1 or audio_codes.numel() == 0:
+        raise ValueError(f"audio_codes must have shape (batch, 1, num_tokens), got {tuple(audio_codes.shape)}")
+    if audio_codes.dtype != torch.long:
+        raise ValueError(f"audio_codes must be int64, got {audio_codes.dtype}")
+    low, high = audio_codes.aminmax()
+    if low < 0 or high >= codec.config.codebook_size:
+        raise ValueError(f"audio_codes must lie in [0, {codec.config.codebook_size}), got values from {low} to {high}")
+    return codec.decode(audio_codes).audio_values
+
+
+def check_started(codec: WavTokenizerModel) -> None:
+    """Raises `ValueError` where the codebook holds nothing yet: all its vectors are zero."""
+    if not codec.encoder_model.quantizer.codebook.embed.any():
+        raise ValueError(
+            "the codebook is empty: load trained weights, or train a codec (examples/train_wavtokenizer.py)"
+        )
