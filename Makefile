@@ -1,4 +1,4 @@
-.PHONY: style quality test docs
+.PHONY: style quality test newest lowest docs
 
 check_dirs := src tests examples benchmarks docs
 
@@ -13,6 +13,13 @@ quality:
 
 test:
 	python -m pytest
+
+# In fresh environments: everything with the newest versions that setup.cfg allows, the fast tests with the lowest.
+newest:
+	.ci/environment newest
+
+lowest:
+	.ci/environment lowest
 
 docs:
 	mkdocs build --strict
