@@ -34,13 +34,13 @@ class InpaintingPipeline(DiffusionPipeline):
             kwargs["dtype"] = torch.float32
         return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
 
-    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs: Any) -> None:
+    def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
         """
         As [`~diffusers.DiffusionPipeline.save_pretrained`], with a `pipeline.py` by which `DiffusionPipeline` loads
         the folder without `import aidd`.
         """
         write_pipeline_code(save_directory, type(self).__name__)
-        super().save_pretrained(save_directory, **kwargs)
+        super().save_pretrained(save_directory, *args, **kwargs)
 
 
 def write_pipeline_code(folder: str | os.PathLike, class_name: str) -> None:

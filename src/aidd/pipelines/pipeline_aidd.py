@@ -115,14 +115,15 @@ class AIDDPipeline(InpaintingPipeline):
             kwargs["codec"] = load_wavtokenizer(pretrained_model_name_or_path, subfolder="codec", **hub_arguments)
         return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
 
-    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs: Any) -> None:
+    def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
         """As of [`InpaintingPipeline`], with the feature extractor's file of the codec."""
         save_feature_extractor(self.codec.config, os.path.join(save_directory, "codec"))
-        super().save_pretrained(save_directory, **kwargs)
+        super().save_pretrained(save_directory, *args, **kwargs)
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """As [`~diffusers.DiffusionPipeline.to`], but a `dtype` is that of the token model alone."""
-        codec = self.codec
+        # Any: the annotation of its `to` takes no devices.
+        codec: Any = self.codec
         # Directly, as diffusers would take it for a change of the pipeline.
         object.__setattr__(self, "codec", None)
         try:

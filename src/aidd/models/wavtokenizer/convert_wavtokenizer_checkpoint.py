@@ -121,7 +121,7 @@ def infer_config(state_dict: dict[str, Tensor]) -> WavTokenizerConfig:
 
 def convert_state_dict(state_dict: dict[str, Tensor], config: WavTokenizerConfig) -> dict[str, Tensor]:
     """
-    Tensors of a published checkpoint's `state_dict` to those of a [`WavTokenizerModel`].
+    Tensors of a published checkpoint's `state_dict` to those of a [`~transformers.WavTokenizerModel`].
 
     Raises:
         ValueError: the first tensor of another shape than the configuration's, names unknown or missing, a codebook

@@ -1,5 +1,6 @@
 """Loading a codec's folder or repository as it has to be for coding: complete, and in float32."""
 
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ..model_types import check_model_type
 
 
 def load_wavtokenizer(
-    pretrained_model_name_or_path: str | Path, *, subfolder: str = "", **hub_arguments: Any
+    pretrained_model_name_or_path: str | PathLike, *, subfolder: str = "", **hub_arguments: Any
 ) -> WavTokenizerModel:
     """
     Loads a codec in float32, whatever its weights are stored in: in bfloat16 its encoder would choose other codes.
@@ -30,7 +31,7 @@ def load_wavtokenizer(
         ValueError: another model, a folder in the format of earlier versions of aidd, or weights that do not fill the
             model.
     """
-    source = pretrained_model_name_or_path
+    source = str(pretrained_model_name_or_path)
     check_model_type(source, WavTokenizerConfig, subfolder=subfolder, **hub_arguments)
     # A pair, which transformers' annotation does not tell.
     loaded: Any = WavTokenizerModel.from_pretrained(

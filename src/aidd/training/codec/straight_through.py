@@ -1,6 +1,7 @@
 """WavTokenizer's training path: round trips with gradients, which transformers' model does not have."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +63,7 @@ class StraightThroughWavTokenizer(nn.Module):
     @property
     def codebook(self) -> WavTokenizerCodebook:
         """The codebook that learns."""
-        return self.codec.encoder_model.quantizer.codebook
+        return cast(WavTokenizerCodebook, self.codec.encoder_model.quantizer.codebook)
 
     def decode_features(self, features: Tensor) -> Tensor:
         """Vectors `(batch, codebook_dim, num_tokens)` to audio `(batch, 1, num_tokens * hop_length)`."""
