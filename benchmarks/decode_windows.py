@@ -23,7 +23,7 @@ from measuring import Results, argument_parser, stopwatch
 import aidd
 from aidd.audio_io import read_audio, resample
 from aidd.evaluation.samples import SAMPLES, sample_recordings
-from aidd.models.wavtokenizer import encode
+from aidd.models.wavtokenizer import decode, encode
 
 
 PEAK = 10 ** (-3 / 20)
@@ -66,7 +66,7 @@ def main() -> None:
     hop = codec.config.hop_length
 
     @torch.no_grad()
-    def decoded(tokens: torch.Tensor) -> np.ndarray:
+    def audio_of(tokens: torch.Tensor) -> np.ndarray:
         return decode(codec, tokens[None, None])[0, 0].double().numpy()
 
     recordings = []
@@ -77,7 +77,7 @@ def main() -> None:
             mono = mono * (PEAK / np.abs(mono).max())
             tokens = encode(codec, torch.from_numpy(mono)[None, None].to(codec.dtype))[0, 0]
         with stopwatch() as elapsed:
-            whole = decoded(tokens)
+            whole = audio_of(tokens)
         recordings.append((mono, tokens, whole, elapsed.seconds))
     for gap in args.gap_tokens:
         contexts = {gap + 2 * context: str(context) for context in args.context_tokens}
@@ -98,7 +98,7 @@ def main() -> None:
                     if length is not None:
                         first = start - (length - gap) // 2
                         with stopwatch() as elapsed:
-                            window = decoded(tokens[first : first + length])
+                            window = audio_of(tokens[first : first + length])
                         seconds[-1] = elapsed.seconds
                         decoded_gaps[-1] = window[(start - first) * hop : (start - first + gap) * hop]
                     expected_gaps.append(whole[inside])
