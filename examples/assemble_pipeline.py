@@ -47,8 +47,8 @@ def parse_args() -> argparse.Namespace:
 
 def load_models(args: argparse.Namespace) -> tuple[WavTokenizerModel, aidd.DiTTokenModel]:
     """Both in float32. A token model knows the codes of one codec, which it may tell; converted weights do not."""
-    check_model_type(args.transformer, aidd.DiTTokenConfig)
     codec = load_wavtokenizer(args.codec)
+    check_model_type(args.transformer, aidd.DiTTokenConfig)
     digest = codec_digest(codec)
     expected = read_arguments(args.transformer).get("codec_digest") or digest
     if digest != expected:

@@ -34,7 +34,7 @@ from huggingface_hub.errors import HfHubHTTPError, HTTPError, LocalTokenNotFound
 from huggingface_hub.utils import validate_repo_id
 
 import aidd
-from aidd.pipelines.inpainting import write_pipeline_code
+from aidd.registration import PIPELINE_FILE, write_pipeline_code
 
 
 SPACE = Path(__file__).parent / "space"
@@ -92,7 +92,8 @@ def stage(pipeline: Path, record_dir: Path | None, folder: Path) -> None:
     # What is hidden, such as settings and repositories, belongs to whoever works there.
     shutil.copytree(pipeline, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
     name = json.loads((pipeline / "model_index.json").read_text())["_class_name"]
-    write_pipeline_code(folder, name)
+    if not (folder / PIPELINE_FILE).exists():
+        write_pipeline_code(folder, name, name)
     if record_dir is not None:
         for path in sorted(path for name in RECORDS for path in record_dir.rglob(name)):
             target = folder / "records" / path.relative_to(record_dir)

@@ -49,6 +49,25 @@ def test_the_sounding_edge_goes_on_at_its_level(turned, at_the_files_edge, tones
                 check(np.atleast_2d(filled)[0], mask, turned)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("gap", [240, 2400])
+def test_noise_goes_on_at_its_level_and_fades_towards_the_silence(gap, turned):
+    rng, levels = np.random.default_rng(0), []
+    for seed in range(8):
+        audio, mask = rng.normal(size=8000), np.zeros(8000, bool)
+        audio[2000:4000] = 0
+        mask[4000 : 4000 + gap] = True
+        if turned:
+            audio, mask = audio[::-1].copy(), mask[::-1].copy()
+        restored = envelope_noise(audio, mask, sampling_rate=RATE, generator=torch.Generator().manual_seed(seed))
+        filled = restored[mask][::-1] if turned else restored[mask]
+        levels.append([level(part) for part in np.array_split(filled, 4)])
+    first, second, third, last = np.mean(levels, axis=0)
+    # Of noise of power 1: a quarter of a sine has -13, -5, -1.6 and -.2 dB in its quarters.
+    assert last == pytest.approx(0, abs=3)
+    assert first < second < third < last and first == pytest.approx(-13, abs=5)
+
+
 def test_a_faint_constant_beside_the_gap_tells_no_more_than_silence(tones):
     audio, mask = damaged(2000, False, False, tones)
     audio[2000:4000] = 1e-5

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
-from .classical.autoregressive import intact_run
+from .classical.autoregressive import intact_run, silent_side
 
 
 FRAME_SECONDS = 0.0213
@@ -75,7 +75,15 @@ def match_edges(
         # A window over less than a frame sees little of it: no level can be told from a few samples.
         if level.stop - level.start >= frame and generated[level].any()
     ]
-    # Where there is too little beside one edge (the file ends, or another gap is near), the other's levels hold.
+    # Where there is too little beside one edge (the file ends, or another gap is near), the other's levels hold, and
+    # where it is silent.
+    if len(measured) == 2:
+        silent = silent_side(
+            channels[:, start - min(before, num_level) : start].mean(0),
+            channels[:, end : end + min(after, num_level)].mean(0),
+        )
+        if silent is not None:
+            del measured[silent]
     if not measured:
         return np.repeat(generated[None, start:end], len(channels), axis=0)
 

@@ -1,11 +1,13 @@
 """Makes this package's classes known to diffusers, so that folders and repositories that name them load."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
+from importlib.machinery import ModuleSpec, PathFinder
+from os import PathLike
+from pathlib import Path
 from types import ModuleType
 
 
@@ -19,6 +21,16 @@ COMPONENTS = (
     "TauLeapingScheduler",
     "ThetaTrapezoidalScheduler",
 )
+# With it, `DiffusionPipeline.from_pretrained(FOLDER, custom_pipeline=FOLDER, trust_remote_code=True)` needs no import.
+PIPELINE_FILE = "pipeline.py"
+PIPELINE_CODE = '''"""For `DiffusionPipeline.from_pretrained` with `trust_remote_code=True`. Needs aidd installed."""
+
+import aidd
+
+
+class {name}(aidd.{base}):
+    """[`aidd.{base}`]."""
+'''
 # The module of `DiffusionPipeline`.
 BASE_MODULE = "diffusers.pipelines.pipeline_utils"
 
@@ -39,6 +51,19 @@ def register(pipelines: Sequence[type]) -> None:
         setattr(diffusers, pipeline.__name__, pipeline)
 
 
+def write_pipeline_code(folder: str | PathLike, name: str, base: str) -> None:
+    """
+    Writes `pipeline.py` for a pipeline; the folder is made if need be.
+
+    Args:
+        folder: of the pipeline.
+        name: of its class, as `model_index.json` says.
+        base: the class of this package that it is, or is derived from.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    (Path(folder) / PIPELINE_FILE).write_text(PIPELINE_CODE.format(name=name, base=base), encoding="utf-8")
+
+
 class RegisterWithDiffusers(MetaPathFinder, Loader):
     """
     Imports the package's pipelines, which register themselves, as soon as `DiffusionPipeline` is imported: `import
@@ -51,17 +76,28 @@ class RegisterWithDiffusers(MetaPathFinder, Loader):
     def install(self) -> None:
         """Waits for the import, or imports the pipelines at once where it has happened already."""
         if BASE_MODULE in sys.modules:
-            import_module(self.pipelines_module)
+            self.import_pipelines()
         else:
             sys.meta_path.insert(0, self)
+
+    def import_pipelines(self) -> None:
+        """Imports them. Where they fail, that must not break diffusers for others, nor what needs no pipeline."""
+        try:
+            import_module(self.pipelines_module)
+        # All exceptions: what a version of a library breaks shows in whatever way it chooses.
+        except Exception as error:
+            warnings.warn(
+                f"DiffusionPipeline.from_pretrained will not find the pipelines of aidd, whose import failed: {error}",
+                ImportWarning,
+                stacklevel=2,
+            )
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname != BASE_MODULE:
             return None
-        sys.meta_path.remove(self)
-        spec = find_spec(fullname)
+        spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
             self.loader, spec.loader = spec.loader, self
         return spec
@@ -74,4 +110,6 @@ class RegisterWithDiffusers(MetaPathFinder, Loader):
         if module.__spec__ is not None:
             module.__spec__.loader = self.loader
         self.loader.exec_module(module)
-        import_module(self.pipelines_module)
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        self.import_pipelines()

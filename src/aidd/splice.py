@@ -5,7 +5,14 @@ each edge's autoregressive continuation as far as its own prediction error lets 
 
 import numpy as np
 
-from .classical.autoregressive import SAMPLES_PER_COEFFICIENT, burg, extrapolate, intact_run, prediction_error
+from .classical.autoregressive import (
+    SAMPLES_PER_COEFFICIENT,
+    burg,
+    extrapolate,
+    intact_run,
+    prediction_error,
+    silent_side,
+)
 from .masks import find_gaps
 
 
@@ -18,8 +25,6 @@ MOST_GROWTH = 2
 # Errors up to which a continuation does not fade, and from which on it fades as if nothing were known of it.
 FADE_ERRORS = (1e-6, 1e-2)
 MIN_ERROR = 1e-12
-# An edge whose power is below this share of the other edge's counts as silent: -60 dB.
-SILENCE = 1e-6
 
 
 def splice(
@@ -68,7 +73,8 @@ def splice(
         order=order,
     )
     restored = signal.copy()
-    restored[start:end] = mix(estimate, weight, generated[start:end])
+    fade = fade_to_silence(signal, mask, gap, sampling_rate=sampling_rate)
+    restored[start:end] = mix(estimate, weight, fade * generated[start:end])
     return restored
 
 
@@ -133,12 +139,9 @@ def continue_both_edges(
     after = signal[end : end + min(intact_run(mask[end:]), num_context)]
     left, left_error = continue_with_error(before, end - start, order)
     right, right_error = (values[::-1] for values in continue_with_error(after[::-1], end - start, order))
-    if np.isfinite(left_error[0]) and np.isfinite(right_error[0]):
-        left_power, right_power = _power_continued(before, order), _power_continued(after[::-1], order)
-        if left_power < SILENCE * right_power:
-            left_error = np.ones(end - start)
-        elif right_power < SILENCE * left_power:
-            right_error = np.ones(end - start)
+    silent = silent_side(_continued(before, order), _continued(after[::-1], order))
+    if silent is not None:
+        (left_error if silent == 0 else right_error)[:] = 1
     estimate, error = combine(left, left_error, right, right_error)
     return estimate, error, (bool(np.isfinite(left_error[0])), bool(np.isfinite(right_error[0])))
 
@@ -163,9 +166,35 @@ def continue_with_error(context: np.ndarray, num_samples: int, order: int) -> tu
     return extrapolate(context, error_filter, num_samples), prediction_error(context, error_filter, num_samples)
 
 
-def _power_continued(context: np.ndarray, order: int) -> float:
-    """Mean square of the samples that a continuation starts from: as many as its model has coefficients."""
-    return float(np.mean(context[-min(order, len(context) // SAMPLES_PER_COEFFICIENT) :] ** 2))
+def _continued(context: np.ndarray, order: int) -> np.ndarray:
+    """The samples that a continuation starts from: as many as its model has coefficients; none without a model."""
+    order = min(order, len(context) // SAMPLES_PER_COEFFICIENT)
+    return context[len(context) - order :]
+
+
+def fade_to_silence(
+    signal: np.ndarray, mask: np.ndarray, gap: tuple[int, int], *, sampling_rate: int
+) -> np.ndarray | float:
+    """
+    Amplitude of generated audio in a gap beside silence on one side: a quarter of a sine, from 1 at the edge that
+    sounds to 0 at the one that does not, so that the filling ends as a note does and not at a hard edge.
+
+    Args:
+        signal, mask, gap: as of [`splice`].
+        sampling_rate: Hz.
+
+    Returns:
+        float64 `(end - start,)`; 1 where both sides sound, or neither does.
+    """
+    start, end = gap
+    num_context = round(CONTEXT_SECONDS * sampling_rate)
+    before = signal[start - min(intact_run(mask[:start][::-1]), num_context) : start]
+    after = signal[end : end + min(intact_run(mask[end:]), num_context)]
+    silent = silent_side(_continued(before, ORDER), _continued(after[::-1], ORDER))
+    if silent is None:
+        return 1.0
+    rising = np.sin(np.pi / 2 * np.arange(1, end - start + 1) / (end - start + 1))
+    return rising if silent == 0 else rising[::-1]
 
 
 def combine(

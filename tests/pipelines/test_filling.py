@@ -27,7 +27,7 @@ def test_the_band_that_no_model_generates_is_filled_and_the_other_is_the_generat
     audio, mask = recording(), np.zeros((1, 20_000), bool)
     mask[0, 6000:14_000] = True
     generated = sosfilt(butter(10, CUTOFF, output="sos", fs=RATE), recording(1, 1)[0])
-    options = {"sampling_rate": RATE, "reach_seconds": 0.01, "fine_structure": 0.0, "ranked": False}
+    options = {"sampling_rate": RATE, "reach_seconds": 0.01, "fine_structure": 0.0, "select": None}
     filled, empty = audio.copy(), audio.copy()
     gaps = [(6000, 14_000)]
     fill_gaps(filled[None], mask, generated[None], gaps, cutoff=CUTOFF, generators=[generator()], **options)
@@ -55,7 +55,7 @@ def test_gaps_of_single_channels_are_filled_in_these_alone():
         reach_seconds=0.01,
         fine_structure=0.0,
         generators=[None],
-        ranked=False,
+        select=None,
     )
     assert np.isfinite(filled).all()
     assert np.array_equal(filled[~mask], audio[~mask])
@@ -82,9 +82,9 @@ def test_the_best_continuation_comes_first_in_each_gap():
         "fine_structure": 0.0,
         "generators": [None] * 3,
     }
-    fill_gaps(filled, mask, generated, gaps, ranked=True, **options)
+    fill_gaps(filled, mask, generated, gaps, select="ranked", **options)
     in_order = filled.copy()
-    fill_gaps(in_order, mask, generated, gaps, ranked=False, **options)
+    fill_gaps(in_order, mask, generated, gaps, select=None, **options)
     for (start, end), best in zip(gaps, (1, 0), strict=True):
         inside = np.s_[start:end]
         assert np.array_equal(filled[0, 0, inside], in_order[best, 0, inside])

@@ -92,14 +92,15 @@ def test_same_seed_same_audio_and_other_seed_other_audio(tiny_pipeline, tones):
     assert not np.array_equal(first, other)
 
 
-def test_ranked_variations_are_the_same_ones_in_another_order(tiny_pipeline, tones):
+@pytest.mark.parametrize("order", ["ranked", "agreement"])
+def test_ordered_variations_are_the_same_ones_in_another_order(order, tiny_pipeline, tones):
     audio, mask = tones(30_000, 24_000), np.zeros(30_000, bool)
     mask[12_000:16_000] = True
-    drawn, ranked = (
+    drawn, ordered = (
         tiny_pipeline(audio, mask, num_variations=4, select=select, generator=generator()).audios
-        for select in (None, "ranked")
+        for select in (None, order)
     )
-    assert sorted(map(bytes, drawn)) == sorted(map(bytes, ranked))
+    assert sorted(map(bytes, drawn)) == sorted(map(bytes, ordered))
 
 
 def test_a_variation_is_the_same_alone_and_among_others(tiny_pipeline, tones):
@@ -342,7 +343,7 @@ BAD_INPUTS = {
     ),
     "unknown selection": (
         {"audio": sine(), "mask": gap(), "select": "best"},
-        "select must be 'ranked' or None, got 'best'",
+        "select must be 'agreement', 'ranked' or None, got 'best'",
     ),
     "unknown output type": ({"audio": sine(), "mask": gap(), "output_type": "pil"}, "output_type"),
     "steps for first hitting": ({"audio": sine(), "mask": gap(), "num_inference_steps": 10}, "one step for each"),

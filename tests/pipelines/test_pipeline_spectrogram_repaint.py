@@ -141,14 +141,15 @@ def test_a_variation_is_the_same_alone_and_among_others(pipe, tones, tf):
     assert not np.array_equal(three[0], three[1])
 
 
-def test_ranked_variations_are_the_same_ones_in_another_order(pipe, tones):
+@pytest.mark.parametrize("order", ["ranked", "agreement"])
+def test_ordered_variations_are_the_same_ones_in_another_order(order, pipe, tones):
     audio, mask = tones(6000, 24_000), np.zeros(6000, bool)
     mask[2000:2700] = True
-    drawn, ranked = (
+    drawn, ordered = (
         pipe(audio, mask, num_variations=4, select=select, generator=generator(), **STEPS).audios
-        for select in (None, "ranked")
+        for select in (None, order)
     )
-    assert sorted(map(bytes, drawn)) == sorted(map(bytes, ranked))
+    assert sorted(map(bytes, drawn)) == sorted(map(bytes, ordered))
 
 
 def test_seconds_equal_the_mask_they_stand_for(pipe, tones):
@@ -374,7 +375,10 @@ BAD_INPUTS = {
         "expected 2 generators",
     ),
     "generator that is none": ({"audio": sine(), "mask": gap(), "generator": 0}, "must be a torch.Generator"),
-    "unknown selection": ({"audio": sine(), "mask": gap(), "select": "best"}, "select must be 'ranked' or None"),
+    "unknown selection": (
+        {"audio": sine(), "mask": gap(), "select": "best"},
+        "select must be 'agreement', 'ranked' or None",
+    ),
     "unknown output type": ({"audio": sine(), "mask": gap(), "output_type": "pil"}, "output_type"),
     "unknown preset": ({"audio": sine(), "mask": gap(), "preset": "slow"}, "preset must be among"),
     "jump too long": ({"audio": sine(), "mask": gap(), "jump_length": 5}, "jump_length must be less than"),

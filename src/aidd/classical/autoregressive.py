@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # A model of order p is fitted to at least this many times p samples.
 SAMPLES_PER_COEFFICIENT = 3
+# Power, relative to that of the other side of a gap, below which a side counts as silent: -60 dB.
+SILENCE = 1e-6
 
 
 def autoregressive(
@@ -96,6 +98,20 @@ def continue_edges(signal: np.ndarray, missing: np.ndarray, order: int, num_cont
         if right is not None:
             restored[start:end] += (1 - weight) * right[::-1]
     return restored
+
+
+def silent_side(before: np.ndarray, after: np.ndarray) -> int | None:
+    """
+    The side of a gap that is silent while the other sounds, 0 or 1, or None: its power is 60 dB below the other's.
+
+    Args:
+        before, after: float64, `(samples,)`, intact audio on both sides. Sides without any are not silent.
+    """
+    if not len(before) or not len(after):
+        return None
+    powers = np.mean(before**2), np.mean(after**2)
+    quieter = int(powers[1] < powers[0])
+    return quieter if powers[quieter] < SILENCE * powers[1 - quieter] else None
 
 
 def intact_run(missing: np.ndarray) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..masks import find_gaps
-from .autoregressive import intact_run
+from .autoregressive import intact_run, silent_side
 from .channelwise import fill_channelwise
 
 
@@ -123,12 +123,17 @@ def edge_spectra(
 ) -> list[np.ndarray]:
     """
     Power spectra of the intact audio before and behind a gap, of up to `num_context` samples each; of sides that have
-    none, there is no spectrum. Arguments as of [`surrounding_noise`], spectra as of [`power_spectrum`].
+    none, or silence beside music on the other side, there is no spectrum. Arguments as of [`surrounding_noise`],
+    spectra as of [`power_spectrum`].
     """
     start, end = gap
     before = intact_run(missing[max(start - num_context, 0) : start][::-1])
     behind = intact_run(missing[end : end + num_context])
-    edges = (signal[start - before : start], signal[end : end + behind])
+    edges = [signal[start - before : start], signal[end : end + behind]]
+    # Silence on one side alone says nothing of the music on the other.
+    silent = silent_side(*edges)
+    if silent is not None:
+        del edges[silent]
     return [power_spectrum(edge, n_fft) for edge in edges if len(edge)]
 
 

@@ -19,7 +19,9 @@ FACTS = (
     "codebook_size",
     "parameterization",
     "num_hidden_layers",
+    "decoder_num_layers",
     "hidden_size",
+    "decoder_hidden_size",
     "max_position_embeddings",
     "sample_size",
     "block_out_channels",
@@ -83,6 +85,9 @@ def model_facts(folder: Path) -> list[str]:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     lines = [f"{folder.name}, {size / 2**20:.1f} MiB, in {folder}"]
     for config_path in sorted(folder.glob("*/*config.json")):
+        if config_path.name == "preprocessor_config.json" and (config_path.parent / "config.json").is_file():
+            # A codec's, of which the codec's own configuration says all.
+            continue
         config = json.loads(config_path.read_text())
         facts = [f"{name} {config[name]}" for name in FACTS if name in config]
         num_parameters = 0

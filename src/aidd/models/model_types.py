@@ -42,9 +42,10 @@ def check_model_type(
         raise OSError(f"{source} holds no configuration{f' in {subfolder}' if subfolder else ''}")
     if config.get("model_type") == FORMER_CODEC:
         raise ValueError(
-            f"{source} holds a codec in aidd's former format (model_type {FORMER_CODEC}). Convert it by: python -m "
-            f"aidd.models.wavtokenizer.convert_former_folder {source} NEW_FOLDER"
+            f"{source} holds a codec in aidd's former format (model_type {FORMER_CODEC}). Convert its folder by: "
+            f"python -m aidd.models.wavtokenizer.convert_former_folder {source} NEW_FOLDER"
         )
     if config.get("model_type") != config_class.model_type:
         expected = model_name({"model_type": config_class.model_type})
-        raise ValueError(f"{source} is {model_name(config)}, expected {expected}")
+        place = f"{source}, {subfolder}," if subfolder else source
+        raise ValueError(f"{place} is {model_name(config)}, expected {expected}")

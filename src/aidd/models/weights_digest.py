@@ -17,6 +17,16 @@ def weights_digest(weights: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
+def rounded_digest(weights: Mapping[str, Tensor]) -> str:
+    """
+    [`weights_digest`] of the weights rounded to bfloat16: the same of a model in float32 and of the copy of it that a
+    pipeline was saved with in bfloat16.
+    """
+    return weights_digest(
+        {name: value.bfloat16() if value.is_floating_point() else value for name, value in weights.items()}
+    )
+
+
 def pipeline_digest(pipe: DiffusionPipeline) -> str:
     """That of the weights of all networks of a pipeline, as they were loaded, whatever their type."""
     networks = {name: part for name, part in pipe.components.items() if isinstance(part, nn.Module)}

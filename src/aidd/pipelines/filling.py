@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..agreement import agreement_risk
 from ..classical.envelope_noise import surrounding_noise
 from ..fine_structure import match_fine_structure
 from ..masks import find_gaps
 from ..matching import match_edges
 from ..ranking import edge_distance
-from ..splice import continuation, mix
+from ..splice import continuation, fade_to_silence, mix
 from .windows import TokenWindow, at_rate
 
 
@@ -50,7 +51,7 @@ def fill_window(
     reach_seconds: float,
     fine_structure: float,
     generators: Sequence[Generator | None],
-    ranked: bool,
+    select: str | None,
 ) -> None:
     """
     Fills the gaps that a window is there for, in place ([`fill_gaps`]).
@@ -62,7 +63,7 @@ def fill_window(
         first: sample of the recording, at the model's rate, that `generated` starts with; at least 0.
         hop_length: samples of a token at the model's rate.
         model_rate, sampling_rate: Hz of the model, and of the recording.
-        reach_seconds, fine_structure, generators, ranked: as of [`fill_gaps`].
+        reach_seconds, fine_structure, generators, select: as of [`fill_gaps`].
     """
     start, signals = at_rate(generated, first, model_rate, sampling_rate)
     here = slice(start, min(start + signals.shape[-1], missing.shape[-1]))
@@ -83,7 +84,7 @@ def fill_window(
         reach_seconds=reach_seconds,
         fine_structure=fine_structure,
         generators=generators,
-        ranked=ranked,
+        select=select,
     )
 
 
@@ -98,7 +99,7 @@ def fill_gaps(
     reach_seconds: float,
     fine_structure: float,
     generators: Sequence[Generator | None],
-    ranked: bool,
+    select: str | None,
 ) -> None:
     """
     Fills gaps in place: generated signals, with the spectral lines of their surroundings
@@ -116,14 +117,16 @@ def fill_gaps(
         reach_seconds: as of [`~aidd.splice.splice`].
         fine_structure: as the amount of [`~aidd.fine_structure.match_fine_structure`].
         generators: of the noise in the band above, one for each variation.
-        ranked: whether the first variation gets, in each gap, the filling that continues its edges best
-            ([`~aidd.ranking.edge_distance`]), the second one the next, and so on.
+        select: what orders the fillings of each gap, the best first: `"ranked"`, how well they continue its edges
+            ([`~aidd.ranking.edge_distance`]); `"agreement"`, how much they agree with one another
+            ([`~aidd.agreement.agreement_risk`]); None leaves them as they were drawn.
     """
     channels, any_missing = restored[0].copy(), np.any(missing, axis=0)
     mid = np.where(any_missing, 0.0, channels.mean(0))
     for gap in gaps:
         start, end = gap
         matched = np.zeros(restored.shape)
+        fade = fade_to_silence(mid, any_missing, gap, sampling_rate=sampling_rate)
         for signal, generator, filling in zip(generated, generators, matched, strict=True):
             signal = match_fine_structure(
                 signal, mid, any_missing, gap, sampling_rate=sampling_rate, amount=fine_structure
@@ -138,7 +141,7 @@ def fill_gaps(
                     generator=generator,
                     first_bin=math.ceil(cutoff * N_FFT / sampling_rate),
                 )
-            filling[:, start:end] = match_edges(signal, channels, any_missing, gap, sampling_rate=sampling_rate)
+            filling[:, start:end] = fade * match_edges(signal, channels, any_missing, gap, sampling_rate=sampling_rate)
         continued = [
             (
                 channel,
@@ -154,7 +157,7 @@ def fill_gaps(
             for channel, channel_missing in enumerate(missing)
             for inside in (slice(start + a, start + b) for a, b in find_gaps(channel_missing[start:end]).tolist())
         ]
-        if ranked:
+        if select == "ranked":
             distances = [
                 sum(
                     edge_distance(filling[channel, inside], estimate, weight, sampling_rate=sampling_rate)
@@ -163,5 +166,11 @@ def fill_gaps(
                 for filling in matched
             ]
             matched = matched[np.argsort(distances, kind="stable")]
+        elif select == "agreement":
+            risks = sum(
+                agreement_risk(matched[:, channel, inside], sampling_rate=sampling_rate)
+                for channel, inside, _, _ in continued
+            )
+            matched = matched[np.argsort(risks, kind="stable")]
         for channel, inside, estimate, weight in continued:
             restored[:, channel, inside] = mix(estimate, weight, matched[:, channel, inside])

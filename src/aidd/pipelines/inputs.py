@@ -42,8 +42,8 @@ def check_options(
         raise ValueError(f"expected {num_variations} generators, one for each variation, got {len(generator)}")
     if output_type not in (None, "np", "pt"):
         raise ValueError(f"output_type must be 'np', 'pt' or None (that of the audio), got {output_type!r}")
-    if select not in (None, "ranked"):
-        raise ValueError(f"select must be 'ranked' or None, got {select!r}")
+    if select not in (None, "ranked", "agreement"):
+        raise ValueError(f"select must be 'agreement', 'ranked' or None, got {select!r}")
     unknown = set(callback_tensor_inputs) - set(known_tensor_inputs)
     if unknown:
         raise ValueError(f"callback_on_step_end_tensor_inputs must be among {known_tensor_inputs}, got {unknown}")

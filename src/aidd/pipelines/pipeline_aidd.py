@@ -33,7 +33,7 @@ from .windows import WINDOW_PEAK, TokenWindow, not_filled, plan_windows
 PREFILL_ORDER = 1000
 PREFILL_CONTEXT_SECONDS = 0.1
 # Arguments of `from_pretrained` that say where files come from.
-HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "revision", "token")
+HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "revision", "token", "variant")
 
 
 class AIDDPipeline(InpaintingPipeline):
@@ -113,7 +113,9 @@ class AIDDPipeline(InpaintingPipeline):
         if "codec" not in kwargs:
             hub_arguments = {name: kwargs[name] for name in HUB_ARGUMENTS if name in kwargs}
             kwargs["codec"] = load_wavtokenizer(pretrained_model_name_or_path, subfolder="codec", **hub_arguments)
-        return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+        pipe = super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+        # A `device_map` places what diffusers loads.
+        return pipe.to(pipe.transformer.device) if pipe.codec.device != pipe.transformer.device else pipe
 
     def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
         """As of [`InpaintingPipeline`], with the feature extractor's file of the codec."""
@@ -130,7 +132,9 @@ class AIDDPipeline(InpaintingPipeline):
             super().to(*args, **kwargs)
         finally:
             object.__setattr__(self, "codec", codec)
-        codec.to(self.transformer.device)
+        # Offloaded layer by layer, the token model has no device of its own, and the codec stays where it is.
+        device = self.transformer.device if self.transformer.device.type != "meta" else codec.device
+        codec.to(device, torch.float32)
         return self
 
     @property
@@ -172,7 +176,7 @@ class AIDDPipeline(InpaintingPipeline):
         mask_start_seconds: Seconds | None = None,
         mask_end_seconds: Seconds | None = None,
         num_variations: int = 1,
-        select: Literal["ranked"] | None = None,
+        select: Literal["ranked", "agreement"] | None = None,
         num_inference_steps: int | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         output_type: Literal["np", "pt"] | None = None,
@@ -193,9 +197,10 @@ class AIDDPipeline(InpaintingPipeline):
             mask_start_seconds, mask_end_seconds (`float` or sequence of them, *optional*):
                 Gaps in seconds, instead of a mask or in addition to it.
             num_variations (`int`, defaults to 1): With more than one, a leading axis of variations is added.
-            select (`"ranked"`, *optional*):
-                Orders the variations in each gap by how well they continue its edges, the best first
-                ([`~aidd.ranking.edge_distance`]); a variation then has gaps of several draws. Default: as drawn.
+            select (`"agreement"` or `"ranked"`, *optional*):
+                Orders the variations in each gap, the best first: by how much the others agree with them
+                ([`~aidd.agreement.agreement_risk`]), or by how well they continue the gap's edges
+                ([`~aidd.ranking.edge_distance`]). A variation then has gaps of several draws. Default: as drawn.
             num_inference_steps (`int`, *optional*): For schedulers with a number of steps to choose.
             generator (`torch.Generator` or a list of one for each variation, *optional*): Same seed, same audio.
             output_type (`"np"` or `"pt"`, *optional*): Default: the type of `audio`.
@@ -227,7 +232,7 @@ class AIDDPipeline(InpaintingPipeline):
                     channels_missing,
                     sampling_rate,
                     num_variations,
-                    select == "ranked",
+                    select,
                     num_inference_steps,
                     generator,
                     callback_on_step_end,
@@ -267,7 +272,7 @@ class AIDDPipeline(InpaintingPipeline):
             filled = (polarity * channels)[None]
             tokens, gains = self._encode(filled[0].mean(0), windows, sampling_rate)
             for decoded, window in zip(self._decode(tokens, gains), windows, strict=True):
-                self._fill(filled, channels_missing, decoded[None], window, sampling_rate, [generator], False)
+                self._fill(filled, channels_missing, decoded[None], window, sampling_rate, [generator], None)
             restored[0, item] = polarity * filled[0]
         self.maybe_free_model_hooks()
         return in_the_form_of(audio, restored[0], missing)
@@ -307,7 +312,7 @@ class AIDDPipeline(InpaintingPipeline):
         missing: np.ndarray,
         sampling_rate: int,
         num_variations: int,
-        ranked: bool,
+        select: str | None,
         num_inference_steps: int | None,
         generator: torch.Generator | list[torch.Generator] | None,
         callback: Callable | None,
@@ -339,7 +344,7 @@ class AIDDPipeline(InpaintingPipeline):
         generators = generator if isinstance(generator, list) else [generator] * num_variations
         for index, window in enumerate(windows):
             of_window = decoded[index :: len(windows)]
-            self._fill(restored, missing, of_window, window, sampling_rate, generators, ranked)
+            self._fill(restored, missing, of_window, window, sampling_rate, generators, select)
         return polarity * restored
 
     def _plan(self, missing: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, list[TokenWindow]]:
@@ -429,7 +434,7 @@ class AIDDPipeline(InpaintingPipeline):
         window: TokenWindow,
         sampling_rate: int,
         generators: Sequence[torch.Generator | None],
-        ranked: bool,
+        select: str | None,
     ) -> None:
         """Puts a window's decoded audio, of all variations, into the gaps it is there for, in place."""
         hop = self.codec.config.hop_length
@@ -445,5 +450,5 @@ class AIDDPipeline(InpaintingPipeline):
             reach_seconds=self.config.reach_seconds,
             fine_structure=self.config.fine_structure,
             generators=generators,
-            ranked=ranked,
+            select=select,
         )

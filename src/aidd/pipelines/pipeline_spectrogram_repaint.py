@@ -132,7 +132,7 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
         mask_end_seconds: Seconds | None = None,
         tf_mask: np.ndarray | Tensor | None = None,
         num_variations: int = 1,
-        select: Literal["ranked"] | None = None,
+        select: Literal["ranked", "agreement"] | None = None,
         preset: str = "fast",
         num_inference_steps: int | None = None,
         jump_length: int | None = None,
@@ -161,10 +161,10 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
                 back changed where windows with a missing cell are; known cells change by the inconsistency of what is
                 filled in ([`~aidd.cells.fill_cells`]). Channels are filled with their relations to what they share.
             num_variations (`int`, defaults to 1): With more than one, a leading axis of variations is added.
-            select (`"ranked"`, *optional*):
-                Orders the variations in each gap by how well they continue its edges, the best first
-                ([`~aidd.ranking.edge_distance`]). Not for a `tf_mask`.
-            preset (`str`, defaults to `"fast"`): Of [`aidd.schedulers.repaint.PRESETS`]: "paper", "fast", "none".
+            select (`"agreement"` or `"ranked"`, *optional*):
+                Orders the variations in each gap, the best first: by how much the others agree with them
+                ([`~aidd.agreement.agreement_risk`]), or by how well they continue the gap's edges
+                ([`~aidd.ranking.edge_distance`]). A variation then has gaps of several draws. Default: as drawn.
             num_inference_steps, jump_length, num_resamplings (`int`, *optional*):
                 As of [`~aidd.schedulers.repaint.repaint`]. Default: the preset's.
             generator (`torch.Generator` or a list of one for each variation, *optional*): Same seed, same audio.
@@ -202,7 +202,7 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
         )
         if tf_mask is None:
             mask = given_mask(audio, mask, mask_start_seconds, mask_end_seconds, sampling_rate=rate)
-            audios = self._fill_gaps(audio, mask, rate, generators, select == "ranked", fill)
+            audios = self._fill_gaps(audio, mask, rate, generators, select, fill)
         else:
             if mask is not None or mask_start_seconds is not None or mask_end_seconds is not None or select:
                 raise ValueError("tf_mask stands alone: no mask, gaps in seconds or select with it")
@@ -248,14 +248,14 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
         mask: np.ndarray | Tensor,
         sampling_rate: int,
         generators: Sequence[torch.Generator | None],
-        ranked: bool,
+        select: str | None,
         fill: Callable,
     ) -> Waveform:
         signals, missing = prepare(audio, mask, sampling_rate)
         restored = np.repeat(signals[None], len(generators), axis=0)
         for item, (channels, channels_missing) in enumerate(zip(signals, missing, strict=True)):
             if channels_missing.any():
-                restored[:, item] = self._inpaint(channels, channels_missing, sampling_rate, generators, ranked, fill)
+                restored[:, item] = self._inpaint(channels, channels_missing, sampling_rate, generators, select, fill)
         return in_the_form_of(audio, restored if len(generators) > 1 else restored[0], missing)
 
     def _inpaint(
@@ -264,7 +264,7 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
         missing: np.ndarray,
         sampling_rate: int,
         generators: Sequence[torch.Generator | None],
-        ranked: bool,
+        select: str | None,
         fill: Callable,
     ) -> np.ndarray:
         """One item, float64 and bool `(channels, samples)`, to `(variations, channels, samples)`."""
@@ -288,7 +288,7 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
         generated = window_signal(generated, grid)
         restored = np.repeat(channels[None], num_variations, axis=0)
         for index, window in enumerate(windows):
-            self._fill_window(restored, missing, generated[:, index], window, sampling_rate, generators, ranked)
+            self._fill_window(restored, missing, generated[:, index], window, sampling_rate, generators, select)
         return polarity * restored
 
     def _plan(self, missing: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, list[TokenWindow]]:
@@ -310,7 +310,7 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
         window: TokenWindow,
         sampling_rate: int,
         generators: Sequence[torch.Generator | None],
-        ranked: bool,
+        select: str | None,
     ) -> None:
         """Puts what was generated for a window, `(variations, samples)`, into the gaps it is there for, in place."""
         grid = self.front_end.grid
@@ -327,7 +327,7 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
             reach_seconds=self.config.reach_seconds,
             fine_structure=self.config.fine_structure,
             generators=generators,
-            ranked=ranked,
+            select=select,
         )
 
     def _fill_cells(self, known: np.ndarray, mask: np.ndarray, num_variations: int, fill: Callable) -> np.ndarray:

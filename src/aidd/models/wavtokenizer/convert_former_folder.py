@@ -4,7 +4,8 @@ Converts a folder whose codec aidd saved before transformers had a WavTokenizer 
   python -m aidd.models.wavtokenizer.convert_former_folder OLD_FOLDER NEW_FOLDER
 
 OLD_FOLDER is that of a codec, or of a pipeline with its codec in `codec/`; the rest of a pipeline is copied. Names of
-fields and tensors change, no value does.
+fields and tensors change, no value does. Folders of tokens, and trainings on them, know their codec by a digest, which
+depends on the names: both are printed, to be replaced in `parts/settings.json` and `training_arguments.json`.
 """
 
 import argparse
@@ -19,7 +20,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import WavTokenizerConfig
 
+from ...registration import write_pipeline_code
 from ..model_types import FORMER_CODEC
+from ..weights_digest import rounded_digest
 from .loading_wavtokenizer import save_feature_extractor
 
 
@@ -93,13 +96,18 @@ def convert_tensors(former: dict[str, Tensor]) -> dict[str, Tensor]:
     return converted
 
 
-def convert_codec(source: Path, folder: Path) -> None:
-    """Converts the folder of a codec. Raises `ValueError` and `OSError` on folders that hold none."""
+def convert_codec(source: Path, folder: Path) -> str:
+    """
+    Converts the folder of a codec, and returns what becomes of its digest. Raises `ValueError` and `OSError` on
+    folders that hold none.
+    """
     config = convert_config(json.loads((source / "config.json").read_text(encoding="utf-8")))
-    tensors = convert_tensors(load_file(source / "model.safetensors"))
+    former = load_file(source / "model.safetensors")
+    tensors = convert_tensors(former)
     config.save_pretrained(folder)
     save_feature_extractor(config, folder)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return f"its codec_digest was {rounded_digest(former)}, and is {rounded_digest(tensors)}"
 
 
 def convert_folder(source: Path, folder: Path) -> str:
@@ -114,18 +122,21 @@ def convert_folder(source: Path, folder: Path) -> str:
         raise ValueError(f"{folder} exists: choose a new folder")
     index = source / "model_index.json"
     if not index.is_file():
-        convert_codec(source, folder)
-        return f"{folder}: WavTokenizerModel"
+        digests = convert_codec(source, folder)
+        return f"{folder}: WavTokenizerModel; {digests}"
     content = json.loads(index.read_text(encoding="utf-8"))
     if content.get("codec") != ["aidd", "WavTokenizerModel"]:
         raise ValueError(f"{index}: expected a pipeline whose codec is aidd's WavTokenizerModel, got {content}")
     unfinished = folder.with_name(f"{folder.name}.unfinished")
+    # Of a run that was stopped.
+    shutil.rmtree(unfinished, ignore_errors=True)
     shutil.copytree(source, unfinished, ignore=lambda at, _: ["codec"] if Path(at) == source else [])
-    convert_codec(source / "codec", unfinished / "codec")
+    digests = convert_codec(source / "codec", unfinished / "codec")
+    write_pipeline_code(unfinished, content["_class_name"], content["_class_name"])
     content["codec"] = ["transformers", "WavTokenizerModel"]
     (unfinished / "model_index.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     unfinished.rename(folder)
-    return f"{folder}: {content['_class_name']} with transformers' WavTokenizerModel"
+    return f"{folder}: {content['_class_name']} with transformers' WavTokenizerModel; {digests}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -23,7 +23,7 @@ def load_wavtokenizer(
         pretrained_model_name_or_path: a folder, or a repository on the Hub, in transformers' own format, such as
             `swiss-ai/wavtokenizer-medium-music-audio-75token-v2`.
         subfolder: where in it the codec lies: `codec` in a pipeline's.
-        hub_arguments: `revision`, `token`, `cache_dir`, `force_download` and `local_files_only`, as of
+        hub_arguments: `revision`, `token`, `cache_dir`, `force_download`, `local_files_only` and `variant`, as of
             [`~transformers.PreTrainedModel.from_pretrained`].
 
     Raises:
@@ -32,16 +32,21 @@ def load_wavtokenizer(
             model.
     """
     source = str(pretrained_model_name_or_path)
+    variant = hub_arguments.pop("variant", None)
     check_model_type(source, WavTokenizerConfig, subfolder=subfolder, **hub_arguments)
     # A pair, which transformers' annotation does not tell.
     loaded: Any = WavTokenizerModel.from_pretrained(
-        source, subfolder=subfolder, dtype=torch.float32, output_loading_info=True, **hub_arguments
+        source, subfolder=subfolder, variant=variant, dtype=torch.float32, output_loading_info=True, **hub_arguments
     )
     model, info = loaded
     # transformers passes over what else the file holds of a decoder, as encoders load from whole codecs.
-    with safe_open(cached_file(source, SAFE_WEIGHTS_NAME, subfolder=subfolder, **hub_arguments), "pt") as file:
-        unexpected = set(file.keys()) - model.state_dict().keys()
-    check_complete(source, info | {"unexpected_keys": unexpected})
+    name = SAFE_WEIGHTS_NAME if variant is None else SAFE_WEIGHTS_NAME.replace(".", f".{variant}.", 1)
+    # A codec in several files has none of this name.
+    path = cached_file(source, name, subfolder=subfolder, _raise_exceptions_for_missing_entries=False, **hub_arguments)
+    if path is not None:
+        with safe_open(path, "pt") as file:
+            info["unexpected_keys"] = set(file.keys()) - model.state_dict().keys()
+    check_complete(source, info)
     return model
 
 

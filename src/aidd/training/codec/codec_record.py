@@ -6,16 +6,12 @@ from pathlib import Path
 
 from transformers import WavTokenizerModel
 
-from ...models.weights_digest import weights_digest
+from ...models.weights_digest import rounded_digest
 
 
 def codec_digest(codec: WavTokenizerModel) -> str:
-    """
-    SHA-256, in hexadecimal, of the weights rounded to bfloat16: the same of a codec in float32 and of the copy of it
-    that a pipeline was saved with in bfloat16.
-    """
-    weights = codec.state_dict().items()
-    return weights_digest({name: value.bfloat16() if value.is_floating_point() else value for name, value in weights})
+    """[`~aidd.models.weights_digest.rounded_digest`] of a codec."""
+    return rounded_digest(codec.state_dict())
 
 
 def codec_of_tokens(folders: Iterable[str | Path]) -> str | None:
