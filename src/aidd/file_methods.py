@@ -60,7 +60,7 @@ def method_for(
             sampling_rate=sampling_rate,
             generator=generator,
             num_variations=num_variations,
-            select="ranked",
+            select="agreement",
         ).audios
 
     def auto_by_model(

@@ -21,6 +21,7 @@ from aidd.schedulers.repaint import PRESETS, num_network_calls
 
 
 TUTORIAL = EXAMPLES.parent / "docs" / "tutorials" / "publish.md"
+RULES = ("by edges", "by agreement", "by likelihood", "the best, knowing the answer")
 PROTOCOL_OPTIONS = {"tf_gaps": "--gap_protocol", "tf_masks": "--mask_protocol", "tf_presets": "--preset_protocol"}
 
 
@@ -134,6 +135,33 @@ def test_the_study_of_fine_structure_has_a_line_a_gap_filling_and_amount(pipelin
     runs = ["aidd | 0", "aidd | 1", "codec | 0", "codec | 1", "envelope_noise | "]
     assert [line.rsplit(" | ", 6)[0] for line in lines] == [f"| 100 | {run}" for run in runs]
     assert len({line.split(" | ", 4)[4] for line in lines}) == len(runs)
+
+
+def test_the_study_of_sampling_has_a_line_a_setting_and_rule_and_goes_on_where_it_stood(pipeline, tmp_path):
+    (tmp_path / "recordings").mkdir()
+    for name in ("a", "b"):
+        noise = 0.1 * np.random.default_rng(ord(name)).normal(size=6 * 24_000)
+        sf.write(tmp_path / "recordings" / f"{name}.wav", noise, 24_000)
+    settings = ["temperature 1", "temperature 0.5", "temperature 0.5, reach 40 ms"]
+    command = (
+        *("study_sampling", "--data_dir", tmp_path / "recordings", "--output_dir", tmp_path / "study"),
+        *("--model", pipeline, "--gap_ms", 100, "--num_draws", 3, "--settings", *settings),
+    )
+    run(*command)
+    table = (tmp_path / "study" / "table.md").read_text()
+    chosen = [f"{setting}, {rule}" for setting in settings[:2] for rule in RULES]
+    assert {line.split(" | ")[1] for line in table.splitlines()[4:]} == {
+        *("envelope_noise", "codec", *settings, *chosen)
+    }
+    journal = tmp_path / "study" / "rows-0.jsonl"
+    rows = pd.read_json(journal, lines=True)
+    of_one = rows[(rows["recording"] == "a") & (rows["setting"] == "temperature 1")]
+    assert len(of_one) == 3 and of_one["log_mel"].nunique() == 3
+    best = rows[rows["setting"] == "temperature 1"].groupby("recording")["log_mel"].min().mean()
+    assert f"| 100 | temperature 1, the best, knowing the answer | 2 | {best:.2f} |" in table
+    written = journal.read_bytes()
+    run(*command)
+    assert journal.read_bytes() == written
 
 
 def test_the_study_of_stereo_measures_what_the_channels_were_like(pipeline, tmp_path):

@@ -120,7 +120,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         default=1,
         metavar="N",
         help="with N above 1, write N different results: OUT with -1, -2, ... before its suffix, -1 with the fillings "
-        "that continue the gaps' edges best",
+        "that the others agree with most",
     )
     parser.add_argument(
         "--plot",
