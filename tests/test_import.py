@@ -121,6 +121,39 @@ def test_importing_the_package_makes_its_pipelines_known_to_diffusers(imports):
     assert "aidd.pipelines" in modules_after(code)
 
 
+# A version of a library that our pipelines do not import with.
+BROKEN_STACK = """
+import sys, warnings
+warnings.simplefilter("always")
+import transformers
+sys.modules["transformers.models.wavtokenizer"] = None
+{imports}
+from diffusers import DDPMPipeline, DiffusionPipeline
+import numpy as np
+audio = np.sin(np.arange(4000) / 9)
+assert np.isfinite(aidd.METHODS["linear"](audio, np.arange(4000) // 40 == 50, sampling_rate=8000)).all()
+"""
+
+
+@pytest.mark.parametrize(
+    "imports", ["import aidd; from diffusers import DDPMPipeline", "from diffusers import DDPMPipeline; import aidd"]
+)
+def test_pipelines_that_cannot_be_imported_break_nothing_else(imports):
+    done = subprocess.run(
+        [sys.executable, "-c", BROKEN_STACK.format(imports=imports)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ImportWarning: DiffusionPipeline.from_pretrained will not find the pipelines of aidd" in done.stderr
+
+
+def test_looking_for_the_module_of_pipelines_leaves_the_registration_in_place():
+    code = (
+        "import aidd, importlib.util; importlib.util.find_spec('diffusers.pipelines.pipeline_utils')\n"
+        "from diffusers import DiffusionPipeline; import diffusers; assert diffusers.AIDDPipeline is aidd.AIDDPipeline"
+    )
+    assert "aidd.pipelines" in modules_after(code)
+
+
 def test_a_former_name_is_the_present_class_with_a_warning():
     with pytest.warns(FutureWarning, match=r"aidd.EntropyBoundScheduler is now aidd.MaskedEntropyBoundScheduler"):
         assert aidd.EntropyBoundScheduler is aidd.MaskedEntropyBoundScheduler
