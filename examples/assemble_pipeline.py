@@ -63,6 +63,11 @@ def load_models(args: argparse.Namespace) -> tuple[WavTokenizerModel, aidd.DiTTo
 def main() -> None:
     args = parse_args()
     with errors_in_one_line():
+        if (args.output_dir / "model_index.json").exists():
+            raise ValueError(
+                f"{args.output_dir} holds a pipeline, whose card would stay beside other weights: choose another "
+                "--output_dir"
+            )
         codec, transformer = load_models(args)
         pipe = aidd.AIDDPipeline(
             codec,

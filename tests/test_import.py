@@ -158,6 +158,8 @@ def test_a_former_name_is_the_present_class_with_a_warning():
     with pytest.warns(FutureWarning, match=r"aidd.EntropyBoundScheduler is now aidd.MaskedEntropyBoundScheduler"):
         assert aidd.EntropyBoundScheduler is aidd.MaskedEntropyBoundScheduler
     assert "EntropyBoundScheduler" not in dir(aidd)
+    with pytest.raises(AttributeError, match=r"now transformers.WavTokenizerModel.*convert_former_folder OLD_FOLDER"):
+        _ = aidd.WavTokenizerModel
 
 
 def test_methods_are_read_only_and_of_one_signature():

@@ -74,6 +74,8 @@ _MODULES = {
 }
 # Former names, which folders still say, and the present ones.
 _RENAMED = {"EntropyBoundScheduler": "MaskedEntropyBoundScheduler"}
+# Classes that are transformers' own now, which former folders name as well.
+_MOVED = ("WavTokenizerConfig", "WavTokenizerModel")
 
 
 # A type checker would take any name for one that is here.
@@ -90,6 +92,11 @@ if not TYPE_CHECKING:
                 stacklevel=2,
             )
             return __getattr__(_RENAMED[name])
+        if name in _MOVED:
+            raise AttributeError(
+                f"aidd.{name} is now transformers.{name}. Folders that an earlier version of aidd saved are converted "
+                "by: python -m aidd.models.wavtokenizer.convert_former_folder OLD_FOLDER NEW_FOLDER"
+            )
         if name not in _MODULES:
             raise AttributeError(f"module 'aidd' has no attribute {name!r}")
         with naming_untested_versions():

@@ -180,6 +180,14 @@ def test_a_token_model_is_assembled_with_the_codec_of_its_tokens_alone(codec, tr
     assert aidd.AIDDPipeline.from_pretrained(tmp_path / "converted").codec.config.codebook_size == 32
 
 
+def test_a_pipeline_is_not_assembled_into_another(codec, transformer, pipeline, capsys):
+    before = (pipeline / "model_index.json").read_bytes()
+    with pytest.raises(SystemExit, match="2"):
+        run("assemble_pipeline", "--codec", codec, "--transformer", transformer, "--output_dir", pipeline)
+    assert "holds a pipeline, whose card would stay beside other weights" in capsys.readouterr().err
+    assert (pipeline / "model_index.json").read_bytes() == before
+
+
 def test_codec_and_token_model_cannot_be_swapped(codec, transformer, tmp_path, capsys):
     told = refused_assembly(transformer, codec, tmp_path / "pipeline", capsys)
     assert told == (

@@ -35,7 +35,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "info",
         help="show versions, the default models and the methods; or facts of audio files and models",
-        description="Without a file: versions, the methods, the default models. With files, or folders of models: "
+        description="Without a file: versions, the methods, the default models. With files, or folders of pipelines: "
         "what they hold.",
         allow_abbrev=False,
     )

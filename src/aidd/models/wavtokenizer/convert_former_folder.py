@@ -107,7 +107,10 @@ def convert_codec(source: Path, folder: Path) -> str:
     config.save_pretrained(folder)
     save_feature_extractor(config, folder)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    return f"its codec_digest was {rounded_digest(former)}, and is {rounded_digest(tensors)}"
+    return (
+        f"its codec_digest was {rounded_digest(former)} and is {rounded_digest(tensors)}: replace the first by the "
+        "second in the parts/settings.json and training_arguments.json of tokens and trainings with this codec"
+    )
 
 
 def convert_folder(source: Path, folder: Path) -> str:
@@ -125,6 +128,8 @@ def convert_folder(source: Path, folder: Path) -> str:
         digests = convert_codec(source, folder)
         return f"{folder}: WavTokenizerModel; {digests}"
     content = json.loads(index.read_text(encoding="utf-8"))
+    if content.get("codec") == ["transformers", "WavTokenizerModel"]:
+        raise ValueError(f"{source} is in transformers' format already")
     if content.get("codec") != ["aidd", "WavTokenizerModel"]:
         raise ValueError(f"{index}: expected a pipeline whose codec is aidd's WavTokenizerModel, got {content}")
     unfinished = folder.with_name(f"{folder.name}.unfinished")
