@@ -31,6 +31,7 @@ from aidd.audio_io import find_audio_files
 from aidd.evaluation.bootstrap import bootstrap_interval
 from aidd.evaluation.evaluated_methods import methods_of_aidd
 from aidd.evaluation.geometry import centred_gap
+from aidd.evaluation.journal import Journal
 from aidd.evaluation.metrics import (
     chroma_agreement,
     level_error,
@@ -39,6 +40,7 @@ from aidd.evaluation.metrics import (
     onset_agreement,
     snr_in_gap,
 )
+from aidd.evaluation.replacing import replacing
 from aidd.evaluation.segments import read_segments
 from aidd.ranking import edge_distance
 from aidd.splice import continuation
@@ -213,17 +215,14 @@ def main() -> None:
     args = parse_args()
     pipe = aidd.AIDDPipeline.from_pretrained(args.model)
     pipe.set_progress_bar_config(disable=True)
-    args.output_dir.mkdir(parents=True, exist_ok=True)
-    journal = args.output_dir / f"rows-{args.process[0]}.jsonl"
-    lines = journal.read_text().splitlines() if journal.exists() else []
-    done = {(row["recording"], row["start"], row["gap_ms"], row["setting"]) for row in map(json.loads, lines)}
-    with journal.open("a") as file:
-        for rows_of_setting in rows_of(pipe, args, done):
-            file.write("".join(json.dumps(row) + "\n" for row in rows_of_setting))
-            file.flush()
-    journals = sorted(args.output_dir.glob("rows-*.jsonl"))
-    rows = pd.concat([pd.read_json(path, lines=True) for path in journals], ignore_index=True)
-    (args.output_dir / "table.md").write_text(f"`{json.dumps(vars(args), default=str)}`\n\n{table(rows)}")
+    journal = Journal(args.output_dir, "rows", args.process[0])
+    with journal.writing():
+        done = {(row["recording"], row["start"], row["gap_ms"], row["setting"]) for row in journal.read()}
+        for rows in rows_of(pipe, args, done):
+            journal.append(rows)
+    text = f"`{json.dumps(vars(args), default=str)}`\n\n{table(pd.DataFrame(journal.read()))}"
+    with replacing(args.output_dir / "table.md") as unfinished:
+        unfinished.write_text(text)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,10 @@ def tiny_codec() -> WavTokenizerModel:
     trained = StraightThroughWavTokenizer(model)
     latents = trained.encoder(0.3 * torch.randn(4, 1, 16_000, generator=generator)).transpose(1, 2).flatten(0, 1)
     trained.codebook.start(latents.detach(), generator, num_iterations=5)
-    return model
+    # As it is loaded: its codebook is transformers' own again.
+    loaded = WavTokenizerModel(config).eval()
+    loaded.load_state_dict(model.state_dict())
+    return loaded
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """Which of several fillings the others agree with most: minimum Bayes risk."""
 
 import numpy as np
-from scipy.signal import ShortTimeFFT
-from scipy.signal.windows import hann
 
-from .matching import FRAME_SECONDS, erb_bands
+from .matching import erb_powers
 
 
 # Powers this far below the loudest band of all fillings count as equal: -60 dB.
@@ -26,11 +24,7 @@ def agreement_risk(fillings: np.ndarray, *, sampling_rate: int) -> np.ndarray:
     """
     if len(fillings) == 1:
         return np.zeros(1)
-    hop = max(round(FRAME_SECONDS * sampling_rate / 4), 1)
-    transform = ShortTimeFFT(hann(4 * hop, sym=False), hop, sampling_rate)
-    # Shorter than a frame, there is one frame of all.
-    padded = np.pad(fillings, ((0, 0), (0, max(4 * hop - fillings.shape[-1], 0))))
-    power = np.einsum("bf,vft->vbt", erb_bands(transform.f), np.square(np.abs(transform.stft(padded))))
+    power, _ = erb_powers(fillings, sampling_rate)
     levels = np.log10(power + FLOOR * power.max() + np.finfo(np.float64).tiny)
     distances = np.abs(levels[:, None] - levels).mean((2, 3))
     return distances.sum(-1) / (len(fillings) - 1)

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
-from .classical.autoregressive import intact_run, silent_side
+from .classical.autoregressive import beside, intact_run, silent_side
 
 
 FRAME_SECONDS = 0.0213
@@ -78,10 +78,7 @@ def match_edges(
     # Where there is too little beside one edge (the file ends, or another gap is near), the other's levels hold, and
     # where it is silent.
     if len(measured) == 2:
-        silent = silent_side(
-            channels[:, start - min(before, num_level) : start].mean(0),
-            channels[:, end : end + min(after, num_level)].mean(0),
-        )
+        silent = silent_side(*(edge.mean(0) for edge in beside(channels, missing, gap, num_level)))
         if silent is not None:
             del measured[silent]
     if not measured:
@@ -144,6 +141,26 @@ def erb_bands(frequencies: np.ndarray) -> np.ndarray:
     rate = erb_rate(frequencies)
     bands = np.maximum(0, 1 - np.abs(rate - np.arange(np.ceil(rate.max()) + 1)[:, None]))
     return bands[bands.any(axis=1)]
+
+
+def erb_powers(signals: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Powers in bands of one ERB and frames of 21 ms, a quarter of a frame apart. Signals shorter than a frame are padded
+    by zeros to one.
+
+    Args:
+        signals: float64, `(signals, samples)`.
+        sampling_rate: Hz.
+
+    Returns:
+        float64 `(signals, bands, frames)`, and the samples that the frames are centred on, int `(frames,)`: some lie
+        outside the signals.
+    """
+    hop = max(round(FRAME_SECONDS * sampling_rate / 4), 1)
+    transform = ShortTimeFFT(hann(4 * hop, sym=False), hop, sampling_rate)
+    padded = np.pad(signals, ((0, 0), (0, max(4 * hop - signals.shape[-1], 0))))
+    powers = np.einsum("bf,sft->sbt", erb_bands(transform.f), np.square(np.abs(transform.stft(padded))))
+    return powers, (transform.p_min + np.arange(powers.shape[-1])) * hop
 
 
 def semidefinite_cholesky(covariance: np.ndarray, tolerance: float = 1e-9) -> np.ndarray:

@@ -1,10 +1,8 @@
 """Which of several generated fillings continues the edges of a gap best."""
 
 import numpy as np
-from scipy.signal import ShortTimeFFT
-from scipy.signal.windows import hann
 
-from .matching import FRAME_SECONDS, erb_bands
+from .matching import erb_powers
 
 
 # Bands this far below the loudest one of the continuation in a frame say nothing: it decays there because it does not
@@ -28,17 +26,9 @@ def edge_distance(generated: np.ndarray, continuation: np.ndarray, weight: np.nd
         The distance, 0 for the continuation itself. Not comparable between gaps; of fillings of one gap, the one with
         the smallest goes on best.
     """
-    hop = max(round(FRAME_SECONDS * sampling_rate / 4), 1)
-    transform = ShortTimeFFT(hann(4 * hop, sym=False), hop, sampling_rate)
-    bands = erb_bands(transform.f)
-    # Shorter than a frame, there is one frame of all.
-    signals = np.stack([generated, continuation, np.square(weight)])
-    signals = np.pad(signals, ((0, 0), (0, max(4 * hop - signals.shape[-1], 0))))
-    spectra = np.square(np.abs(transform.stft(signals[:2])))
-    generated_power, power = np.einsum("bf,sft->sbt", bands, spectra)
-    centres = (transform.p_min + np.arange(power.shape[-1])) * hop
-    inside = (centres >= 0) & (centres < signals.shape[-1])
-    generated_power, power, trust = generated_power[:, inside], power[:, inside], signals[2][centres[inside]]
+    (generated_power, power), centres = erb_powers(np.stack([generated, continuation]), sampling_rate)
+    inside = (centres >= 0) & (centres < len(weight))
+    generated_power, power, trust = generated_power[:, inside], power[:, inside], np.square(weight)[centres[inside]]
     if not trust.any():
         return 0.0
     floor = RANGE * power.max(0) + np.finfo(np.float64).tiny

@@ -7,6 +7,7 @@ import numpy as np
 
 from .classical.autoregressive import (
     SAMPLES_PER_COEFFICIENT,
+    beside,
     burg,
     extrapolate,
     intact_run,
@@ -73,7 +74,9 @@ def splice(
         order=order,
     )
     restored = signal.copy()
-    fade = fade_to_silence(signal, mask, gap, sampling_rate=sampling_rate)
+    fade = fade_to_silence(
+        signal, mask, gap, sampling_rate=sampling_rate, context_seconds=context_seconds, order=order
+    )
     restored[start:end] = mix(estimate, weight, fade * generated[start:end])
     return restored
 
@@ -134,11 +137,10 @@ def continue_both_edges(
         The estimate and its error as of [`combine`], and whether there is enough beside the gap for a model on the
         left, and on the right.
     """
-    start, end = gap
-    before = signal[start - min(intact_run(mask[:start][::-1]), num_context) : start]
-    after = signal[end : end + min(intact_run(mask[end:]), num_context)]
-    left, left_error = continue_with_error(before, end - start, order)
-    right, right_error = (values[::-1] for values in continue_with_error(after[::-1], end - start, order))
+    num_samples = gap[1] - gap[0]
+    before, after = beside(signal, mask, gap, num_context)
+    left, left_error = continue_with_error(before, num_samples, order)
+    right, right_error = (values[::-1] for values in continue_with_error(after[::-1], num_samples, order))
     silent = silent_side(_continued(before, order), _continued(after[::-1], order))
     if silent is not None:
         (left_error if silent == 0 else right_error)[:] = 1
@@ -173,27 +175,31 @@ def _continued(context: np.ndarray, order: int) -> np.ndarray:
 
 
 def fade_to_silence(
-    signal: np.ndarray, mask: np.ndarray, gap: tuple[int, int], *, sampling_rate: int
-) -> np.ndarray | float:
+    signal: np.ndarray,
+    mask: np.ndarray,
+    gap: tuple[int, int],
+    *,
+    sampling_rate: int,
+    context_seconds: float = CONTEXT_SECONDS,
+    order: int = ORDER,
+) -> np.ndarray:
     """
     Amplitude of generated audio in a gap beside silence on one side: a quarter of a sine, from 1 at the edge that
     sounds to 0 at the one that does not, so that the filling ends as a note does and not at a hard edge.
 
     Args:
         signal, mask, gap: as of [`splice`].
-        sampling_rate: Hz.
+        sampling_rate, context_seconds, order: as of [`continuation`].
 
     Returns:
-        float64 `(end - start,)`; 1 where both sides sound, or neither does.
+        float64 `(end - start,)`; 1 throughout where both sides sound, or neither does.
     """
-    start, end = gap
-    num_context = round(CONTEXT_SECONDS * sampling_rate)
-    before = signal[start - min(intact_run(mask[:start][::-1]), num_context) : start]
-    after = signal[end : end + min(intact_run(mask[end:]), num_context)]
-    silent = silent_side(_continued(before, ORDER), _continued(after[::-1], ORDER))
+    num_samples = gap[1] - gap[0]
+    before, after = beside(signal, mask, gap, round(context_seconds * sampling_rate))
+    silent = silent_side(_continued(before, order), _continued(after[::-1], order))
     if silent is None:
-        return 1.0
-    rising = np.sin(np.pi / 2 * np.arange(1, end - start + 1) / (end - start + 1))
+        return np.ones(num_samples)
+    rising = np.sin(np.pi / 2 * np.arange(1, num_samples + 1) / (num_samples + 1))
     return rising if silent == 0 else rising[::-1]
 
 

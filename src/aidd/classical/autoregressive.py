@@ -100,6 +100,26 @@ def continue_edges(signal: np.ndarray, missing: np.ndarray, order: int, num_cont
     return restored
 
 
+def beside(
+    signal: np.ndarray, missing: np.ndarray, gap: tuple[int, int], num_samples: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    The intact audio right before and right after a gap, up to the next missing sample.
+
+    Args:
+        signal: float, `(..., samples)`.
+        missing: bool, `(samples,)`.
+        gap: start and end (exclusive), in samples.
+        num_samples: of each side, at most.
+
+    Returns:
+        Two views, `(..., samples)`, in the order of time; empty where nothing intact is beside the gap.
+    """
+    start, end = gap
+    first = start - min(intact_run(missing[:start][::-1]), num_samples)
+    return signal[..., first:start], signal[..., end : end + min(intact_run(missing[end:]), num_samples)]
+
+
 def silent_side(before: np.ndarray, after: np.ndarray) -> int | None:
     """
     The side of a gap that is silent while the other sounds, 0 or 1, or None: its power is 60 dB below the other's.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..masks import find_gaps
-from .autoregressive import intact_run, silent_side
+from .autoregressive import beside, intact_run, silent_side
 from .channelwise import fill_channelwise
 
 
@@ -126,10 +126,7 @@ def edge_spectra(
     none, or silence beside music on the other side, there is no spectrum. Arguments as of [`surrounding_noise`],
     spectra as of [`power_spectrum`].
     """
-    start, end = gap
-    before = intact_run(missing[max(start - num_context, 0) : start][::-1])
-    behind = intact_run(missing[end : end + num_context])
-    edges = [signal[start - before : start], signal[end : end + behind]]
+    edges = list(beside(signal, missing, gap, num_context))
     # Silence on one side alone says nothing of the music on the other.
     silent = silent_side(*edges)
     if silent is not None:

@@ -164,7 +164,9 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
             select (`"agreement"` or `"ranked"`, *optional*):
                 Orders the variations in each gap, the best first: by how much the others agree with them
                 ([`~aidd.agreement.agreement_risk`]), or by how well they continue the gap's edges
-                ([`~aidd.ranking.edge_distance`]). A variation then has gaps of several draws. Default: as drawn.
+                ([`~aidd.ranking.edge_distance`]). A variation then has gaps of several draws. Default: as drawn. Not
+                for a `tf_mask`.
+            preset (`str`, defaults to `"fast"`): Of [`aidd.schedulers.repaint.PRESETS`]: "paper", "fast", "none".
             num_inference_steps, jump_length, num_resamplings (`int`, *optional*):
                 As of [`~aidd.schedulers.repaint.repaint`]. Default: the preset's.
             generator (`torch.Generator` or a list of one for each variation, *optional*): Same seed, same audio.

@@ -123,18 +123,19 @@ def convert_folder(source: Path, folder: Path) -> str:
     """
     if folder.exists():
         raise ValueError(f"{folder} exists: choose a new folder")
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    # Of a run that was stopped.
+    shutil.rmtree(unfinished, ignore_errors=True)
     index = source / "model_index.json"
     if not index.is_file():
-        digests = convert_codec(source, folder)
+        digests = convert_codec(source, unfinished)
+        unfinished.rename(folder)
         return f"{folder}: WavTokenizerModel; {digests}"
     content = json.loads(index.read_text(encoding="utf-8"))
     if content.get("codec") == ["transformers", "WavTokenizerModel"]:
         raise ValueError(f"{source} is in transformers' format already")
     if content.get("codec") != ["aidd", "WavTokenizerModel"]:
         raise ValueError(f"{index}: expected a pipeline whose codec is aidd's WavTokenizerModel, got {content}")
-    unfinished = folder.with_name(f"{folder.name}.unfinished")
-    # Of a run that was stopped.
-    shutil.rmtree(unfinished, ignore_errors=True)
     shutil.copytree(source, unfinished, ignore=lambda at, _: ["codec"] if Path(at) == source else [])
     digests = convert_codec(source / "codec", unfinished / "codec")
     write_pipeline_code(unfinished, content["_class_name"], content["_class_name"])

@@ -14,7 +14,11 @@ from ..model_types import check_model_type
 
 
 def load_wavtokenizer(
-    pretrained_model_name_or_path: str | PathLike, *, subfolder: str = "", **hub_arguments: Any
+    pretrained_model_name_or_path: str | PathLike,
+    *,
+    subfolder: str = "",
+    variant: str | None = None,
+    **hub_arguments: Any,
 ) -> WavTokenizerModel:
     """
     Loads a codec in float32, whatever its weights are stored in: in bfloat16 its encoder would choose other codes.
@@ -23,7 +27,8 @@ def load_wavtokenizer(
         pretrained_model_name_or_path: a folder, or a repository on the Hub, in transformers' own format, such as
             `swiss-ai/wavtokenizer-medium-music-audio-75token-v2`.
         subfolder: where in it the codec lies: `codec` in a pipeline's.
-        hub_arguments: `revision`, `token`, `cache_dir`, `force_download`, `local_files_only` and `variant`, as of
+        variant: of the file of weights, such as `fp16` of `model.fp16.safetensors`.
+        hub_arguments: `revision`, `token`, `cache_dir`, `force_download` and `local_files_only`, as of
             [`~transformers.PreTrainedModel.from_pretrained`].
 
     Raises:
@@ -32,7 +37,6 @@ def load_wavtokenizer(
             model.
     """
     source = str(pretrained_model_name_or_path)
-    variant = hub_arguments.pop("variant", None)
     check_model_type(source, WavTokenizerConfig, subfolder=subfolder, **hub_arguments)
     # A pair, which transformers' annotation does not tell.
     loaded: Any = WavTokenizerModel.from_pretrained(
