@@ -19,7 +19,8 @@ INTRODUCTION = """\
 Small scripts that measure what the package costs, with nothing but Python's and torch's own tools. Each writes a JSON
 file; this page is made from the files in `results/` by `python benchmarks/write_readme.py`. Times are those of one
 machine, and depend on what else it did: its load, the mean number of running processes in the minute before a
-benchmark began, stands below each table. On an idle machine it is near 0.
+benchmark began, stands below each table. On an idle machine it is near 0. Where versions of transformers below 5.24
+stand there, the codec was the package's own class of that time, with the same weights.
 """
 
 
