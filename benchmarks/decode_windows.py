@@ -21,9 +21,10 @@ import torch
 from measuring import Results, argument_parser, stopwatch
 
 import aidd
-from aidd.audio_io import read_audio, resample
-from aidd.evaluation.samples import SAMPLES, sample_recordings
 from aidd.models.wavtokenizer import decode, encode
+from aidd.signals.files import read_audio
+from aidd.signals.resampling import resample
+from aidd.signals.samples import SAMPLES, sample_recordings
 
 
 PEAK = 10 ** (-3 / 20)

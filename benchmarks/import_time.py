@@ -17,7 +17,7 @@ from measuring import Results, argument_parser, stopwatch
 STARTS = {
     "python alone": "pass",
     "import aidd": "import aidd",
-    "aidd --help": "import sys; from aidd.cli import main; sys.argv[1:] = ['--help']; main()",
+    "aidd --help": "import sys; from aidd.cli.main import main; sys.argv[1:] = ['--help']; main()",
     "aidd.AIDDPipeline": "import aidd; aidd.AIDDPipeline",
 }
 FRAMEWORKS = ("numpy", "scipy", "soundfile", "torch", "transformers", "diffusers")

@@ -22,7 +22,8 @@ import torch
 from measuring import PRELUDE, Results, argument_parser, stopwatch
 
 import aidd
-from aidd.audio_io import read_audio, resample
+from aidd.signals.files import read_audio
+from aidd.signals.resampling import resample
 
 
 SAMPLING_RATE = 44_100

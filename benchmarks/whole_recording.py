@@ -24,7 +24,8 @@ import soundfile as sf
 from gaps_and_lengths import MAXRSS_UNIT, MIB
 from measuring import PRELUDE, Results, argument_parser, stopwatch
 
-from aidd.audio_io import read_audio, resample
+from aidd.signals.files import read_audio
+from aidd.signals.resampling import resample
 
 
 SAMPLING_RATE = 44_100
@@ -80,7 +81,19 @@ def repair(args: argparse.Namespace, folder: Path, seconds: float, gaps: np.ndar
     """By the command line: seconds on the clock, MiB at most, and whether intact samples are as they were."""
     source, output, labels = folder / "in.wav", folder / "out.wav", folder / "gaps.txt"
     labels.write_text("".join(f"{start:.6f}\t{end:.6f}\tgap\n" for start, end in gaps))
-    command = [sys.executable, "-m", "aidd.cli", "inpaint", source, output, "--mask", labels, "--seed", "0", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "aidd.cli.main",
+        "inpaint",
+        source,
+        output,
+        "--mask",
+        labels,
+        "--seed",
+        "0",
+        *options,
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads)}
     with stopwatch() as elapsed:
         process = subprocess.Popen(map(str, command), env=environment, stdout=subprocess.DEVNULL)

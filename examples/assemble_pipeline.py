@@ -15,9 +15,9 @@ from transformers import WavTokenizerModel
 import aidd
 from aidd.models.model_types import check_model_type
 from aidd.models.wavtokenizer import load_wavtokenizer
-from aidd.training.arguments import read_arguments
 from aidd.training.codec.codec_record import codec_digest
-from aidd.training.scripts import HelpFormatter, errors_in_one_line
+from aidd.training.runs.arguments import read_arguments
+from aidd.training.runs.scripts import HelpFormatter, errors_in_one_line
 
 
 SCHEDULERS = [name for name in aidd.__all__ if name.endswith("Scheduler")]

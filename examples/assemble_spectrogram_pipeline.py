@@ -13,7 +13,7 @@ import torch
 from diffusers import DDPMScheduler, UNet2DModel
 
 import aidd
-from aidd.training.scripts import HelpFormatter, errors_in_one_line
+from aidd.training.runs.scripts import HelpFormatter, errors_in_one_line
 
 
 def parse_args() -> argparse.Namespace:

@@ -11,8 +11,8 @@ import argparse
 
 from accelerate import Accelerator
 
-from aidd.commands import evaluate
-from aidd.evaluation.manifest import thaw
+from aidd.cli import evaluate
+from aidd.evaluation.protocols.manifest import thaw
 
 
 def parse_args() -> argparse.Namespace:

@@ -18,11 +18,12 @@ from scipy.signal import butter, sosfiltfilt
 from tqdm.auto import tqdm
 
 import aidd
-from aidd.audio_io import find_audio_files, resample
-from aidd.evaluation.bootstrap import bootstrap_interval
 from aidd.evaluation.metrics import log_mel_distance, log_spectral_distance
-from aidd.evaluation.segments import read_segments
+from aidd.evaluation.protocols.segments import read_segments
+from aidd.evaluation.reports.bootstrap import bootstrap_interval
 from aidd.models.wavtokenizer import decode, encode
+from aidd.signals.files import find_audio_files
+from aidd.signals.resampling import resample
 from aidd.training.codec.codebook_usage import CodebookUsage
 
 

@@ -24,9 +24,10 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import lfilter
 from tqdm.auto import tqdm
 
-from aidd.audio_io import find_audio_files
-from aidd.classical.autoregressive import burg
-from aidd.masks import find_clicks, find_clipping, find_dropouts, find_gaps
+from aidd.detection import find_clicks, find_clipping, find_dropouts
+from aidd.masks.gaps import find_gaps
+from aidd.signals.autoregressive import burg
+from aidd.signals.files import find_audio_files
 
 
 LEAST_LEVEL = 10 ** (-50 / 20)

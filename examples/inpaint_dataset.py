@@ -36,20 +36,23 @@ from accelerate.utils import parse_flag_from_env
 from tqdm.auto import tqdm
 
 from aidd import METHODS, AIDDPipeline, SpectrogramRePaintPipeline
-from aidd.audio_formats import FORMATS
-from aidd.commands.damage import DETECTED_KINDS, detect, found_gaps, given_gaps, kinds_of
-from aidd.commands.loading import load_pipeline
-from aidd.evaluation.excerpts import file_sha256
-from aidd.evaluation.journal import Journal
-from aidd.evaluation.recordings import hub_recordings_of, recordings_of
-from aidd.evaluation.replacing import replacing
-from aidd.file_inpainting import inpaint_file
-from aidd.file_methods import filled_by, method_for, within_bounds
-from aidd.intervals import num_missing, unite
-from aidd.mask_io import MASK_SUFFIXES
-from aidd.methods import MODEL_METHODS
-from aidd.models.weights_digest import pipeline_digest
-from aidd.survey import survey_audio
+from aidd.evaluation.protocols.recordings import hub_recordings_of, recordings_of
+from aidd.evaluation.runs.journal import Journal
+from aidd.masks.files import MASK_SUFFIXES
+from aidd.masks.gaps import num_missing, unite
+from aidd.models.loading import pipeline_digest
+from aidd.pipelines.loading import load_pipeline
+from aidd.repair.clipping import within_bounds
+from aidd.repair.damage import detect, found_gaps, given_gaps
+from aidd.repair.filling import inpaint_file
+from aidd.repair.kinds import DETECTED_KINDS, kinds_of
+from aidd.repair.methods import MODEL_METHODS
+from aidd.repair.plan import filled_by
+from aidd.repair.recipe import method_for
+from aidd.repair.scan import survey_audio
+from aidd.signals.formats import FORMATS
+from aidd.signals.recordings import file_sha256
+from aidd.signals.replacing import replacing
 
 
 def parse_args() -> argparse.Namespace:

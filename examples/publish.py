@@ -8,8 +8,8 @@ Publish a pipeline on the Hugging Face Hub, with its card and the results behind
 With `--dry_run DIR`, all of it is written to a folder instead, to be looked through; that needs neither account nor
 network.
 
-The pipeline's folder has to hold a card, README.md (`examples/write_model_card.py`). What is published can be loaded
-by name, by this package and by diffusers:
+The pipeline's folder has to hold a card, README.md (`examples/cards/write_model_card.py`). What is published can be
+loaded by name, by this package and by diffusers:
 
     name = "someone/aidd-piano"
     aidd.AIDDPipeline.from_pretrained(name)
@@ -34,7 +34,7 @@ from huggingface_hub.errors import HfHubHTTPError, HTTPError, LocalTokenNotFound
 from huggingface_hub.utils import validate_repo_id
 
 import aidd
-from aidd.registration import PIPELINE_FILE, write_pipeline_code
+from aidd.models.registration import PIPELINE_FILE, write_pipeline_code
 
 
 SPACE = Path(__file__).parent / "space"
@@ -73,7 +73,7 @@ def check(args: argparse.Namespace) -> ModelCard:
     if not index.is_file():
         raise SystemExit(f"{args.pipeline}: expected the folder of a pipeline, got one without model_index.json")
     if not file.is_file():
-        raise SystemExit(f"{args.pipeline}: expected a card, README.md: examples/write_model_card.py writes it")
+        raise SystemExit(f"{args.pipeline}: expected a card, README.md: examples/cards/write_model_card.py writes it")
     if args.record_dir is not None and not args.record_dir.is_dir():
         raise SystemExit(f"{args.record_dir}: expected the folder of records, found no such folder")
     for repository in filter(None, (args.repo_id, args.space_repo_id)):

@@ -32,8 +32,8 @@ import numpy as np
 from scipy.signal import firwin2, oaconvolve
 from tqdm.auto import tqdm
 
-from aidd.audio_io import write_audio
-from aidd.training.midi_edits import edit_midi
+from aidd.signals.files import write_audio
+from aidd.training.data.midi_edits import edit_midi
 
 
 PEAK = 10 ** (-3 / 20)

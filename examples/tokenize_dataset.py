@@ -40,7 +40,7 @@ from tqdm.auto import tqdm
 from transformers import WavTokenizerModel
 
 from aidd.models.wavtokenizer import encode, load_wavtokenizer
-from aidd.training.audio_datasets import (
+from aidd.signals.recordings import (
     MonoReader,
     Recording,
     dataset_recordings,
@@ -49,7 +49,7 @@ from aidd.training.audio_datasets import (
     musicnet_recordings,
 )
 from aidd.training.codec.codec_record import codec_digest
-from aidd.training.scripts import HelpFormatter, errors_in_one_line
+from aidd.training.runs.scripts import HelpFormatter, errors_in_one_line
 
 
 PEAK = 10 ** (-3 / 20)

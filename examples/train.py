@@ -33,18 +33,18 @@ from tqdm.auto import tqdm
 from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
 from aidd.models.model_types import check_model_type
 from aidd.schedulers import LogLinearSchedule, independent_mask, span_mask
-from aidd.training.arguments import check_kept, write_arguments
-from aidd.training.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
 from aidd.training.codec.codec_record import codec_of_tokens
-from aidd.training.corruption import corrupt
-from aidd.training.derivative_loss import derivative_loss
-from aidd.training.hub import publish_model
-from aidd.training.metrics_file import append_metrics
-from aidd.training.recipes import recipe_options
-from aidd.training.score_entropy import score_entropy_loss
-from aidd.training.scripts import HelpFormatter, check_tracker, errors_in_one_line, is_due
-from aidd.training.token_windows import TokenWindowDataset
-from aidd.training.validation import gap_cross_entropy
+from aidd.training.data.corruption import corrupt
+from aidd.training.data.token_windows import TokenWindowDataset
+from aidd.training.losses.derivative_loss import derivative_loss
+from aidd.training.losses.score_entropy import score_entropy_loss
+from aidd.training.losses.validation import gap_cross_entropy
+from aidd.training.runs.arguments import check_kept, write_arguments
+from aidd.training.runs.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
+from aidd.training.runs.hub import publish_model
+from aidd.training.runs.metrics_file import append_metrics
+from aidd.training.runs.recipes import recipe_options
+from aidd.training.runs.scripts import HelpFormatter, check_tracker, errors_in_one_line, is_due
 
 
 logger = get_logger(__name__)

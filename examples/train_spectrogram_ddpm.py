@@ -41,13 +41,13 @@ from tqdm.auto import tqdm
 
 from aidd.models.model_types import model_name
 from aidd.models.spectrogram import SpectrogramFrontEnd
-from aidd.training.arguments import check_kept, write_arguments
-from aidd.training.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
-from aidd.training.denoising import NoisySpectrogramDataset, denoising_error
-from aidd.training.dummy_recording import write_dummy_recording
-from aidd.training.metrics_file import append_metrics
-from aidd.training.recipes import recipe_options
-from aidd.training.scripts import HelpFormatter, check_tracker, errors_in_one_line, is_due
+from aidd.training.data.dummy_recording import write_dummy_recording
+from aidd.training.losses.denoising import NoisySpectrogramDataset, denoising_error
+from aidd.training.runs.arguments import check_kept, write_arguments
+from aidd.training.runs.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
+from aidd.training.runs.metrics_file import append_metrics
+from aidd.training.runs.recipes import recipe_options
+from aidd.training.runs.scripts import HelpFormatter, check_tracker, errors_in_one_line, is_due
 
 
 logger = get_logger(__name__)

@@ -30,17 +30,17 @@ from transformers import WavTokenizerConfig, WavTokenizerModel
 from aidd.evaluation.metrics import log_spectral_distance
 from aidd.models.model_types import check_model_type
 from aidd.models.wavtokenizer import load_wavtokenizer, save_wavtokenizer
-from aidd.training.adversary import Adversary
-from aidd.training.arguments import check_kept, read_arguments, write_arguments
-from aidd.training.audio_segments import AudioSegmentDataset
-from aidd.training.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
 from aidd.training.codec.codebook_usage import CodebookUsage
 from aidd.training.codec.discriminators import WavTokenizerDiscriminator
 from aidd.training.codec.straight_through import StraightThroughWavTokenizer, initialise_decoder
-from aidd.training.dummy_recording import write_dummy_recording
-from aidd.training.metrics_file import append_metrics
-from aidd.training.scripts import HelpFormatter, check_tracker, errors_in_one_line, is_due
-from aidd.training.spectral_losses import MultiResolutionSpectralLoss, MultiScaleMelLoss
+from aidd.training.data.audio_segments import AudioSegmentDataset
+from aidd.training.data.dummy_recording import write_dummy_recording
+from aidd.training.losses.adversarial import Adversary
+from aidd.training.losses.spectral_losses import MultiResolutionSpectralLoss, MultiScaleMelLoss
+from aidd.training.runs.arguments import check_kept, read_arguments, write_arguments
+from aidd.training.runs.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
+from aidd.training.runs.metrics_file import append_metrics
+from aidd.training.runs.scripts import HelpFormatter, check_tracker, errors_in_one_line, is_due
 
 
 logger = get_logger(__name__)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aidd.cli import _parser
+from aidd.cli.main import _parser
 from aidd.schedulers.repaint import RePaintPreset
 
 
@@ -92,9 +92,10 @@ def check_example_script(command: list[str]) -> None:
     path = ROOT / command[place]
     spec = importlib.util.spec_from_file_location(f"snippet_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", command[place:])
+        patch.syspath_prepend(path.parent)
+        spec.loader.exec_module(module)
         module.parse_args()
 
 

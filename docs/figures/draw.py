@@ -16,10 +16,10 @@ import torch
 from matplotlib.figure import Figure
 
 import aidd
-from aidd.masks import mask_from_seconds, resample_mask, tokens_touched
+from aidd.masks.gaps import mask_from_seconds, resample_mask, tokens_touched
 from aidd.pipelines.windows import plan_windows
 from aidd.schedulers import LogLinearSchedule, independent_mask, span_mask
-from aidd.splice import continuation
+from aidd.splice.continuation import continuation
 
 
 RECORDING = Path(__file__).parents[2] / "examples" / "audio" / "prelude_bwv848_damaged.flac"

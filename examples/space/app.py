@@ -23,10 +23,10 @@ import gradio as gr
 from pictures import compare, draw, view_of
 from repair import ENCODINGS, Recording, describe, find, first_gap, open_recording, repair, sentence, write_examples
 
-from aidd.commands.damage import DETECTED_KINDS
-from aidd.commands.loading import check_model, load_pipeline
-from aidd.methods import METHODS
-from aidd.regions import Region
+from aidd.pipelines.loading import load_pipeline
+from aidd.repair.kinds import DETECTED_KINDS
+from aidd.repair.methods import METHODS, check_model
+from aidd.repair.regions import Region
 
 
 if TYPE_CHECKING:

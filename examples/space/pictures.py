@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from repair import Recording, read
 
-from aidd.audio_io import write_audio
-from aidd.evaluation.plots import draw_mel_spectrogram, mel_spectrogram, spectrogram_figure
-from aidd.intervals import mask_of, unite
+from aidd.evaluation.reports.plots import draw_mel_spectrogram, mel_spectrogram, spectrogram_figure
+from aidd.masks.gaps import mask_of, unite
+from aidd.signals.files import write_audio
 
 
 # Of the picture that gaps are marked on, in inches.

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aidd.audio_blocks import AudioReader
-from aidd.audio_formats import FORMATS
-from aidd.audio_io import write_audio
-from aidd.commands.damage import detect, found_gaps, given_gaps, warn_of_silence_beside
-from aidd.detection.in_files import Damage
-from aidd.evaluation.samples import sample_recordings
-from aidd.file_inpainting import inpaint_file
-from aidd.file_methods import method_for, needs_pipeline, within_bounds
-from aidd.intervals import num_missing, unite
-from aidd.methods import default_pipeline, default_spectrogram_pipeline
-from aidd.regions import Region
-from aidd.survey import Survey, survey_audio
+from aidd.masks.gaps import num_missing, unite
+from aidd.repair.clipping import within_bounds
+from aidd.repair.damage import Damage, detect, found_gaps, given_gaps, warn_of_silence_beside
+from aidd.repair.filling import inpaint_file
+from aidd.repair.methods import default_pipeline, default_spectrogram_pipeline
+from aidd.repair.plan import needs_pipeline
+from aidd.repair.recipe import method_for
+from aidd.repair.regions import Region
+from aidd.repair.scan import Survey, survey_audio
+from aidd.signals.blocks import AudioReader
+from aidd.signals.files import write_audio
+from aidd.signals.formats import FORMATS
+from aidd.signals.samples import sample_recordings
 
 
 if TYPE_CHECKING:
@@ -160,13 +161,13 @@ def repair(
         num_variations: more than one where a model fills gaps.
         encoding: of `ENCODINGS`.
         pipeline: of the methods `aidd` and `auto`; that of the package by default.
-        progress: as of [`~aidd.file_inpainting.inpaint_file`].
+        progress: as of [`~aidd.repair.filling.inpaint_file`].
 
     Returns:
         The files, and what is to be said of them: sentences.
 
     Raises:
-        ValueError: no gaps, or what [`~aidd.file_inpainting.inpaint_file`] raises.
+        ValueError: no gaps, or what [`~aidd.repair.filling.inpaint_file`] raises.
     """
     began = time.perf_counter()
     survey = recording.survey

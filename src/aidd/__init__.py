@@ -4,20 +4,24 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .registration import RegisterWithDiffusers
-from .tested_versions import naming_untested_versions
+from .models.registration import RegisterWithDiffusers
+from .models.tested_versions import naming_untested_versions
 
 
 if TYPE_CHECKING:
     from diffusers.pipelines.pipeline_utils import AudioPipelineOutput
 
-    from . import audio_io, auto, classical, mask_io, masks, saturation, tf_masks
-    from .file_inpainting import inpaint_file
-    from .methods import DEFAULT_MODEL, DEFAULT_SPECTROGRAM_MODEL, METHODS
+    from . import classical, masks
+    from .masks import cells as tf_masks
+    from .masks import files as mask_io
     from .models.dit_token import DiTTokenConfig, DiTTokenModel
     from .models.spectrogram import SpectrogramFrontEnd
     from .pipelines.pipeline_aidd import AIDDPipeline
     from .pipelines.pipeline_spectrogram_repaint import SpectrogramRePaintPipeline
+    from .repair import auto
+    from .repair import clipping as saturation
+    from .repair.filling import inpaint_file
+    from .repair.methods import DEFAULT_MODEL, DEFAULT_SPECTROGRAM_MODEL, METHODS
     from .schedulers import (
         EulerTauLeapingScheduler,
         MaskedDiscreteScheduler,
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
         TauLeapingScheduler,
         ThetaTrapezoidalScheduler,
     )
+    from .signals import files as audio_io
 
 __version__ = "0.1.0.dev0"
 
@@ -54,11 +59,19 @@ __all__ = [
     "tf_masks",
 ]
 
-_SUBMODULES = ("audio_io", "auto", "classical", "mask_io", "masks", "saturation", "tf_masks")
+_SUBMODULES = {
+    "audio_io": "aidd.signals.files",
+    "auto": "aidd.repair.auto",
+    "classical": "aidd.classical",
+    "mask_io": "aidd.masks.files",
+    "masks": "aidd.masks",
+    "saturation": "aidd.repair.clipping",
+    "tf_masks": "aidd.masks.cells",
+}
 _MODULES = {
-    "DEFAULT_MODEL": "aidd.methods",
-    "DEFAULT_SPECTROGRAM_MODEL": "aidd.methods",
-    "METHODS": "aidd.methods",
+    "DEFAULT_MODEL": "aidd.repair.methods",
+    "DEFAULT_SPECTROGRAM_MODEL": "aidd.repair.methods",
+    "METHODS": "aidd.repair.methods",
     "AIDDPipeline": "aidd.pipelines.pipeline_aidd",
     "AudioPipelineOutput": "diffusers",
     "DiTTokenConfig": "aidd.models.dit_token",
@@ -70,7 +83,7 @@ _MODULES = {
     "SpectrogramRePaintPipeline": "aidd.pipelines.pipeline_spectrogram_repaint",
     "TauLeapingScheduler": "aidd.schedulers",
     "ThetaTrapezoidalScheduler": "aidd.schedulers",
-    "inpaint_file": "aidd.file_inpainting",
+    "inpaint_file": "aidd.repair.filling",
 }
 # Former names, which folders still say, and the present ones.
 _RENAMED = {"EntropyBoundScheduler": "MaskedEntropyBoundScheduler"}
@@ -83,7 +96,7 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str):
         if name in _SUBMODULES:
-            return import_module(f"aidd.{name}")
+            return import_module(_SUBMODULES[name])
         if name in _RENAMED:
             warnings.warn(
                 f"aidd.{name} is now aidd.{_RENAMED[name]}, as diffusers has another scheduler of that name. Save the "

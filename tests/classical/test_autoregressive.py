@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from aidd.classical.autoregressive import autoregressive, burg, extrapolate
+from aidd.classical.autoregressive import autoregressive
 from aidd.evaluation.metrics import snr_in_gap
+from aidd.signals.autoregressive import burg, extrapolate
 
 
 def test_burg_finds_the_model_of_a_long_autoregressive_process():

@@ -3,7 +3,8 @@ import pytest
 import torch
 from scipy.signal import lfilter
 
-from aidd.classical.envelope_noise import envelope_noise, power_spectrum, shaped_noise, surrounding_noise
+from aidd.classical.envelope_noise import envelope_noise
+from aidd.splice.surroundings import power_spectrum, shaped_noise, surrounding_noise
 
 
 def generator(seed: int = 0) -> torch.Generator:

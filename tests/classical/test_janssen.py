@@ -3,8 +3,9 @@ import pytest
 import torch
 from scipy.signal import lfilter
 
-from aidd.classical.janssen import janssen, least_error, linear_prediction
+from aidd.classical.janssen import janssen
 from aidd.evaluation.metrics import snr_in_gap
+from aidd.signals.autoregressive import least_error, linear_prediction
 
 
 MODEL = np.poly([0.95 * np.exp(1j * w) for w in (0.3, -0.3, 1.1, -1.1)]).real

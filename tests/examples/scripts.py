@@ -14,11 +14,19 @@ import soundfile as sf
 import torch
 from safetensors.torch import load_file
 
-from aidd.evaluation.names import PROTOCOLS
+from aidd.evaluation.methods.names import PROTOCOLS
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
+FOLDERS = (EXAMPLES, EXAMPLES / "cards", EXAMPLES / "images", EXAMPLES / "studies")
+# By name: what has a command line. The other modules are what scripts share, which import them from their own folder.
+SCRIPTS = {
+    path.stem: path
+    for folder in FOLDERS
+    for path in sorted(folder.glob("*.py"))
+    if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
+}
+sys.path += map(str, FOLDERS)
 
 # Dropout on: a resumed run must draw the same.
 CODEC_CONFIG = {
@@ -47,7 +55,7 @@ TRANSFORMER_CONFIG = {
 
 
 def load(script: str):
-    spec = importlib.util.spec_from_file_location(f"example_{script}", EXAMPLES / f"{script}.py")
+    spec = importlib.util.spec_from_file_location(f"example_{script}", SCRIPTS[script])
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -73,7 +81,7 @@ def launch(script: str, *arguments, num_processes: int = 1) -> None:
     mode = ("--cpu",) if num_processes == 1 else ("--multi_gpu", "--main_process_port", 0)
     settings = ("--num_machines", 1, "--mixed_precision", "no", "--dynamo_backend", "no")
     launcher = ("-m", "accelerate.commands.launch", *mode, "--num_processes", num_processes, *settings)
-    run_process(*launcher, EXAMPLES / f"{script}.py", *arguments)
+    run_process(*launcher, SCRIPTS[script], *arguments)
 
 
 def write_tones(path: Path, seconds: float, sampling_rate: int = 24_000) -> None:

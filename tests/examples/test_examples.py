@@ -30,7 +30,7 @@ def test_help_tells_of_every_required_argument(script, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="0"):
         module.parse_args()
     help_text = capsys.readouterr().out
-    assert f"examples/{script}.py" in help_text.split("options:")[0]
+    assert SCRIPTS[script].relative_to(EXAMPLES.parent).as_posix() in help_text.split("options:")[0]
     for name in required:
         assert re.search(rf"^  {name} \w+( \[\w+ \.\.\.\])?\s+[A-Z].*\.", help_text, re.MULTILINE), name
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from diffusers import DDIMPipeline, DDIMScheduler, DDPMPipeline, UNet2DModel
+from image_masks import MASK_FAMILIES
 from PIL import Image
 from safetensors.torch import load_file
-from scripts import EXAMPLES, launch, load, metrics, run, run_process
+from scripts import SCRIPTS, launch, load, metrics, run, run_process
 
-from aidd.evaluation.image_masks import MASK_FAMILIES
 from aidd.schedulers.repaint import PRESETS, num_network_calls
 
 
@@ -61,7 +61,7 @@ def test_a_trained_model_is_a_pipeline_of_the_moving_average(ddpm):
 
 def test_a_stopped_training_goes_on_to_the_bit(ddpm, tmp_path):
     (tmp_path / "checkpoint-2").symlink_to(ddpm / "checkpoint-2")
-    script = EXAMPLES / "train_image_ddpm.py"
+    script = SCRIPTS["train_image_ddpm"]
     run_process(script, *TRAINING, "--output_dir", tmp_path, "--resume_from_checkpoint", "latest")
     assert (tmp_path / UNET).read_bytes() == (ddpm / UNET).read_bytes()
     assert metrics(tmp_path) == metrics(ddpm)[2:]

@@ -14,8 +14,8 @@ import soundfile as sf
 from datasets import Audio, Dataset
 from scripts import EXAMPLES, launch, run
 
-from aidd.audio_io import read_audio
-from aidd.models.weights_digest import weights_digest
+from aidd.models.loading import weights_digest
+from aidd.signals.files import read_audio
 
 
 RATE = 24_000

@@ -27,7 +27,7 @@ from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 
 import aidd
-from aidd.audio_io import read_audio
+from aidd.signals.files import read_audio
 
 
 SPACE = EXAMPLES / "space"

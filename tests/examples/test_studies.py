@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from scripts import EXAMPLES, launch, metrics, run
 from snippets import blocks
 
-from aidd.evaluation.names import AIDD_METHODS, ANCHORS, CELL_METHODS, PROTOCOLS
+from aidd.evaluation.methods.names import AIDD_METHODS, ANCHORS, CELL_METHODS, PROTOCOLS
 from aidd.schedulers.repaint import PRESETS, num_network_calls
 
 

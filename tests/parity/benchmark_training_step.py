@@ -22,9 +22,9 @@ from diffusers.training_utils import EMAModel
 
 from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
 from aidd.schedulers import LogLinearSchedule, span_mask
-from aidd.training.corruption import corrupt
-from aidd.training.derivative_loss import derivative_loss
-from aidd.training.score_entropy import score_entropy_loss
+from aidd.training.data.corruption import corrupt
+from aidd.training.losses.derivative_loss import derivative_loss
+from aidd.training.losses.score_entropy import score_entropy_loss
 
 
 MASK_ID = 4095

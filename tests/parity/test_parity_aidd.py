@@ -11,7 +11,7 @@ from aidd.models.dit_token import DiTTokenModel
 from aidd.models.dit_token.convert_aidd_checkpoint import convert_checkpoint
 from aidd.schedulers import LogLinearSchedule
 from aidd.schedulers.scheduling_tau_leaping import transition_probs
-from aidd.training.score_entropy import score_entropy_loss
+from aidd.training.losses.score_entropy import score_entropy_loss
 
 
 # The warnings are the original code's.

@@ -6,7 +6,7 @@ import torch
 from accelerate import cpu_offload
 from accelerate.hooks import CpuOffload
 
-from aidd.evaluation.aidd_paper import inpaint_as_published
+from aidd.evaluation.methods.aidd_paper import inpaint_as_published
 
 
 MASK = np.zeros(24_000, bool)

@@ -6,14 +6,13 @@ import pytest
 import torch
 from diffusers import AudioPipelineOutput, DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 
-from aidd.audio_io import resample
+from aidd.masks.cells import band, boxes, random_cells, samples_touched
 from aidd.models.spectrogram import SpectrogramFrontEnd
 from aidd.pipelines import SpectrogramRePaintPipeline
-from aidd.pipelines.spectrogram_windows import window_cells
-from aidd.pipelines.windows import plan_successive_windows
+from aidd.pipelines.windows import plan_successive_windows, window_cells
 from aidd.schedulers.repaint import num_network_calls
-from aidd.stft import stft
-from aidd.tf_masks import band, boxes, random_cells, samples_touched
+from aidd.signals.resampling import resample
+from aidd.signals.stft import stft
 
 
 RATES = (8000, 22_050, 24_000, 44_100, 96_000)

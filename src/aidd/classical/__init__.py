@@ -1,6 +1,6 @@
 """Classical methods: what restored audio before there were models of it, and the yardsticks of those."""
 
-from . import tf
+from . import cells as tf
 from .autoregressive import autoregressive
 from .envelope_noise import envelope_noise
 from .janssen import janssen

@@ -7,21 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.signal import lfilter, lfiltic
 
-from ..masks import find_gaps
-from .channelwise import fill_channelwise
+from ..masks.gaps import find_gaps, intact_run
+from ..signals.autoregressive import SAMPLES_PER_COEFFICIENT, burg, extrapolate
+from ..splice.contract import fill_channelwise
 
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from ..signatures import Waveform
-
-# A model of order p is fitted to at least this many times p samples.
-SAMPLES_PER_COEFFICIENT = 3
-# Power, relative to that of the other side of a gap, below which a side counts as silent: -60 dB.
-SILENCE = 1e-6
+    from ..signals.arrays import Waveform
 
 
 def autoregressive(
@@ -51,7 +46,7 @@ def autoregressive(
         Audio of the same type, shape and dtype, equal to the bit outside the mask.
 
     Raises:
-        ValueError: as [`~aidd.masks.prepare`], or an order below 1.
+        ValueError: as [`~aidd.splice.contract.prepare`], or an order below 1.
     """
     if order < 1:
         raise ValueError(f"order must be at least 1, got {order}")
@@ -100,45 +95,6 @@ def continue_edges(signal: np.ndarray, missing: np.ndarray, order: int, num_cont
     return restored
 
 
-def beside(
-    signal: np.ndarray, missing: np.ndarray, gap: tuple[int, int], num_samples: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """
-    The intact audio right before and right after a gap, up to the next missing sample.
-
-    Args:
-        signal: float, `(..., samples)`.
-        missing: bool, `(samples,)`.
-        gap: start and end (exclusive), in samples.
-        num_samples: of each side, at most.
-
-    Returns:
-        Two views, `(..., samples)`, in the order of time; empty where nothing intact is beside the gap.
-    """
-    start, end = gap
-    first = start - min(intact_run(missing[:start][::-1]), num_samples)
-    return signal[..., first:start], signal[..., end : end + min(intact_run(missing[end:]), num_samples)]
-
-
-def silent_side(before: np.ndarray, after: np.ndarray) -> int | None:
-    """
-    The side of a gap that is silent while the other sounds, 0 or 1, or None: its power is 60 dB below the other's.
-
-    Args:
-        before, after: float64, `(samples,)`, intact audio on both sides. Sides without any are not silent.
-    """
-    if not len(before) or not len(after):
-        return None
-    powers = np.mean(before**2), np.mean(after**2)
-    quieter = int(powers[1] < powers[0])
-    return quieter if powers[quieter] < SILENCE * powers[1 - quieter] else None
-
-
-def intact_run(missing: np.ndarray) -> int:
-    """Number of intact samples before the first missing one of a bool `(samples,)` mask."""
-    return int(missing.argmax()) if missing.any() else len(missing)
-
-
 def continue_edge(context: np.ndarray, num_samples: int, order: int) -> np.ndarray | None:
     """
     A signal continued by an autoregressive model of itself.
@@ -153,79 +109,3 @@ def continue_edge(context: np.ndarray, num_samples: int, order: int) -> np.ndarr
     """
     order = min(order, len(context) // SAMPLES_PER_COEFFICIENT)
     return extrapolate(context, burg(context, order), num_samples) if order else None
-
-
-def burg(signal: np.ndarray, order: int) -> np.ndarray:
-    """
-    Prediction-error filter of an autoregressive model by Burg's method (Burg 1975; Kay & Marple 1981, section II.G).
-
-    Every reflection coefficient is at most one in magnitude, so extrapolations do not grow.
-
-    Args:
-        signal: float64, `(samples,)`, more samples than the order.
-        order: number of coefficients, at least 1.
-
-    Returns:
-        float64 `(order + 1,)`: 1, a_1, ..., a_order with x[n] + a_1 x[n - 1] + ... the prediction error. Coefficients
-        behind the order that predicts the signal exactly are zero.
-
-    Raises:
-        ValueError: an order below 1, or as long as the signal.
-    """
-    if not 1 <= order < len(signal):
-        raise ValueError(f"order must lie in [1, samples - 1 = {len(signal) - 1}], got {order}")
-    error_filter = np.zeros(order + 1)
-    error_filter[0] = 1.0
-    forward, backward = signal[1:], signal[:-1]
-    energy = forward @ forward + backward @ backward
-    smallest = np.finfo(np.float64).eps ** 2 * energy
-    for m in range(1, order + 1):
-        energy = forward @ forward + backward @ backward
-        if energy <= smallest:
-            break
-        reflection = -2 * (forward @ backward) / energy
-        error_filter[: m + 1] += reflection * error_filter[m::-1]
-        forward, backward = (forward + reflection * backward)[1:], (backward + reflection * forward)[:-1]
-    return error_filter
-
-
-def extrapolate(signal: np.ndarray, error_filter: np.ndarray, num_samples: int) -> np.ndarray:
-    """
-    Continues a signal by its autoregressive model, without innovation.
-
-    Args:
-        signal: float64, `(samples,)`, at least as many as the order.
-        error_filter: `(order + 1,)`, as [`burg`] returns it.
-        num_samples: length of the continuation.
-
-    Returns:
-        float64 `(num_samples,)`.
-    """
-    state = lfiltic([1.0], error_filter, signal[: -len(error_filter) : -1])
-    continuation, _ = lfilter([1.0], error_filter, np.zeros(num_samples), zi=state)
-    return continuation
-
-
-def prediction_error(signal: np.ndarray, error_filter: np.ndarray, num_samples: int) -> np.ndarray:
-    """
-    How wrong a continuation is, as its model sees it: the variance of the error k samples on,
-
-        sigma^2 (psi_0^2 + ... + psi_{k - 1}^2),
-
-    with psi the impulse response of the model (Box & Jenkins, Time Series Analysis, section 5.1.1) and sigma^2 the
-    power of its prediction error on the signal it was fitted to. It starts at the inverse of the prediction gain.
-
-    Args:
-        signal: float64, `(samples,)`, more than the order.
-        error_filter: `(order + 1,)`, as [`burg`] returns it.
-        num_samples: length of the continuation.
-
-    Returns:
-        float64 `(num_samples,)`, over the power of the signal; zero for silence.
-    """
-    power = np.mean(signal**2)
-    if power == 0:
-        return np.zeros(num_samples)
-    innovation = lfilter(error_filter, [1.0], signal)[len(error_filter) - 1 :]
-    response = lfilter([1.0], error_filter, np.eye(1, num_samples)[0])
-    return np.cumsum(response**2) * np.mean(innovation**2) / power

@@ -6,21 +6,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import solve_toeplitz, solveh_banded
-from scipy.signal import oaconvolve
 
-from ..masks import find_gaps
-from .autoregressive import SAMPLES_PER_COEFFICIENT
-from .channelwise import fill_channelwise
+from ..masks.gaps import find_gaps
+from ..signals.autoregressive import SAMPLES_PER_COEFFICIENT, least_error, linear_prediction
+from ..splice.contract import fill_channelwise
 from .linear import interpolate
 
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from ..signatures import Waveform
+    from ..signals.arrays import Waveform
 
-ROUNDING = 16 * np.finfo(np.float64).eps
 # Longest group of several gaps: music changes, and memory grows with the group.
 GROUP_SECONDS = 0.5
 
@@ -56,7 +53,7 @@ def janssen(
         Audio of the same type, shape and dtype, equal to the bit outside the mask.
 
     Raises:
-        ValueError: as [`~aidd.masks.prepare`], or an order or number of iterations below 1.
+        ValueError: as [`~aidd.splice.contract.prepare`], or an order or number of iterations below 1.
     """
     if order < 1 or num_iterations < 1:
         raise ValueError(f"order and num_iterations must be at least 1, got {order} and {num_iterations}")
@@ -95,76 +92,3 @@ def _groups(missing: np.ndarray, distance: int, longest: int) -> list[tuple[int,
             start = groups.pop()[0]
         groups.append((start, end))
     return groups
-
-
-def linear_prediction(signal: np.ndarray, order: int) -> np.ndarray:
-    """
-    Prediction-error filter of an autoregressive model by the autocorrelation method (Levinson's recursion).
-
-    Its models are damped by the signal's ends, which keeps the normal equations of [`least_error`] well conditioned;
-    Burg's, of tonal music, do not.
-
-    Args:
-        signal: float64, `(samples,)`.
-        order: number of coefficients, below the number of samples.
-
-    Returns:
-        float64 `(order + 1,)`, 1, a_1, ..., a_order. Of silence, nothing is predicted.
-    """
-    correlation = oaconvolve(signal, signal[::-1])[len(signal) - 1 : len(signal) + order]
-    if correlation[0] <= 0:
-        return np.eye(1, order + 1)[0]
-    return np.concatenate([[1.0], -solve_toeplitz(correlation[:-1], correlation[1:])])
-
-
-def least_error(signal: np.ndarray, missing: np.ndarray, error_filter: np.ndarray) -> np.ndarray:
-    """
-    Missing samples that make the prediction error least, given the others and the model (Janssen et al. 1986,
-    equations 10 to 13), predicted forwards and backwards:
-
-        minimise sum_n e[n]^2 + f[n]^2,    e[n] = sum_l a_l x[n - l],    f[n] = sum_l a_l x[n - order + l],
-
-    n from the order to the end of the signal. Further from the signal's ends than the order, both directions give the
-    same equations; a gap at the start is left almost undetermined by the forward ones alone, which see its samples
-    through the model's last coefficients only.
-
-    The normal equations are symmetric and banded, no wider than the order, and are solved by a banded Cholesky
-    decomposition.
-
-    Args:
-        signal: float64, `(samples,)`; what stands at missing samples is not used, but must be finite.
-        missing: bool, `(samples,)`.
-        error_filter: float64, `(order + 1,)`, 1, a_1, ..., a_order; the order is below the number of samples.
-
-    Returns:
-        float64 `(samples,)`, equal to `signal` where nothing is missing.
-    """
-    order, where = len(error_filter) - 1, np.flatnonzero(missing)
-    num_samples, num_missing = len(signal), len(where)
-    known = np.where(missing, 0.0, signal)
-    forward = oaconvolve(known, error_filter)[order:num_samples]
-    backward = oaconvolve(known, error_filter[::-1])[order:num_samples]
-    right = -(oaconvolve(forward, error_filter[::-1]) + oaconvolve(backward, error_filter))[where]
-
-    # Sums over l < m of a_l a_(l + k), at [k, m].
-    sums = np.zeros((order + 2, order + 2))
-    for k in range(order + 1):
-        np.cumsum(error_filter[: order + 1 - k] * error_filter[k:], out=sums[k, 1 : order + 2 - k])
-    # A missing sample is coupled with the d-th one behind it by the sums of a_l a_(l + lag) over the forward and over
-    # the backward errors that both are part of: all of them, but near the signal's ends.
-    num_bands = int((np.searchsorted(where, where + order, "right") - np.arange(num_missing)).max())
-    bands = np.zeros((num_bands, num_missing))
-    for d in range(num_bands):
-        earlier, later = where[: num_missing - d], where[d:]
-        lag = np.minimum(later - earlier, order + 1)
-        for first, last in (
-            (order - later, num_samples - 1 - later),
-            (earlier - (num_samples - 1 - order), earlier),
-        ):
-            end = np.clip(last, -1, order - lag) + 1
-            bands[num_bands - 1 - d, d:] += sums[lag, end] - sums[lag, np.clip(first, 0, end)]
-    # The matrix's norm is at most this square: a perfectly predictable signal stays solvable in spite of rounding.
-    bands[-1] += ROUNDING * np.abs(error_filter).sum() ** 2
-    restored = signal.copy()
-    restored[where] = solveh_banded(bands, right, check_finite=False)
-    return restored

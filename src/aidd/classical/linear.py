@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .channelwise import fill_channelwise
+from ..splice.contract import fill_channelwise
 
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from ..signatures import Waveform
+    from ..signals.arrays import Waveform
 
 
 def linear(
@@ -36,7 +36,7 @@ def linear(
         Audio of the same type, shape and dtype, equal to the bit outside the mask.
 
     Raises:
-        ValueError: as [`~aidd.masks.prepare`].
+        ValueError: as [`~aidd.splice.contract.prepare`].
     """
     return fill_channelwise(audio, mask, sampling_rate, interpolate)
 

@@ -11,14 +11,14 @@ from scipy import fft
 from scipy.linalg import solveh_banded
 from scipy.sparse import csr_array, diags_array, eye_array
 
-from ..masks import find_gaps
-from .channelwise import fill_channelwise
+from ..masks.gaps import find_gaps
+from ..splice.contract import fill_channelwise
 
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from ..signatures import Waveform
+    from ..signals.arrays import Waveform
 
 WINDOW_SECONDS = 0.1
 OVERLAP = 4  # windows over one sample; Hann windows a quarter apart are a tight frame
@@ -64,8 +64,8 @@ def sparse(
         Audio of the same type, shape and dtype, equal to the bit outside the mask.
 
     Raises:
-        ValueError: as [`~aidd.masks.prepare`], a window shorter than 8 samples, a step below 1, a tolerance that is
-            not positive, or a negative number of learning steps.
+        ValueError: as [`~aidd.splice.contract.prepare`], a window shorter than 8 samples, a step below 1, a tolerance
+            that is not positive, or a negative number of learning steps.
     """
     if sparsity_step < 1 or not tolerance > 0 or num_learning_steps < 0:
         raise ValueError(

@@ -9,9 +9,9 @@ from scipy.ndimage import median_filter
 from scipy.signal import lfilter
 from scipy.signal.windows import hann
 
-from ..classical.autoregressive import burg
-from ..classical.janssen import least_error
-from ..masks import check_sampling_rate, find_gaps
+from ..masks.gaps import find_gaps
+from ..signals.arrays import check_sampling_rate
+from ..signals.autoregressive import burg, least_error
 from .runs import as_channels, statistics_of
 
 

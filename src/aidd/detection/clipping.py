@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..intervals import gaps_of, unite
+from ..masks.gaps import gaps_of, unite
 from .runs import STEPS, ChannelStatistics, RunFinder, as_channels, statistics_of
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..masks import check_sampling_rate
+from ..signals.arrays import check_sampling_rate
 from .runs import STEPS, ChannelStatistics, RunFinder, as_channels, statistics_of
 
 

@@ -1,7 +1,7 @@
 """Pipelines: each a `DiffusionPipeline` that follows the contract of every inpainting method."""
 
-from ..registration import register
-from ..tested_versions import naming_untested_versions
+from ..models.registration import register
+from ..models.tested_versions import naming_untested_versions
 
 
 with naming_untested_versions():

@@ -7,7 +7,7 @@ import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from typing_extensions import Self
 
-from ..registration import write_pipeline_code
+from ..models.registration import write_pipeline_code
 
 
 class InpaintingPipeline(DiffusionPipeline):

@@ -9,8 +9,9 @@ import torch
 from diffusers.pipelines.pipeline_utils import AudioPipelineOutput
 from torch import Tensor
 
-from ..masks import as_numpy, join_masks, mask_from_seconds
-from ..signatures import Seconds
+from ..masks.gaps import mask_from_seconds
+from ..signals.arrays import Seconds, as_numpy
+from ..splice.contract import join_masks
 
 
 def check_splicing(reach_seconds: float, short_gap_seconds: float, fine_structure: float) -> None:
@@ -61,7 +62,7 @@ def given_mask(
     What is missing by a mask, or by gaps in seconds, or by both: bool, broadcastable to the audio `(..., samples)`.
 
     Raises:
-        ValueError: neither, starts without ends, or as [`~aidd.masks.mask_from_seconds`].
+        ValueError: neither, starts without ends, or as [`~aidd.masks.gaps.mask_from_seconds`].
     """
     if (starts is None) != (ends is None):
         raise ValueError("mask_start_seconds and mask_end_seconds must be given together, got one of them")

@@ -10,20 +10,17 @@ from torch import Tensor
 from transformers import WavTokenizerModel
 from typing_extensions import Self
 
-from ..audio_io import resample
 from ..classical.autoregressive import continue_edges
-from ..masks import (
-    in_the_form_of,
-    prepare,
-    resample_mask,
-    tokens_touched,
-)
+from ..masks.gaps import resample_mask, tokens_touched
 from ..models.dit_token import DiTTokenModel
 from ..models.wavtokenizer import decode, encode, load_wavtokenizer, save_feature_extractor
 from ..schedulers import DiscreteScheduler
-from ..signatures import Seconds, Waveform
-from ..splice import splice_short_gaps
-from .filling import fill_window, polarities
+from ..signals.arrays import Seconds, Waveform
+from ..signals.resampling import resample
+from ..splice.channels import polarities
+from ..splice.continuation import splice_short_gaps
+from ..splice.contract import in_the_form_of, prepare
+from .filling import fill_window
 from .inpainting import InpaintingPipeline
 from .inputs import as_asked, check_options, check_splicing, given_mask
 from .windows import WINDOW_PEAK, TokenWindow, not_filled, plan_windows
@@ -51,12 +48,12 @@ class AIDDPipeline(InpaintingPipeline):
             Tokens on each side of a gap that are sampled too: the codec's encoder sees the hole beyond its edges.
         reach_seconds (`float`, defaults to 0.08):
             How far from a gap's edges their autoregressive continuation is heard, at most, in gaps of up to 2/15 s;
-            further in longer ones, see [`~aidd.splice.continuation`].
+            further in longer ones, see [`~aidd.splice.continuation.continuation`].
         short_gap_seconds (`float`, defaults to 0.02):
             Gaps no longer than this are filled by the continuation of their edges alone.
         fine_structure (`float`, defaults to 0.75):
             How much of the fine structure of the spectra beside a gap what was generated for it takes on, in [0, 1],
-            see [`~aidd.fine_structure.match_fine_structure`].
+            see [`~aidd.splice.fine_structure.match_fine_structure`].
     """
 
     # Any: the base class's own is None.
@@ -199,8 +196,9 @@ class AIDDPipeline(InpaintingPipeline):
             num_variations (`int`, defaults to 1): With more than one, a leading axis of variations is added.
             select (`"agreement"` or `"ranked"`, *optional*):
                 Orders the variations in each gap, the best first: by how much the others agree with them
-                ([`~aidd.agreement.agreement_risk`]), or by how well they continue the gap's edges
-                ([`~aidd.ranking.edge_distance`]). A variation then has gaps of several draws. Default: as drawn.
+                ([`~aidd.splice.ranking.agreement_risk`]), or by how well they continue the gap's edges
+                ([`~aidd.splice.ranking.edge_distance`]). A variation then has gaps of several draws. Default: as
+                drawn.
             num_inference_steps (`int`, *optional*): For schedulers with a number of steps to choose.
             generator (`torch.Generator` or a list of one for each variation, *optional*): Same seed, same audio.
             output_type (`"np"` or `"pt"`, *optional*): Default: the type of `audio`.

@@ -12,20 +12,29 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
 
-from ..audio_io import resample
-from ..cells import fill_cells
-from ..masks import in_the_form_of, prepare
+from ..masks.cells import RESAMPLING_REACH, columns, frames_touched, samples_on_grid
 from ..models.spectrogram import SpectrogramFrontEnd, predict
 from ..schedulers.repaint import PRESETS, repaint, resampling_schedule
-from ..signatures import Seconds, Waveform
-from ..splice import splice_short_gaps
-from ..tf_masks import RESAMPLING_REACH, columns, frames_touched, samples_on_grid
-from .filling import fill_window, polarities
+from ..signals.arrays import Seconds, Waveform
+from ..signals.resampling import resample
+from ..splice.cells import fill_cells
+from ..splice.channels import polarities, relations
+from ..splice.continuation import splice_short_gaps
+from ..splice.contract import in_the_form_of, prepare
+from .filling import fill_window
 from .inpainting import InpaintingPipeline
 from .inputs import as_asked, check_options, check_splicing, given_mask
-from .relations import relations
-from .spectrogram_windows import first_sample, window_cells, window_frames, window_signal
-from .windows import WINDOW_PEAK, TokenWindow, not_filled, plan_successive_windows, plan_windows
+from .windows import (
+    WINDOW_PEAK,
+    TokenWindow,
+    first_sample,
+    not_filled,
+    plan_successive_windows,
+    plan_windows,
+    window_cells,
+    window_frames,
+    window_signal,
+)
 
 
 class SpectrogramRePaintPipeline(InpaintingPipeline):
@@ -41,12 +50,13 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
         scheduler ([`~diffusers.DDPMScheduler`] or [`~diffusers.DDIMScheduler`]): Takes the steps.
         front_end ([`SpectrogramFrontEnd`]): Signals to spectrograms and back.
         reach_seconds (`float`, defaults to 0.08):
-            How far from a gap's edges their autoregressive continuation is heard, see [`~aidd.splice.continuation`].
+            How far from a gap's edges their autoregressive continuation is heard, see
+            [`~aidd.splice.continuation.continuation`].
         short_gap_seconds (`float`, defaults to 0.02):
             Gaps no longer than this are filled by the continuation of their edges alone.
         fine_structure (`float`, defaults to 0):
             How much of the fine structure of the spectra beside a gap what was generated for it takes on, in [0, 1],
-            see [`~aidd.fine_structure.match_fine_structure`].
+            see [`~aidd.splice.fine_structure.match_fine_structure`].
     """
 
     # Any: the base class's own is None.
@@ -159,13 +169,14 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
                 Instead of them: bool `(bins, frames)` of [`tf_shape`], True where cells are missing, on the front
                 end's grid at the pipeline's rate; [`aidd.tf_masks`] makes them. The audio must be finite, and comes
                 back changed where windows with a missing cell are; known cells change by the inconsistency of what is
-                filled in ([`~aidd.cells.fill_cells`]). Channels are filled with their relations to what they share.
+                filled in ([`~aidd.splice.cells.fill_cells`]). Channels are filled with their relations to what they
+                share.
             num_variations (`int`, defaults to 1): With more than one, a leading axis of variations is added.
             select (`"agreement"` or `"ranked"`, *optional*):
                 Orders the variations in each gap, the best first: by how much the others agree with them
-                ([`~aidd.agreement.agreement_risk`]), or by how well they continue the gap's edges
-                ([`~aidd.ranking.edge_distance`]). A variation then has gaps of several draws. Default: as drawn. Not
-                for a `tf_mask`.
+                ([`~aidd.splice.ranking.agreement_risk`]), or by how well they continue the gap's edges
+                ([`~aidd.splice.ranking.edge_distance`]). A variation then has gaps of several draws. Default: as
+                drawn. Not for a `tf_mask`.
             preset (`str`, defaults to `"fast"`): Of [`aidd.schedulers.repaint.PRESETS`]: "paper", "fast", "none".
             num_inference_steps, jump_length, num_resamplings (`int`, *optional*):
                 As of [`~aidd.schedulers.repaint.repaint`]. Default: the preset's.

@@ -1,12 +1,13 @@
-"""Windows of tokens around gaps, as long as the model was trained on."""
+"""Windows of tokens or frames around gaps, as long as those that a model was trained on."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..audio_io import resample
-from ..masks import find_gaps
+from ..masks.gaps import find_gaps
+from ..signals.resampling import resample
+from ..signals.stft import Grid, istft, stft
 
 
 # Peak level that models hear windows at, as in `examples/tokenize_dataset.py`.
@@ -123,3 +124,41 @@ def plan_successive_windows(missing: np.ndarray, window_length: int, longest: in
             first = int(np.clip((start + end - length) // 2, 0, num_tokens - length))
             windows.append(TokenWindow(first, first + length, start, end))
     return windows
+
+
+def first_sample(window: TokenWindow, grid: Grid) -> int:
+    """Of the signal of a window's frames; negative where the first of them reach beyond the recording."""
+    return (window.start + 1 - grid.overlap) * grid.hop_length
+
+
+def window_cells(signal: np.ndarray, window: TokenWindow, num_frames: int, grid: Grid) -> np.ndarray:
+    """
+    Args:
+        signal: float64 `(samples,)`, at the grid's rate. What lies beyond it is silence.
+        window: whose frames are wanted, from its start on.
+        num_frames: how many.
+        grid: of the cells.
+
+    Returns:
+        complex128 `(bins, num_frames)`.
+    """
+    start = first_sample(window, grid)
+    num_samples = (num_frames + grid.overlap - 1) * grid.hop_length
+    here = signal[max(start, 0) : start + num_samples]
+    before = max(-start, 0)
+    cells = stft(np.pad(here, (before, num_samples - before - len(here))), grid)
+    return cells[:, grid.overlap - 1 : grid.overlap - 1 + num_frames]
+
+
+def window_frames(frames_missing: np.ndarray, window: TokenWindow, num_frames: int) -> np.ndarray:
+    """Missing frames of a window, bool `(num_frames,)`; what lies behind the recording's end is missing, too."""
+    here = frames_missing[window.start : window.end]
+    return np.pad(here, (0, num_frames - len(here)), constant_values=True)
+
+
+def window_signal(cells: np.ndarray, grid: Grid) -> np.ndarray:
+    """Of windows complex128 `(..., bins, frames)`: float64 `(..., samples)`, faded at the ends."""
+    num_frames = cells.shape[-1]
+    beside = (grid.overlap - 1, grid.overlap - 1)
+    padded = np.pad(cells, [(0, 0)] * (cells.ndim - 1) + [beside])
+    return istft(padded, grid, (num_frames + grid.overlap - 1) * grid.hop_length)

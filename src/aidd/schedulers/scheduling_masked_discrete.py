@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..decorators import register_to_config
+from ..models.decorators import register_to_config
 from .process import LogLinearSchedule
 from .sampling import RandomSource, uniform
 from .scheduling_utils import DiscreteSchedulerMixin, DiscreteSchedulerOutput, check_num_missing, check_step_inputs

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..decorators import register_to_config
+from ..models.decorators import register_to_config
 from .sampling import RandomSource, uniform
 from .scheduling_masked_discrete import MaskedDiscreteScheduler
 from .scheduling_utils import DiscreteSchedulerOutput, check_step_inputs

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from aidd.classical.tf import zeroing
+from aidd.classical.cells import zeroing
 from aidd.evaluation.metrics import metrics_in_cells, snr_in_gap
-from aidd.stft import Grid, stft
+from aidd.signals.stft import Grid, stft
 
 
 GRID = Grid(24_000, 1022, 511)

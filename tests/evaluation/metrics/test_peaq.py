@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from aidd.audio_io import resample
 from aidd.evaluation.metrics.peaq import distortion_index, model_output_variables, objective_difference_grade
 from aidd.evaluation.metrics.peaq.bands import CENTRES, EDGES, NUM_BANDS, poles, shares, to_bark, to_hertz
 from aidd.evaluation.metrics.peaq.ear_model import (
@@ -22,6 +21,7 @@ from aidd.evaluation.metrics.peaq.pattern_differences import detection, modulati
 from aidd.evaluation.metrics.peaq.patterns import adapt, modulation, total_loudness
 from aidd.evaluation.metrics.peaq.peaq import HIGHEST, LOWEST
 from aidd.evaluation.metrics.peaq.spectral_differences import bandwidths, harmonic_structure, noise_to_mask
+from aidd.signals.resampling import resample
 
 
 RATE = 48_000

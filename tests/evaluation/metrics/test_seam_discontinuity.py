@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from aidd.classical.autoregressive import burg
 from aidd.evaluation.metrics import seam_discontinuity
+from aidd.signals.autoregressive import burg
 
 
 RATE = 24_000

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from aidd.models.spectrogram import SpectrogramFrontEnd, predict
-from aidd.stft import stft
+from aidd.signals.stft import stft
 
 
 def noise(*shape: int) -> np.ndarray:

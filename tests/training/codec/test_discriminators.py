@@ -1,11 +1,7 @@
 import pytest
 import torch
 
-from aidd.training.codec.discriminators import (
-    PeriodDiscriminator,
-    SpectrogramDiscriminator,
-    WavTokenizerDiscriminator,
-)
+from aidd.training.codec.discriminators import PeriodDiscriminator, SpectrogramDiscriminator, WavTokenizerDiscriminator
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ...audio_io import resample
-from ...stft import Grid, stft
+from ...signals.resampling import resample
+from ...signals.stft import Grid, stft
 from .arguments import as_missing, as_signals
 from .level_error import level_error
 from .snr import snr_in_gap

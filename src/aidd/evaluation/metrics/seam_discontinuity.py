@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...classical.autoregressive import burg
-from ...masks import find_gaps
+from ...masks.gaps import find_gaps
+from ...signals.autoregressive import burg
 from .arguments import as_missing, as_signals
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...masks import find_gaps
+from ...masks.gaps import find_gaps
 from .arguments import as_missing, as_signals
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...audio_io import resample
+from ...signals.resampling import resample
 from .arguments import as_signals
 
 

@@ -17,7 +17,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.utils import ModelOutput, logging
 
-from ..complete_loading import CompleteLoadingMixin
+from ..loading import CompleteLoadingMixin
 from .configuration_dit_token import DiTTokenConfig
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from transformers import FeatureExtractionMixin
 
-from ...stft import Grid, istft, stft
+from ...signals.stft import Grid, istft, stft
 
 
 class SpectrogramFrontEnd(FeatureExtractionMixin):
@@ -25,7 +25,7 @@ class SpectrogramFrontEnd(FeatureExtractionMixin):
 
     Args:
         sampling_rate: Hz.
-        n_fft, hop_length: of the [`~aidd.stft.Grid`].
+        n_fft, hop_length: of the [`~aidd.signals.stft.Grid`].
         compression: the exponent c, in (0, 1].
         emphasis_hz: frequency from which on bins are amplified; infinite for none.
         scale: of all bins.
@@ -81,7 +81,7 @@ class SpectrogramFrontEnd(FeatureExtractionMixin):
             num_samples: length of the signal.
 
         Returns:
-            float64 `(..., num_samples)`: of an image that no signal has, the signal of [`~aidd.stft.istft`].
+            float64 `(..., num_samples)`: of an image that no signal has, the signal of [`~aidd.signals.stft.istft`].
         """
         return istft(self.expand(image), self.grid, num_samples)
 

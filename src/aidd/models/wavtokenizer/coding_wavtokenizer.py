@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from transformers import WavTokenizerModel
 
-from ...decorators import apply_forward_hook
+from ..decorators import apply_forward_hook
 
 
 @apply_forward_hook

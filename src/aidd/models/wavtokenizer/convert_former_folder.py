@@ -20,9 +20,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import WavTokenizerConfig
 
-from ...registration import write_pipeline_code
+from ..loading import rounded_digest
 from ..model_types import FORMER_CODEC
-from ..weights_digest import rounded_digest
+from ..registration import write_pipeline_code
 from .loading_wavtokenizer import save_feature_extractor
 
 

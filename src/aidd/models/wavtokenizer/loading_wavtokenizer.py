@@ -9,7 +9,7 @@ from safetensors import safe_open
 from transformers import WavTokenizerConfig, WavTokenizerFeatureExtractor, WavTokenizerModel
 from transformers.utils import SAFE_WEIGHTS_NAME, cached_file
 
-from ..complete_loading import check_complete
+from ..loading import check_complete
 from ..model_types import check_model_type
 
 

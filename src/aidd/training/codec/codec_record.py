@@ -6,11 +6,11 @@ from pathlib import Path
 
 from transformers import WavTokenizerModel
 
-from ...models.weights_digest import rounded_digest
+from ...models.loading import rounded_digest
 
 
 def codec_digest(codec: WavTokenizerModel) -> str:
-    """[`~aidd.models.weights_digest.rounded_digest`] of a codec."""
+    """[`~aidd.models.loading.rounded_digest`] of a codec."""
     return rounded_digest(codec.state_dict())
 
 

@@ -5,18 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ....audio_io import resample
+from ....signals.resampling import resample
 from ..arguments import as_signals
 from .bands import FRAME_LENGTH, HOP_LENGTH, SAMPLING_RATE
-from .ear_model import (
-    frames_of,
-    outer_ear,
-    pitch_patterns,
-    power_spectra,
-    smooth,
-    spread_over_bands,
-    spread_over_time,
-)
+from .ear_model import frames_of, outer_ear, pitch_patterns, power_spectra, smooth, spread_over_bands, spread_over_time
 from .pattern_differences import detection, loudness_weight, modulation_differences, noise_loudness
 from .patterns import adapt, modulation, total_loudness
 from .spectral_differences import LEAST_BANDWIDTH, bandwidths, harmonic_structure, noise_in_bands, noise_to_mask

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
-from ....masks import find_gaps
+from ....masks.gaps import find_gaps
 from ..arguments import as_signals
 from .model_output_variables import DATA_BOUNDARY, ModelOutputVariables, model_output_variables
 

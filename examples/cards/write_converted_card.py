@@ -1,0 +1,106 @@
+"""
+Write the card of a pipeline that was converted from the authors' checkpoints: where it comes from, and whose it is.
+
+    python examples/cards/write_converted_card.py --pipeline outputs/pipeline --repo_id owner/name \\
+        --codec_checkpoint wavtokenizer.ckpt --transformer_checkpoint checkpoint.pth
+
+It fills in `model_cards/converted/template.md`, with the names and hashes of the checkpoints' files, and writes it to
+the pipeline's folder as README.md. `examples/publish.py` publishes both. Look up what the weights may be used for
+where you found them, and say so with `--license`.
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub.utils import validate_repo_id
+
+import aidd
+from aidd.evaluation.runs.provenance import provenance_of_model
+from aidd.signals.recordings import file_sha256
+from aidd.signals.replacing import replacing
+
+
+TEMPLATE = Path(__file__).parents[2] / "model_cards" / "converted" / "template.md"
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pipeline", type=Path, required=True, help="Folder of the converted pipeline.")
+    parser.add_argument("--repo_id", required=True, help="Repository that it is for, owner/name.")
+    parser.add_argument("--codec_checkpoint", type=Path, required=True, help="File that the codec was converted from.")
+    parser.add_argument(
+        "--transformer_checkpoint", type=Path, required=True, help="File that the token model was converted from."
+    )
+    parser.add_argument(
+        "--codec_origin",
+        default="novateur/WavTokenizer-medium-music-audio-75token",
+        help="Hub repository of the codec's file.",
+    )
+    parser.add_argument("--transformer_origin", default="TaliDror/AIDD", help="That of the token model's.")
+    parser.add_argument("--license", default="mit", help="What the weights may be used for, as the Hub names it.")
+    parser.add_argument(
+        "--evaluation", type=Path, action="append", default=[], help="Output folder of `aidd evaluate`; once or more."
+    )
+    return parser.parse_args()
+
+
+def part(name: str, origin: str, checkpoint: Path) -> dict[str, str]:
+    """A line of the table of origins."""
+    return {"name": name, "origin": origin, "file": checkpoint.name, "sha256": file_sha256(checkpoint)}
+
+
+def check(args: argparse.Namespace) -> None:
+    """Raises `SystemExit` on what a card could not say."""
+    for repository in (args.repo_id, args.codec_origin, args.transformer_origin):
+        try:
+            validate_repo_id(repository)
+        except ValueError as error:
+            raise SystemExit(f"expected a repository, owner/name: {error}") from error
+    for checkpoint in (args.codec_checkpoint, args.transformer_checkpoint):
+        if not checkpoint.is_file():
+            raise SystemExit(f"{checkpoint}: expected the file that was converted, found no such file")
+
+
+def summary(folder: Path, pipe: aidd.AIDDPipeline) -> str:
+    """Of an evaluation, which has to be of this pipeline. Raises `SystemExit` where it is not."""
+    if not (folder / "items.parquet").is_file():
+        raise SystemExit(f"{folder}: expected a folder of `aidd evaluate`, found one without items.parquet")
+    own, rows = provenance_of_model(pipe, ""), pd.read_parquet(folder / "items.parquet")
+    for name in ("model_digest", "model_config_digest"):
+        if others := set(rows.get(name, pd.Series(dtype=str)).dropna()) - {own[name]}:
+            raise SystemExit(f"{folder}: {name} is {others.pop()} in its rows, and {own[name]} of this pipeline")
+    return (folder / "summary.md").read_text().strip()
+
+
+def main() -> None:
+    args = parse_args()
+    check(args)
+    pipe = aidd.AIDDPipeline.from_pretrained(args.pipeline)
+    data = ModelCardData(
+        license=args.license,
+        library_name="diffusers",
+        pipeline_tag="audio-to-audio",
+        tags=["audio", "audio-inpainting", "discrete-diffusion"],
+        base_model=[args.codec_origin, args.transformer_origin],
+    )
+    card = ModelCard.from_template(
+        data,
+        template_path=str(TEMPLATE),
+        model_name=args.repo_id.split("/")[-1],
+        repo_id=args.repo_id,
+        version=aidd.__version__,
+        longest_gap=f"{pipe.max_gap_seconds:.2f}",
+        parts=[
+            part("codec", args.codec_origin, args.codec_checkpoint),
+            part("token model", args.transformer_origin, args.transformer_checkpoint),
+        ],
+        evaluations=[{"name": folder.resolve().name, "summary": summary(folder, pipe)} for folder in args.evaluation],
+    )
+    with replacing(args.pipeline / "README.md") as unfinished:
+        card.save(unfinished)
+
+
+if __name__ == "__main__":
+    main()

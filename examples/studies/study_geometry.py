@@ -1,0 +1,237 @@
+"""
+Study what the geometry of a mask does: every method, on music and on synthetic signals, where gaps are missing or
+boxes, bands and scattered cells of spectrograms, by how much is missing and in which shape; what RePaint's presets
+take and give; and a chirp that is too loud for its converter.
+
+    accelerate launch examples/studies/study_geometry.py --output_dir outputs/geometry --report_dir docs/geometry_study
+
+Needs nothing but the package and this repository. In the output folder are signals, an evaluation a part, each with
+tables and pages to look and listen, and `chirp.png`. The report folder, which has to hold a `description.md`, gets
+what is to be read of them (`examples/cards/write_report.py`). A run that was stopped goes on where it stood, in
+however many processes.
+
+Parts: `gaps_music`, `gaps_synthetic` (protocol `tf_gaps`), `masks_music`, `masks_synthetic` (`tf_masks`), `presets`
+(`tf_presets`). Synthetic signals are chirps, tones with vibrato, clicks with tones, noise with formants, a few of
+each, and piano phrases that were rendered from notes.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from saturation_figure import saturation_figure
+from synthetic_signals import SYNTHETIC_SIGNALS, saturating_chirp
+from tqdm.auto import tqdm
+
+import aidd
+from aidd.cli import evaluate
+from aidd.detection import find_clipping
+from aidd.evaluation.embedders import RandomProjectionEmbedder
+from aidd.evaluation.metrics import snr_in_gap
+from aidd.evaluation.protocols.manifest import thaw
+from aidd.evaluation.protocols.selection import Selection
+from aidd.evaluation.reports.plots import save_figure
+from aidd.evaluation.runs import provenance, runner
+from aidd.masks.cells import columns, frames_touched
+from aidd.repair.clipping import restore_saturated
+from aidd.schedulers.repaint import PRESETS, num_network_calls
+from aidd.signals.files import write_audio
+from aidd.signals.stft import stft
+
+
+RATE = 24_000
+SECONDS = 3.0
+RENDERED = Path(__file__).parents[1] / "audio" / "rendered_piano"
+GAP_METHODS = (
+    *("masked", "linear", "autoregressive", "janssen", "sparse", "envelope_noise", "log_magnitude"),
+    *("spectrogram_repaint", "aidd_paper", "aidd", "codec"),
+)
+# Peaks beyond this are cut off.
+SATURATION = 0.05
+# Clipped peaks of one swell, at 200 Hz, are 2.5 ms apart.
+JOIN_SECONDS = 0.01
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output_dir", type=Path, required=True, help="Folder of all that is computed.")
+    parser.add_argument("--report_dir", type=Path, help="Folder of a page of it, with description.md.")
+    parser.add_argument(
+        "--data", nargs="+", default=[], help="Folders of music; what comes with the package by default."
+    )
+    parser.add_argument("--model", default=aidd.DEFAULT_MODEL, help="AIDD's.")
+    parser.add_argument("--spectrogram_model", default=aidd.DEFAULT_SPECTROGRAM_MODEL)
+    parser.add_argument("--spectrogram_dtype", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument(
+        "--num_signals", type=int, default=1, help="Of each kind of synthetic signal; up to 4 rendered."
+    )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument(
+        "--presets", nargs="+", choices=PRESETS, default=list(PRESETS), help="Of the part of that name."
+    )
+    parser.add_argument("--gap_protocol", default="tf_gaps", help="Name or file.")
+    parser.add_argument("--mask_protocol", default="tf_masks", help="Name or file.")
+    parser.add_argument("--preset_protocol", default="tf_presets", help="Name or file.")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def write_signals(folder: Path, number: int, seed: int) -> None:
+    """A folder a kind of signal."""
+    for place, (kind, function) in enumerate(SYNTHETIC_SIGNALS.items()):
+        for one in range(number):
+            path = folder / kind / f"{one}.flac"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            signal = function(round(SECONDS * RATE), RATE, np.random.default_rng([seed, place, one]))
+            write_audio(path, signal, sampling_rate=RATE, subtype="PCM_24")
+    rendered = folder / RENDERED.name
+    rendered.mkdir(exist_ok=True)
+    for path in sorted(RENDERED.glob("*.flac"))[:number]:
+        shutil.copyfile(path, rendered / path.name)
+
+
+def evaluation(args: argparse.Namespace, accelerator: Accelerator, part: str, signals: list[Path]) -> None:
+    """A part that is a run of `aidd evaluate`."""
+    options = ["--protocol", args.gap_protocol if part.startswith("gaps") else args.mask_protocol]
+    folders = args.data if part.endswith("music") else signals
+    options += [word for folder in folders for word in ("--data", str(folder))]
+    options += [word for name in GAP_METHODS for word in ("--method", name)] if part.startswith("gaps") else []
+    arguments = evaluation_arguments(args, part, options)
+    in_many_processes(arguments, accelerator, evaluate.fill_and_measure)
+
+
+def in_many_processes(arguments: argparse.Namespace, accelerator: Accelerator, measure: Callable) -> None:
+    if accelerator.is_main_process:
+        evaluate.prepare(arguments)
+    accelerator.wait_for_everyone()
+    selection = thaw(arguments.output / evaluate.MANIFEST)
+    measure(arguments, selection, accelerator.process_index, accelerator.num_processes)
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        evaluate.report(arguments, selection)
+
+
+def evaluation_arguments(args: argparse.Namespace, part: str, options: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    models = ["--model", args.model, "--spectrogram_model", args.spectrogram_model]
+    models += ["--spectrogram_dtype", args.spectrogram_dtype]
+    return parser.parse_args([*options, *models, "--seed", str(args.seed), "--output", str(args.output_dir / part)])
+
+
+def presets(args: argparse.Namespace, accelerator: Accelerator, part: str, signals: list[Path]) -> None:
+    """RePaint's presets beside each other, as methods of one run on music."""
+    folders = [word for folder in args.data for word in ("--data", str(folder))]
+    arguments = evaluation_arguments(args, part, ["--protocol", args.preset_protocol, *folders])
+    in_many_processes(arguments, accelerator, partial(fill_with_presets, args))
+
+
+def fill_with_presets(
+    args: argparse.Namespace,
+    arguments: argparse.Namespace,
+    selection: Selection,
+    process_index: int,
+    num_processes: int,
+) -> None:
+    pipe = load_pipeline(args)
+    for_gaps, for_cells = (
+        {f"{name}, {calls(name)} calls": partial(fill, pipe, kind, name) for name in args.presets}
+        for kind in ("mask", "tf_mask")
+    )
+    runner.run(
+        selection.items,
+        evaluate.recordings(arguments),
+        for_gaps,
+        for_cells,
+        output_dir=arguments.output,
+        provenance={
+            **provenance.provenance_of_items(selection),
+            **provenance.provenance_of_packages(),
+            **provenance.provenance_of_model(pipe, args.spectrogram_model, "spectrogram_model"),
+            "spectrogram_dtype": args.spectrogram_dtype,
+        },
+        embedder=RandomProjectionEmbedder(),
+        process_index=process_index,
+        num_processes=num_processes,
+        progress=partial(tqdm, unit="item", disable=process_index > 0),
+    )
+
+
+def calls(preset: str) -> int:
+    return num_network_calls(**PRESETS[preset]._asdict())
+
+
+def fill(pipe, kind: str, preset: str, audio, missing, *, sampling_rate: int, generator: torch.Generator):
+    return pipe(audio, **{kind: missing}, sampling_rate=sampling_rate, preset=preset, generator=generator).audios
+
+
+def load_pipeline(args: argparse.Namespace) -> aidd.SpectrogramRePaintPipeline:
+    pipe = aidd.SpectrogramRePaintPipeline.from_pretrained(
+        args.spectrogram_model, dtype=getattr(torch, args.spectrogram_dtype)
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def chirp(args: argparse.Namespace) -> None:
+    """The programme's figure: signal, saturated signal, masked spectrogram, restorations."""
+    pipe = load_pipeline(args)
+    signal = saturating_chirp(round(2 * RATE), RATE)
+    saturated = np.clip(signal, -SATURATION, SATURATION)
+    mask, _, _ = find_clipping(saturated)
+    options = {"sampling_rate": RATE, "generator": torch.Generator().manual_seed(args.seed)}
+    shown = {
+        f"cut off at {SATURATION:g}": saturated,
+        "sparse, clipped samples missing": restore_saturated(saturated, aidd.METHODS["sparse"], **options),
+        "janssen, clipped samples missing": restore_saturated(saturated, aidd.METHODS["janssen"], **options),
+        "RePaint, columns missing": restore_saturated(
+            saturated, lambda *audio, **how: pipe(*audio, **how).audios, join_seconds=JOIN_SECONDS, **options
+        ),
+    }
+    grid = pipe.front_end.grid
+    figure = saturation_figure(
+        {"signal": signal, **shown},
+        {name: snr_in_gap(signal, one, mask) for name, one in shown.items()},
+        np.where(columns(frames_touched(mask, grid), grid), np.nan, np.abs(stft(saturated, grid))),
+        sampling_rate=RATE,
+    )
+    save_figure(figure, args.output_dir / "chirp.png")
+
+
+PARTS = {
+    "gaps_music": evaluation,
+    "gaps_synthetic": evaluation,
+    "masks_music": evaluation,
+    "masks_synthetic": evaluation,
+    "presets": presets,
+}
+
+
+def main() -> None:
+    args = parse_args()
+    accelerator = Accelerator()
+    if accelerator.is_main_process:
+        write_signals(args.output_dir / "signals", args.num_signals, args.seed)
+    accelerator.wait_for_everyone()
+    signals = [args.output_dir / "signals" / kind for kind in (*SYNTHETIC_SIGNALS, RENDERED.name)]
+    for part in args.parts:
+        PARTS[part](args, accelerator, part, signals)
+    if accelerator.is_main_process:
+        chirp(args)
+        if args.report_dir is not None:
+            runs = [word for part in args.parts for word in ("--evaluation", args.output_dir / part)]
+            pictures = ("--picture", args.output_dir / "chirp.png")
+            script = Path(__file__).parents[1] / "cards" / "write_report.py"
+            command = [sys.executable, script, *runs, *pictures, "--report_dir", args.report_dir]
+            subprocess.run(command, check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""`aidd info`: what is installed, and what audio files hold."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .. import __version__
+from ..repair.methods import METHODS, MODEL_METHODS
+
+
+# What `aidd info` tells of a model, where its parts' configurations have it.
+FACTS = (
+    "sampling_rate",
+    "n_fft",
+    "hop_length",
+    "upsampling_ratios",
+    "codebook_size",
+    "parameterization",
+    "num_hidden_layers",
+    "decoder_num_layers",
+    "hidden_size",
+    "decoder_hidden_size",
+    "max_position_embeddings",
+    "sample_size",
+    "block_out_channels",
+    "prediction_type",
+)
+PACKAGES = ("torch", "torchaudio", "transformers", "diffusers", "numpy", "scipy", "soundfile")
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Adds the command's arguments, and help, to the command line."""
+    parser = commands.add_parser(
+        "info",
+        help="show versions, the default models and the methods; or facts of audio files and models",
+        description="Without a file: versions, the methods, the default models. With files, or folders of pipelines: "
+        "what they hold.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=info)
+    parser.add_argument("files", metavar="FILE", nargs="*", type=Path, help="an audio file, or a pipeline's folder")
+
+
+def info(arguments: argparse.Namespace) -> None:
+    if arguments.files:
+        from ..signals.files import read_audio
+
+        for path in arguments.files:
+            if (path / "model_index.json").is_file():
+                try:
+                    print("\n".join(model_facts(path)))
+                # All exceptions: a damaged folder fails in whatever way its parts do.
+                except Exception as error:
+                    raise ValueError(f"{path}: cannot be read as a pipeline: {error!r}") from error
+                continue
+            audio = read_audio(path)
+            channels, num_samples = audio.samples.shape
+            print(
+                f"{path}: {audio.sampling_rate} Hz, {channels} {'channel' if channels == 1 else 'channels'}, "
+                f"{num_samples / audio.sampling_rate:.6f} s ({num_samples} samples), {audio.format} {audio.subtype}"
+            )
+        return
+
+    from importlib.metadata import version
+
+    print(f"aidd {__version__}")
+    print("python", sys.version.split()[0] + ",", ", ".join(f"{package} {version(package)}" for package in PACKAGES))
+    print("methods:", ", ".join(METHODS))
+    for model in dict.fromkeys(MODEL_METHODS.values()):
+        methods = [method for method, default in MODEL_METHODS.items() if default == model]
+        print(f"default model of {', '.join(methods)}:", "\n".join(model_facts(Path(model))))
+
+
+def model_facts(folder: Path) -> list[str]:
+    """Lines on a pipeline in a folder: its size, and its parts with their parameters and configurations."""
+    import json
+    import math
+
+    from safetensors import safe_open
+
+    if not folder.is_dir():
+        return [f"none in this installation (expected in {folder})"]
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    lines = [f"{folder.name}, {size / 2**20:.1f} MiB, in {folder}"]
+    for config_path in sorted(folder.glob("*/*config.json")):
+        if config_path.name == "preprocessor_config.json" and (config_path.parent / "config.json").is_file():
+            # A codec's, of which the codec's own configuration says all.
+            continue
+        config = json.loads(config_path.read_text())
+        facts = [f"{name} {config[name]}" for name in FACTS if name in config]
+        num_parameters = 0
+        for weights in config_path.parent.glob("*.safetensors"):
+            with safe_open(weights, framework="numpy") as tensors:
+                num_parameters += sum(math.prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
+        if num_parameters:
+            facts.insert(0, f"{num_parameters / 1e6:.1f} M parameters")
+        # As diffusers, transformers' feature extractors and its models write it.
+        name = config.get("_class_name") or config.get("feature_extractor_type") or config["architectures"][0]
+        lines.append(f"  {config_path.parent.name}: {', '.join([name, *facts])}")
+    return lines

@@ -1,0 +1,78 @@
+"""A picture of a repair: waveform and spectrogram of the stretch with the gaps, before and after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..evaluation.reports.plots import SMALL, draw_mel_spectrogram, mel_spectrogram, new_figure, save_figure
+from ..signals.blocks import AudioReader
+
+
+# What is shown before the first gap and behind the last, and how much in all at most.
+BESIDE_SECONDS, LONGEST_SECONDS = 1.0, 60.0
+GAP_COLOUR = "#d55e00"
+
+
+def write_picture(path: Path, before: Path, after: Path, gaps: np.ndarray) -> None:
+    """
+    Args:
+        path: PNG or SVG to write.
+        before, after: audio files of one length and rate. Of what is not finite, nothing is drawn.
+        gaps: int64 `(gaps, 2)`, in order, at least one: starts and exclusive ends in samples.
+
+    Raises:
+        ImportError: no matplotlib.
+        ValueError: another suffix.
+    """
+    if path.suffix not in (".png", ".svg"):
+        raise ValueError(f"{path}: expected a picture's name, *.png or *.svg")
+    with AudioReader(before) as reader:
+        rate, beside = reader.sampling_rate, round(BESIDE_SECONDS * reader.sampling_rate)
+        start = max(int(gaps[0, 0]) - beside, 0)
+        stop = min(int(gaps[-1, 1]) + beside, start + round(LONGEST_SECONDS * rate), _num_samples(before))
+        audios = {f"before: {before.name}": reader.read(start, stop)}
+    with AudioReader(after) as reader:
+        audios[f"after: {after.name}"] = reader.read(start, stop)
+    shown = gaps[(gaps[:, 0] < stop)]
+    draw_repair(audios, shown / rate, first_second=start / rate, sampling_rate=rate, path=path)
+
+
+def draw_repair(
+    audios: dict[str, np.ndarray],
+    gaps: np.ndarray,
+    *,
+    first_second: float,
+    sampling_rate: int,
+    path: Path,
+) -> None:
+    """Stretches float `(channels, samples)` by name, all in one scale, with gaps in seconds of the recording."""
+    finite = {name: np.nan_to_num(audio, nan=0.0, posinf=0.0, neginf=0.0) for name, audio in audios.items()}
+    figure = new_figure(9.0, 3.0 * len(audios))
+    panels = figure.subplots(2 * len(audios), 1, height_ratios=[1, 2] * len(audios), sharex=True)
+    num_samples = next(iter(finite.values())).shape[-1]
+    seconds = first_second + np.arange(num_samples) / sampling_rate
+    ends = (first_second, first_second + num_samples / sampling_rate)
+    peak = max(np.abs(audio).max() for audio in finite.values()) or 1.0
+    spectra = {name: mel_spectrogram(audio, sampling_rate=sampling_rate) for name, audio in finite.items()}
+    top = max(levels.max() for levels, _ in spectra.values())
+    for number, (name, audio) in enumerate(finite.items()):
+        wave, spectrum = panels[2 * number], panels[2 * number + 1]
+        wave.plot(seconds, audio.T, lw=0.4, color="#0072b2", alpha=0.8)
+        wave.set_ylim(-peak, peak)
+        wave.set_title(name, loc="left", fontsize=10, parse_math=False)
+        draw_mel_spectrogram(spectrum, *spectra[name], top=top, seconds=ends)
+        for axes in (wave, spectrum):
+            axes.tick_params(labelsize=SMALL)
+            for gap in gaps:
+                axes.axvspan(*gap, facecolor="none", edgecolor=GAP_COLOUR, lw=1.0)
+    panels[-1].set_xlim(*ends)
+    panels[-1].set_xlabel("seconds", fontsize=SMALL)
+    save_figure(figure, path)
+
+
+def _num_samples(path: Path) -> int:
+    import soundfile as sf
+
+    return sf.info(path).frames

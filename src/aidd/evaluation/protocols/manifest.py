@@ -1,0 +1,93 @@
+"""Items frozen into a file, so that others measure exactly the same ones."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from ...signals.replacing import replacing
+from .conditions import Condition
+from .protocol import Item, Protocol, canonical_json
+from .selection import Selection
+
+
+HEADER_FIELDS = {"protocol", "protocol_digest", "seed", "left_out", "num_items", "items_digest"}
+
+
+def freeze(selection: Selection, path: str | Path) -> None:
+    """
+    Writes `manifest.jsonl`: a line with the protocol, whole, its digest, the seed, what was left out, and the number
+    and a digest of the items; then a line an item, its key first. The file is in its place only when it is complete.
+    """
+    path = Path(path)
+    keys = [item.key for item in selection.items]
+    header = {
+        "protocol": selection.protocol.to_dict(),
+        "protocol_digest": selection.protocol.digest,
+        "seed": selection.seed,
+        "left_out": selection.left_out,
+        "num_items": len(keys),
+        "items_digest": _digest(keys),
+    }
+    lines = [header, *({"item": key, **asdict(item)} for key, item in zip(keys, selection.items, strict=True))]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines), encoding="utf-8")
+
+
+def thaw(path: str | Path) -> Selection:
+    """
+    What was frozen.
+
+    Raises:
+        ValueError: no such file, no manifest, or one that was cut short or changed, naming the line.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    header, *lines = [
+        _parsed(path, *line) for line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+    ] or [{}]
+    if set(header) != HEADER_FIELDS:
+        raise ValueError(f"{path}, line 1: expected the fields {sorted(HEADER_FIELDS)}, got {sorted(header)}")
+    try:
+        protocol = Protocol.from_dict(header["protocol"])
+    except ValueError as error:
+        raise ValueError(f"{path}, line 1: {error}") from error
+    if protocol.digest != header["protocol_digest"]:
+        raise ValueError(
+            f"{path}, line 1: the protocol was changed: expected the digest {header['protocol_digest']}, "
+            f"got {protocol.digest}"
+        )
+    if len(lines) != header["num_items"]:
+        raise ValueError(f"{path}: expected {header['num_items']} items, got {len(lines)}")
+    items = [_item(path, number, line) for number, line in enumerate(lines, 2)]
+    digest = _digest([item.key for item in items])
+    if digest != header["items_digest"]:
+        raise ValueError(f"{path}: expected items of the digest {header['items_digest']}, got {digest}")
+    return Selection(protocol, header["seed"], items, header["left_out"])
+
+
+def _parsed(path: Path, number: int, line: str) -> dict:
+    try:
+        content = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"{path}, line {number}: expected a line of JSON, got {line[:80]!r}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}, line {number}: expected an object, got {line[:80]!r}")
+    return content
+
+
+def _item(path: Path, number: int, line: dict) -> Item:
+    key, values = line.get("item"), {name: value for name, value in line.items() if name != "item"}
+    try:
+        item = Item(**{**values, "condition": Condition(**values["condition"])})
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path}, line {number}: expected the fields of an item, got {sorted(line)}") from error
+    if item.key != key:
+        raise ValueError(f"{path}, line {number}: the item was changed: expected the key {key}, got {item.key}")
+    return item
+
+
+def _digest(keys: list[str]) -> str:
+    return hashlib.sha256(canonical_json(keys).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Evaluations as they run, and what they leave."""

@@ -1,0 +1,59 @@
+"""What rows say of the run that they are of: its items, the packages, and the model of a method."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...models.loading import pipeline_digest
+from ..protocols.protocol import canonical_json
+
+
+if TYPE_CHECKING:
+    from ...pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+    from ..protocols.selection import Selection
+
+PACKAGES = ("aidd", "torch", "torchaudio", "transformers", "diffusers", "numpy", "scipy")
+# Of what wrote it, not of what is computed; the type of weights is in their own digest.
+UNRELATED = ("transformers_version", "architectures", "dtype")
+DIGITS = 16
+
+
+def provenance_of_items(selection: Selection) -> dict[str, str | int]:
+    """Protocol and seed."""
+    protocol = selection.protocol
+    return {
+        "protocol": protocol.name,
+        "protocol_version": protocol.version,
+        "protocol_digest": protocol.digest,
+        "seed": selection.seed,
+    }
+
+
+def provenance_of_packages() -> dict[str, str]:
+    """Versions."""
+    return {f"version_{name}": importlib.metadata.version(name) for name in PACKAGES}
+
+
+def provenance_of_model(
+    pipe: AIDDPipeline | SpectrogramRePaintPipeline, model: str, column: str = "model"
+) -> dict[str, str]:
+    """
+    A model's name, without the folder it lies in, a digest of its weights, and one of what else decides what it
+    fills in: the configurations of the pipeline and of its parts, the scheduler's among them.
+    """
+    settings = {"pipeline": _settings(pipe)} | {name: _settings(part) for name, part in pipe.components.items()}
+    return {
+        column: Path(model).name,
+        f"{column}_digest": pipeline_digest(pipe)[:DIGITS],
+        f"{column}_config_digest": hashlib.sha256(canonical_json(settings).encode()).hexdigest()[:DIGITS],
+    }
+
+
+def _settings(part: Any) -> dict[str, Any]:
+    """The configuration of a part; a front end is its own."""
+    config = getattr(part, "config", part)
+    found = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    return {name: value for name, value in found.items() if not name.startswith("_") and name not in UNRELATED}

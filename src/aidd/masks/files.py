@@ -1,0 +1,111 @@
+"""Masks from files: boolean arrays, and the label tracks of audio editors."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..signals.blocks import BLOCK_SAMPLES
+from ..signals.formats import check_is_file
+from .gaps import gaps_from_seconds, gaps_of, mask_of, unite
+
+
+MASK_SUFFIXES = (".npy", ".txt")
+# Label files hold seconds to the microsecond.
+LABEL_PRECISION = 0.5e-6
+
+
+def read_mask(path: str | Path, *, num_samples: int, sampling_rate: int) -> np.ndarray:
+    """
+    Reads which samples are missing.
+
+    Args:
+        path: a boolean `.npy` array, `(samples,)`, `(1, samples)` or `(channels, samples)`, True = missing; or an
+            Audacity label file (`.txt`): a line a gap with its start and end in seconds, and a name that is not read.
+        num_samples: length of the audio.
+        sampling_rate: Hz of the audio.
+
+    Returns:
+        bool, `(num_samples,)` or `(channels, num_samples)`.
+
+    Raises:
+        ValueError: a missing file, a folder, pipe or device, another kind of file, an array of another length or type,
+            or labels that are no gaps of this audio.
+    """
+    path = _mask_path(path)
+    if path.suffix.lower() == ".npy":
+        return np.array(_open_mask_array(path, num_samples))
+    (gaps,) = read_gaps(path, num_samples=num_samples, sampling_rate=sampling_rate)
+    return mask_of(gaps, 0, num_samples)
+
+
+def read_gaps(path: str | Path, *, num_samples: int, sampling_rate: int) -> list[np.ndarray]:
+    """
+    [`read_mask`] as intervals, see [`aidd.masks.gaps`], which takes memory for gaps alone.
+
+    Returns:
+        int64 `(gaps, 2)`, one for all channels, or as many as the array has channels.
+    """
+    path = _mask_path(path)
+    if path.suffix.lower() == ".txt":
+        return [_read_labels(path, num_samples, sampling_rate)]
+    found: list[list[np.ndarray]] = []
+    for start in range(0, num_samples, BLOCK_SAMPLES):
+        # Mapped anew for each block: what of the file was looked at counts as memory as long as it is mapped.
+        block = np.atleast_2d(_open_mask_array(path, num_samples)[..., start : start + BLOCK_SAMPLES])
+        found = found or [[] for _ in block]
+        for of_channel, mask in zip(found, block, strict=True):
+            of_channel.append(gaps_of(np.asarray(mask), start))
+    return [unite(of_channel) for of_channel in found]
+
+
+def _mask_path(path: str | Path) -> Path:
+    path = Path(path)
+    check_is_file(path)
+    if path.suffix.lower() not in MASK_SUFFIXES:
+        raise ValueError(f"{path}: expected a boolean array (.npy) or an Audacity label file (.txt)")
+    return path
+
+
+def _open_mask_array(path: Path, num_samples: int) -> np.ndarray:
+    """Mapped into memory, read-only."""
+    try:
+        mask = np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path}: cannot be read as a .npy array ({error})") from error
+    if mask.dtype != bool or mask.ndim not in (1, 2) or mask.shape[-1] != num_samples:
+        raise ValueError(
+            f"{path}: expected a bool array of shape ({num_samples},) or (channels, {num_samples}), True = missing, "
+            f"got {mask.dtype} of shape {mask.shape}"
+        )
+    return mask
+
+
+def _read_labels(path: Path, num_samples: int, sampling_rate: int) -> np.ndarray:
+    try:
+        # Not `splitlines`: it splits at characters that names may hold, too.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: cannot be read as text ({error})") from error
+    gaps = []
+    duration = num_samples / sampling_rate
+    for number, line in enumerate(lines, start=1):
+        # A label's line of frequencies follows its own and starts with a backslash.
+        if not line.strip() or line.startswith("\\"):
+            continue
+        fields = line.split("\t")
+        try:
+            start, end = float(fields[0]), float(fields[1])
+        except (ValueError, IndexError) as error:
+            raise ValueError(
+                f"{path}, line {number}: expected start and end in seconds and a name, parted by tabs, got {line!r}"
+            ) from error
+        # The end of the audio may come rounded up.
+        if duration < end <= duration + LABEL_PRECISION:
+            end = duration
+        try:
+            gaps.append(gaps_from_seconds(start, end, num_samples=num_samples, sampling_rate=sampling_rate))
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}: {error}") from error
+    if not gaps:
+        raise ValueError(f"{path}: the file holds no label")
+    return unite(gaps)

@@ -1,0 +1,1 @@
+"""Signals, without any notion of gaps: arrays, files, rates, spectra, bands."""

@@ -1,0 +1,48 @@
+"""Bands of equal auditory bandwidth (ERB)."""
+
+import numpy as np
+from scipy.signal import ShortTimeFFT
+from scipy.signal.windows import hann
+
+
+FRAME_SECONDS = 0.0213
+
+
+def erb_rate(frequencies: np.ndarray) -> np.ndarray:
+    """Hz to units of equal auditory bandwidth (Glasberg & Moore 1990)."""
+    return 21.4 * np.log10(1 + 0.00437 * frequencies)
+
+
+def erb_bands(frequencies: np.ndarray) -> np.ndarray:
+    """
+    Triangular bands a unit of the ERB-rate scale apart.
+
+    Args:
+        frequencies: Hz, `(bins,)`.
+
+    Returns:
+        float64 `(bands, bins)`; every bin's weights add up to one.
+    """
+    rate = erb_rate(frequencies)
+    bands = np.maximum(0, 1 - np.abs(rate - np.arange(np.ceil(rate.max()) + 1)[:, None]))
+    return bands[bands.any(axis=1)]
+
+
+def erb_powers(signals: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Powers in bands of one ERB and frames of 21 ms, a quarter of a frame apart. Signals shorter than a frame are padded
+    by zeros to one.
+
+    Args:
+        signals: float64, `(signals, samples)`.
+        sampling_rate: Hz.
+
+    Returns:
+        float64 `(signals, bands, frames)`, and the samples that the frames are centred on, int `(frames,)`: some lie
+        outside the signals.
+    """
+    hop = max(round(FRAME_SECONDS * sampling_rate / 4), 1)
+    transform = ShortTimeFFT(hann(4 * hop, sym=False), hop, sampling_rate)
+    padded = np.pad(signals, ((0, 0), (0, max(4 * hop - signals.shape[-1], 0))))
+    powers = np.einsum("bf,sft->sbt", erb_bands(transform.f), np.square(np.abs(transform.stft(padded))))
+    return powers, (transform.p_min + np.arange(powers.shape[-1])) * hop

@@ -1,0 +1,244 @@
+"""Audio files read and written block by block, so that no recording has to fit into memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+
+from .formats import (
+    FLOAT_CODECS,
+    FLOAT_TYPES,
+    INTEGER_BITS,
+    LOSSLESS_SUBTYPES,
+    check_is_file,
+    check_writable,
+    format_of,
+    real_path,
+    reason_of,
+)
+
+
+# Samples of every channel that are in memory at a time: of two channels, 4 MB.
+BLOCK_SAMPLES = 2**18
+
+
+class AudioReader:
+    """
+    The samples of an audio file, piece by piece: what [`~aidd.signals.files.read_audio`] would give of it.
+
+    Pieces may overlap, but none may start before the one that was read before it: lossy files give other samples after
+    a jump. Samples from the last start on are kept.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        ValueError: a missing file, a folder, a pipe or device, or a file that is not audio.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        check_is_file(self.path)
+        with self._in_words():
+            self._file = sf.SoundFile(self.path)
+        self.sampling_rate: int = self._file.samplerate
+        self.channels: int = self._file.channels
+        self.subtype: str = self._file.subtype
+        self.format: str = self._file.format
+        self._kept, self._first = np.zeros((0, self.channels)), 0
+
+    def __enter__(self) -> AudioReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """
+        Samples from `start` to before `stop`, or to the end: float64 `(channels, samples)`, not to be written to.
+
+        Raises:
+            ValueError: a start before the last one, or what cannot be decoded.
+        """
+        if start < self._first:
+            raise ValueError(
+                f"{self.path}: expected pieces in the order of their starts, got {start} after {self._first}"
+            )
+        behind = self._first + len(self._kept)
+        # What is passed over is decoded, but not all at once.
+        for first in range(behind, start, BLOCK_SAMPLES):
+            self._decode(min(start - first, BLOCK_SAMPLES))
+        self._kept, self._first = self._kept[start - self._first :], start
+        if stop > max(behind, start):
+            new = self._decode(stop - max(behind, start))
+            self._kept = np.concatenate([self._kept, new]) if len(self._kept) else new
+        return self._kept[: stop - start].T
+
+    def _decode(self, num_samples: int) -> np.ndarray:
+        integers = self.subtype in INTEGER_BITS
+        with self._in_words():
+            samples = self._file.read(num_samples, dtype="int32" if integers else "float64", always_2d=True)
+        return samples / 2**31 if integers else samples
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        # TypeError is what soundfile raises for headerless files, whose rate it would have to be told.
+        except (sf.LibsndfileError, TypeError) as error:
+            raise ValueError(f"{self.path}: cannot be read as audio ({reason_of(error)})") from error
+
+
+class AudioWriter:
+    """
+    A file that is written block by block. [`writing_audio`] makes them.
+
+    Args:
+        path: that errors name.
+        temporary: what is written to.
+        sampling_rate: Hz.
+        subtype, format: in libsndfile's terms.
+        channels: of the audio.
+    """
+
+    def __init__(self, path: Path, temporary: Path, *, sampling_rate: int, subtype: str, channels: int, format: str):
+        self.path, self.temporary, self.subtype, self.format = path, temporary, subtype, format
+        self._sampling_rate = sampling_rate
+        self._peak, self._num_broken, self._fits = 0.0, 0, True
+        self._digest = hashlib.sha256()
+        with self._in_words():
+            self._file = sf.SoundFile(temporary, "x", sampling_rate, channels, subtype, format=format)
+
+    def __enter__(self) -> AudioWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._in_words():
+            self._file.close()
+
+    def write(self, block: np.ndarray) -> None:
+        """Appends float `(channels, samples)`. What does not fit is counted, see [`check`], and ends the writing."""
+        if block.shape[-1] == 0:
+            return
+        self._num_broken += int(np.count_nonzero(~np.isfinite(block)))
+        self._peak = max(self._peak, float(np.abs(block).max()))
+        data = encode(block, self.subtype) if self._fits and not self._num_broken else None
+        self._fits &= data is not None
+        if data is None:
+            return
+        data = np.ascontiguousarray(data.T)
+        self._digest.update(data.data)
+        with self._in_words():
+            # libsndfile's Vorbis encoder takes a write whole onto the stack, and minutes of audio do not fit there.
+            for start in range(0, len(data), self._sampling_rate):
+                self._file.write(data[start : start + self._sampling_rate])
+
+    def check(self) -> None:
+        """Raises `ValueError` where samples were not finite, or exceeded the range of an integer subtype."""
+        if self._num_broken:
+            raise ValueError(f"{self.path}: expected finite samples, got {self._num_broken} that are not")
+        if not self._fits:
+            raise ValueError(
+                f"{self.path}: samples reach {self._peak:.6g}, beyond the range of {self.subtype}, which is [-1, 1); "
+                "choose --subtype FLOAT"
+            )
+
+    def compare(self) -> None:
+        """Raises `ValueError` where the closed file of a lossless subtype does not hold what was written."""
+        if self.subtype not in LOSSLESS_SUBTYPES:
+            return
+        digest = hashlib.sha256()
+        dtype = np.dtype(FLOAT_TYPES.get(self.subtype, np.int32))
+        with self._in_words():
+            for block in sf.blocks(self.temporary, BLOCK_SAMPLES, dtype=dtype.name, always_2d=True):
+                digest.update(np.ascontiguousarray(block).data)
+        if digest.digest() != self._digest.digest():
+            raise ValueError(
+                f"{self.path}: libsndfile does not give back what it was told to write as {self.format} {self.subtype}"
+            )
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except sf.LibsndfileError as error:
+            raise ValueError(f"{self.path}: cannot be written ({reason_of(error)})") from error
+
+
+@contextmanager
+def writing_audio(
+    paths: Sequence[str | Path], *, sampling_rate: int, subtype: str, channels: int, format: str | None = None
+) -> Iterator[list[AudioWriter]]:
+    """
+    Files to write to, block by block, under temporary names in the folders of `paths`. Once the block is left without
+    an error, what was written to lossless subtypes is read back and compared, and all files are renamed; after an
+    error nothing is left behind, and what stood at `paths` stands there still.
+
+    Args:
+        paths: of the files; existing ones are replaced. Of a symbolic link, its target is.
+        sampling_rate: Hz.
+        subtype, format: in libsndfile's terms. Default of the format: the suffix's.
+        channels: of the audio.
+
+    Raises:
+        ValueError: as [`~aidd.signals.files.write_audio`].
+    """
+    targets = [Path(path) for path in paths]
+    for path in targets:
+        check_writable(path, sampling_rate=sampling_rate, subtype=subtype, format=format, channels=channels)
+    # Short, as a file's own name may be as long as names can be. Known before they exist: a signal's handler may raise
+    # at any time.
+    temporaries = [real_path(path).with_name(f".aidd-{secrets.token_hex(8)}.part") for path in targets]
+    try:
+        with ExitStack() as stack:
+            writers = [
+                stack.enter_context(
+                    AudioWriter(
+                        path,
+                        temporary,
+                        sampling_rate=int(sampling_rate),
+                        subtype=subtype,
+                        channels=channels,
+                        format=format or format_of(path),
+                    )
+                )
+                for path, temporary in zip(targets, temporaries, strict=True)
+            ]
+            yield writers
+            for writer in writers:
+                writer.check()
+        for writer in writers:
+            writer.compare()
+        for temporary, path in zip(temporaries, targets, strict=True):
+            os.replace(temporary, real_path(path))
+    finally:
+        for temporary in temporaries:
+            temporary.unlink(missing_ok=True)
+
+
+def encode(audio: np.ndarray, subtype: str) -> np.ndarray | None:
+    """
+    What libsndfile is given to write.
+
+    Args:
+        audio: finite float, of any shape but an empty one.
+        subtype: in libsndfile's terms.
+
+    Returns:
+        Of the same shape, int32 whose upper bits are the nearest codes, or floats; None where the subtype's range is
+        exceeded.
+    """
+    if subtype in INTEGER_BITS:
+        bits = INTEGER_BITS[subtype]
+        codes = np.round(audio.astype(np.float64) * 2 ** (bits - 1))
+        fits = codes.min() >= -(2 ** (bits - 1)) and codes.max() < 2 ** (bits - 1)
+        return (codes * 2 ** (32 - bits)).astype(np.int32) if fits else None
+    fits = subtype in FLOAT_TYPES or subtype in FLOAT_CODECS or np.abs(audio).max() <= 1
+    return audio.astype(FLOAT_TYPES.get(subtype, np.float64)) if fits else None

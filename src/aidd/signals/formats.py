@@ -1,0 +1,108 @@
+"""What audio files can hold and where they may be written, in libsndfile's terms."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+
+from .arrays import check_sampling_rate
+
+
+# What libsndfile calls the formats of a suffix; new files get the first.
+FORMATS = {
+    ".wav": ("WAV", "WAVEX", "RF64"),
+    ".flac": ("FLAC",),
+    ".mp3": ("MP3",),
+    ".ogg": ("OGG",),
+    ".opus": ("OGG",),
+    ".aif": ("AIFF",),
+    ".aiff": ("AIFF",),
+    ".au": ("AU",),
+    ".caf": ("CAF",),
+    ".w64": ("W64",),
+}
+AUDIO_SUFFIXES = frozenset(FORMATS)
+# libsndfile scales floats to integers by 2^(bits - 1) - 1, but integers to floats by 2^(bits - 1). So integer subtypes
+# pass through it as integers, which it leaves as they are, and are scaled and rounded here.
+INTEGER_BITS = {
+    "PCM_S8": 8,
+    "PCM_U8": 8,
+    "PCM_16": 16,
+    "PCM_24": 24,
+    "PCM_32": 32,
+    "ALAC_16": 16,
+    "ALAC_20": 20,
+    "ALAC_24": 24,
+}
+FLOAT_TYPES = {"FLOAT": np.float32, "DOUBLE": np.float64}
+LOSSLESS_SUBTYPES = frozenset(INTEGER_BITS) | frozenset(FLOAT_TYPES)
+# Lossy codecs that work on floats, which have no full scale to exceed.
+FLOAT_CODECS = frozenset({"VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"})
+
+
+def check_is_file(path: Path) -> None:
+    """Raises `ValueError` unless there is a regular file, saying what there is."""
+    if not path.is_file():
+        found = "is a folder, expected a file" if path.is_dir() else "is not a regular file"
+        raise ValueError(f"{path}: {found if path.exists() else 'no such file'}")
+
+
+def format_of(path: str | Path) -> str:
+    """
+    Format of new files of a path's suffix, in libsndfile's terms.
+
+    Raises:
+        ValueError: an unknown suffix.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        known = ", ".join(sorted(FORMATS))
+        raise ValueError(f"{path}: expected a file name that ends in one of {known}, got {suffix or 'no suffix'}")
+    return FORMATS[suffix][0]
+
+
+def check_writable(
+    path: str | Path, *, sampling_rate: int, subtype: str, channels: int, format: str | None = None
+) -> None:
+    """Raises the `ValueError` that [`~aidd.signals.files.write_audio`] would raise before it looks at the samples."""
+    path = Path(path)
+    format = format or format_of(path)
+    target = real_path(path)
+    if os.path.lexists(target):
+        check_is_file(path)
+    if not target.parent.is_dir():
+        raise ValueError(f"{path}: there is no folder {target.parent}")
+    for place in (target.parent, target):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise ValueError(f"{path}: no permission to write to {place}")
+    if format not in sf.available_formats():
+        raise ValueError(f"{path}: unknown format {format}, expected one of {', '.join(sf.available_formats())}")
+    subtypes = sf.available_subtypes(format)
+    if subtype not in subtypes:
+        raise ValueError(f"{path}: {format} files hold no {subtype}; choose --subtype from {', '.join(subtypes)}")
+    if path.suffix.lower() == ".opus" and subtype != "OPUS":
+        raise ValueError(f"{path}: .opus files hold no {subtype}; choose --subtype OPUS")
+    check_sampling_rate(sampling_rate)
+    try:
+        with open(os.devnull, "wb") as nothing:
+            sf.SoundFile(nothing, "w", int(sampling_rate), channels, subtype, format=format).close()
+    except sf.LibsndfileError as error:
+        raise ValueError(
+            f"{path}: {format} {subtype} files of {channels} channels at {sampling_rate} Hz cannot be written "
+            f"({reason_of(error)})"
+        ) from error
+
+
+def real_path(path: Path) -> Path:
+    """Where a file of this name is: links are followed, and stay links."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def reason_of(error: Exception) -> str:
+    """libsndfile's words for an error, without the path; for some it has none."""
+    if not isinstance(error, sf.LibsndfileError):
+        return str(error)
+    return error.error_string.removeprefix("Error : ").strip(" .") or f"libsndfile error {error.code}"

@@ -1,0 +1,302 @@
+"""Recordings of data sets by name, and excerpts of them: no recording is ever read whole."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile as sf
+
+from .files import find_audio_files
+from .formats import INTEGER_BITS, LOSSLESS_SUBTYPES, check_is_file
+from .resampling import resample
+
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@dataclass(frozen=True)
+class Recording:
+    """
+    A recording of a data set.
+
+    Args:
+        name: of the recording, like no other in its data set.
+        read: gives what soundfile opens: the file's path, or its content.
+    """
+
+    name: str
+    read: Callable[[], Path | io.BytesIO]
+
+
+def folder_recordings(folder: str | Path) -> list[Recording]:
+    """
+    Every audio file in a folder and below it, named by its path from there, in the order of these names.
+
+    Raises:
+        ValueError: not a folder, or no audio file in it.
+    """
+    return [_file_recording(Path(folder), path) for path in find_audio_files(folder)]
+
+
+def musicnet_recordings(folder: str | Path, split: str) -> list[Recording]:
+    """
+    MusicNet (https://zenodo.org/records/5120004) as it is unpacked from `musicnet.tar.gz`: 320 recordings in
+    `train_data`, the 10 of the official test set in `test_data`.
+
+    Args:
+        folder: the one that holds both.
+        split: `train` or `test`.
+
+    Raises:
+        ValueError: another split, a folder that is not there, or no audio file in it.
+    """
+    if split not in ("train", "test"):
+        raise ValueError(f"MusicNet has the splits train and test, got {split}")
+    paths = find_audio_files(Path(folder) / f"{split}_data")
+    return [_file_recording(Path(folder), path) for path in paths]
+
+
+def maestro_recordings(folder: str | Path, split: str) -> list[Recording]:
+    """
+    MAESTRO (https://magenta.tensorflow.org/datasets/maestro) as it is unpacked from `maestro-v3.0.0.zip` or an earlier
+    version: its table `maestro-v*.csv` tells each recording's split. (In version 3: 962, 137 and 177.)
+
+    Args:
+        folder: the one that holds the table.
+        split: `train`, `validation` or `test`.
+
+    Raises:
+        ValueError: no table, or several; no recording of this split in it; or one that is listed but not there.
+    """
+    tables = sorted(Path(folder).glob("maestro-v*.csv"))
+    if len(tables) != 1:
+        raise ValueError(f"expected one maestro-v*.csv in {folder}, got {[table.name for table in tables]}")
+    with tables[0].open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    paths = sorted(Path(folder) / row["audio_filename"] for row in rows if row["split"] == split)
+    if not paths:
+        raise ValueError(f"{tables[0]} has the splits {sorted({row['split'] for row in rows})}, got {split}")
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise ValueError(f"{tables[0]} lists {len(missing)} recordings that are not there, the first is {missing[0]}")
+    return [_file_recording(Path(folder), path) for path in paths]
+
+
+def dataset_recordings(dataset: Dataset, column: str) -> list[Recording]:
+    """
+    Rows of a data set of the Hugging Face Hub, named by their number and, where it is told, their file.
+
+    Args:
+        dataset: one split of it.
+        column: the feature `Audio`. soundfile decodes it, not `datasets`.
+
+    Raises:
+        ValueError: a column that is not there or holds no audio.
+    """
+    from datasets import Audio
+
+    if not isinstance(dataset.features.get(column), Audio):
+        audio = [name for name, feature in dataset.features.items() if isinstance(feature, Audio)]
+        raise ValueError(f"expected a column of audio, got {column}; the data set's columns of audio are {audio}")
+    encoded = dataset.select_columns(column).cast_column(column, Audio(decode=False))
+
+    def reader(index: int) -> Callable[[], Path | io.BytesIO]:
+        def read() -> Path | io.BytesIO:
+            row = encoded[index][column]
+            return Path(row["path"]) if row["bytes"] is None else io.BytesIO(row["bytes"])
+
+        return read
+
+    # The table's paths, without the sound beside them.
+    paths = (path.as_py() for chunk in encoded.with_format("arrow")[:][column].chunks for path in chunk.field("path"))
+    return [
+        Recording(f"{index}/{Path(path).name}" if path else str(index), reader(index))
+        for index, path in enumerate(paths)
+    ]
+
+
+class MonoReader:
+    """
+    The channels' mean of a recording at another rate, in pieces: each is what the recording resampled whole would hold
+    there ([`aidd.signals.resampling.resample`]), to the rounding of float32. Pieces may overlap, but none may start
+    before the one that was read before it: lossy files give other samples after a jump.
+
+    Args:
+        recording: to be read.
+        sampling_rate: Hz of what is read.
+        speed: playing speed; of 2, the recording is half as long and an octave higher.
+        max_seconds: of the recording, before it is sped up; the rest is taken not to be there.
+
+    Raises:
+        ValueError: a recording that cannot be read as audio, or holds no samples.
+    """
+
+    def __init__(
+        self, recording: Recording, sampling_rate: int, *, speed: float = 1.0, max_seconds: float | None = None
+    ):
+        self.name = recording.name
+        try:
+            self.file = sf.SoundFile(recording.read())
+        except (sf.LibsndfileError, TypeError) as error:
+            raise ValueError(f"{recording.name}: cannot be read as audio ({error})") from error
+        self.num_frames = self.file.frames
+        if max_seconds is not None:
+            self.num_frames = min(self.num_frames, int(max_seconds * self.file.samplerate))
+        if self.num_frames <= 0:
+            raise ValueError(f"{recording.name}: holds no samples")
+        self.sampling_rate = sampling_rate
+        # A recording played faster is one taken at a higher rate.
+        self.file_rate = round(self.file.samplerate * speed)
+        self.num_samples = -(-self.num_frames * sampling_rate // self.file_rate)
+        # The file's, from one on: what the next piece may share with the last.
+        self.frames = np.zeros(0, np.float32)
+        self.first_frame = 0
+
+    def __enter__(self) -> MonoReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """
+        Samples from `start` to before `stop`, or to the end, float32 `(samples,)`.
+
+        Raises:
+            ValueError: a start before the last one, or a file with fewer samples than its header tells.
+        """
+        divisor = math.gcd(self.file_rate, self.sampling_rate)
+        up, down = self.sampling_rate // divisor, self.file_rate // divisor
+        # Both of `resample`'s kernels reach less far than this to a side, in frames.
+        reach = math.ceil(12 * max(1, down / up)) + 1
+        # At multiples of `down`, frames and samples coincide.
+        first = max(start * down // up - reach, 0) // down * down
+        last = min(-(-stop * down // up) + reach, self.num_frames)
+        if first < self.first_frame:
+            raise ValueError(
+                f"{self.name}: expected pieces in the order of their starts, got {start} after a later one"
+            )
+        new = self.file.read(max(last - self.file.tell(), 0), dtype="float32", always_2d=True).mean(1)
+        self.frames = np.concatenate([self.frames, new])[first - self.first_frame :]
+        self.first_frame = first
+        if first + len(self.frames) < last:
+            raise ValueError(f"{self.name}: ends at frame {first + len(self.frames)} of {self.file.frames}")
+        offset = first // down * up
+        resampled = resample(self.frames[: last - first], self.file_rate, self.sampling_rate)
+        return resampled[start - offset : stop - offset]
+
+
+def _file_recording(folder: Path, path: Path) -> Recording:
+    return Recording(path.relative_to(folder).as_posix(), lambda: path)
+
+
+def recording_length(path: str | Path, sampling_rate: int | None = None) -> tuple[int, int]:
+    """
+    Number of samples and rate in Hz of what [`read_excerpt`] takes excerpts of.
+
+    Raises:
+        ValueError: a file that is not there, or is no audio.
+    """
+    with _open(path) as file:
+        rate = sampling_rate or file.samplerate
+        return -(-file.frames * rate // file.samplerate), rate
+
+
+def read_excerpt(path: str | Path, start: int, num_samples: int, *, sampling_rate: int | None = None) -> np.ndarray:
+    """
+    The channels' mean of a recording, from a sample on.
+
+    At another rate than the file's, samples are those of the recording resampled whole
+    ([`~aidd.signals.resampling.resample`]), to the rounding of float64.
+
+    Args:
+        path: audio file.
+        start, num_samples: of the excerpt, at `sampling_rate`.
+        sampling_rate: Hz; the file's own if None.
+
+    Returns:
+        float64 `(num_samples,)`.
+
+    Raises:
+        ValueError: a file that is not there, is no audio, or ends before the excerpt does.
+    """
+    with _open(path) as file:
+        rate = sampling_rate or file.samplerate
+        divisor = math.gcd(rate, file.samplerate)
+        up, down = rate // divisor, file.samplerate // divisor
+        # `resample`'s kernels reach less far than this to a side, in frames.
+        reach = 0 if up == down else math.ceil(12 * max(1, down / up)) + 1
+        # At multiples of `down`, frames and samples coincide.
+        first = max(start * down // up - reach, 0) // down * down
+        last = min(-(-(start + num_samples) * down // up) + reach, file.frames)
+        frames = _read_frames(file, first, last - first)
+    offset = start - first // down * up
+    excerpt = (resample(frames, down, up) if up != down else frames)[offset : offset + num_samples]
+    if len(excerpt) < num_samples:
+        end = start + num_samples
+        raise ValueError(f"{path}: expected samples {start} to {end} at {rate} Hz, the recording ends before")
+    return excerpt
+
+
+def file_sha256(path: str | Path) -> str:
+    """
+    SHA-256 of a file's bytes, in hexadecimal. A file that has not been written to since is not read again.
+
+    Raises:
+        ValueError: no such file.
+    """
+    path = Path(path)
+    check_is_file(path)
+    status = path.stat()
+    return _sha256(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=65536)
+def _sha256(path: Path, size: int, modified: int) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _open(path: str | Path) -> sf.SoundFile:
+    check_is_file(Path(path))
+    try:
+        return sf.SoundFile(path)
+    # TypeError is what soundfile raises for headerless files.
+    except (sf.LibsndfileError, TypeError) as error:
+        raise ValueError(f"{path}: cannot be read as audio ({error})") from error
+
+
+def _read_frames(file: sf.SoundFile, start: int, num_frames: int) -> np.ndarray:
+    """
+    float64 `(num_frames,)`, fewer at the end of the file; values as of `read_audio`. Raises ValueError of a file that
+    breaks off.
+    """
+    try:
+        return _decoded_frames(file, start, num_frames)
+    except sf.LibsndfileError as error:
+        raise ValueError(f"{file.name}: cannot be read as audio ({error})") from error
+
+
+def _decoded_frames(file: sf.SoundFile, start: int, num_frames: int) -> np.ndarray:
+    if file.subtype in LOSSLESS_SUBTYPES:
+        file.seek(min(start, file.frames))
+    else:
+        # Lossy files give other samples after a jump.
+        while file.tell() < start and len(file.read(min(start - file.tell(), 2**18))):
+            continue
+    integers = file.subtype in INTEGER_BITS
+    frames = file.read(max(num_frames, 0), dtype="int32" if integers else "float64", always_2d=True).T
+    return (frames / 2**31 if integers else frames).mean(0)

@@ -1,0 +1,296 @@
+"""
+Putting generated audio into a gap. This is the only place that writes into a signal, and it writes into gaps alone:
+each edge's autoregressive continuation as far as its own prediction error lets it be trusted, generated audio beyond.
+"""
+
+import numpy as np
+
+from ..masks.gaps import find_gaps, intact_run
+from ..signals.autoregressive import SAMPLES_PER_COEFFICIENT, burg, extrapolate, prediction_error
+from .surroundings import beside, silent_side
+
+
+# Of the autoregressive models: intact audio on each side that they are fitted to, and their order, at most.
+CONTEXT_SECONDS = 0.1
+ORDER = 1000
+# Gaps from which on the reach of a continuation grows with the gap, and how many times over at most.
+GROWING_SECONDS = 2 / 15
+MOST_GROWTH = 2
+# Errors up to which a continuation does not fade, and from which on it fades as if nothing were known of it.
+FADE_ERRORS = (1e-6, 1e-2)
+MIN_ERROR = 1e-12
+
+
+def splice(
+    signal: np.ndarray,
+    mask: np.ndarray,
+    generated: np.ndarray,
+    gap: tuple[int, int],
+    *,
+    sampling_rate: int,
+    reach_seconds: float = 0.08,
+    context_seconds: float = CONTEXT_SECONDS,
+    order: int = ORDER,
+) -> np.ndarray:
+    """
+    A copy of `signal` with one gap filled by the [`mix`] of its [`continuation`] and generated audio.
+
+    Args:
+        signal: float64, `(samples,)`. Samples under the mask are not read.
+        mask: bool, `(samples,)`, True = missing.
+        generated: float64, `(samples,)`, aligned with `signal`, at its level ([`~aidd.splice.matching.match_edges`]).
+            Read in the gap alone.
+        gap: start and end (exclusive) of the gap, in samples.
+        sampling_rate, reach_seconds, context_seconds, order: as of [`continuation`].
+
+    Returns:
+        float64 `(samples,)`: equal to `signal` outside the gap.
+
+    Raises:
+        ValueError: arrays of different lengths, or a gap that holds intact samples.
+    """
+    start, end = gap
+    if not len(signal) == len(mask) == len(generated):
+        raise ValueError(
+            f"signal, mask and generated must have one length, got {len(signal)}, {len(mask)}, {len(generated)}"
+        )
+    if not 0 <= start < end <= len(signal) or not mask[start:end].all():
+        raise ValueError(f"expected a gap within [0, {len(signal)}] whose samples are all missing, got {gap}")
+
+    estimate, weight = continuation(
+        signal,
+        mask,
+        gap,
+        sampling_rate=sampling_rate,
+        reach_seconds=reach_seconds,
+        context_seconds=context_seconds,
+        order=order,
+    )
+    restored = signal.copy()
+    fade = fade_to_silence(
+        signal, mask, gap, sampling_rate=sampling_rate, context_seconds=context_seconds, order=order
+    )
+    restored[start:end] = mix(estimate, weight, fade * generated[start:end])
+    return restored
+
+
+def continuation(
+    signal: np.ndarray,
+    mask: np.ndarray,
+    gap: tuple[int, int],
+    *,
+    sampling_rate: int,
+    reach_seconds: float,
+    context_seconds: float = CONTEXT_SECONDS,
+    order: int = ORDER,
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    The continuation of a gap's edges, and how much of it is heard.
+
+    Args:
+        signal, mask, gap: as of [`splice`].
+        sampling_rate: Hz.
+        reach_seconds: how far from an edge its continuation is heard, at most, in gaps of up to 2/15 s. In longer ones
+            it reaches further, in proportion to the gap, up to twice as far.
+        context_seconds: intact audio beside the gap that the autoregressive models are fitted to, at most.
+        order: of the models, at most.
+
+    Returns:
+        Two float64 `(end - start,)`: the estimate of [`continue_both_edges`], and its [`continuation_weight`].
+    """
+    estimate, error, (from_left, from_right) = continue_both_edges(
+        signal, mask, gap, round(context_seconds * sampling_rate), order
+    )
+    growth = (gap[1] - gap[0]) / sampling_rate / GROWING_SECONDS
+    reach = round(reach_seconds * min(max(growth, 1), MOST_GROWTH) * sampling_rate)
+    return estimate, continuation_weight(error, reach, from_left=from_left, from_right=from_right)
+
+
+def mix(estimate: np.ndarray, weight: np.ndarray, generated: np.ndarray) -> np.ndarray:
+    """
+    w c + sqrt(1 - w^2) g: the continuation c with its weight w, and generated audio g, which is another signal and is
+    mixed at equal power. All float64; estimate and weight `(samples,)`, generated `(..., samples)`, as the result.
+    """
+    return weight * estimate + np.sqrt(1 - weight**2) * generated
+
+
+def continue_both_edges(
+    signal: np.ndarray, mask: np.ndarray, gap: tuple[int, int], num_context: int, order: int
+) -> tuple[np.ndarray, np.ndarray, tuple[bool, bool]]:
+    """
+    What the edges of a gap tell of it. Silence on one side alone tells nothing: it goes on by itself without any
+    error, and yet the other side's music ends or begins somewhere in the gap. Its error counts as 1 throughout.
+
+    Args:
+        signal, mask, gap: as of [`splice`].
+        num_context: samples on each side that the models are fitted to, at most: up to the next gap.
+        order: of the models, at most.
+
+    Returns:
+        The estimate and its error as of [`combine`], and whether there is enough beside the gap for a model on the
+        left, and on the right.
+    """
+    num_samples = gap[1] - gap[0]
+    before, after = beside(signal, mask, gap, num_context)
+    left, left_error = continue_with_error(before, num_samples, order)
+    right, right_error = (values[::-1] for values in continue_with_error(after[::-1], num_samples, order))
+    silent = silent_side(_continued(before, order), _continued(after[::-1], order))
+    if silent is not None:
+        (left_error if silent == 0 else right_error)[:] = 1
+    estimate, error = combine(left, left_error, right, right_error)
+    return estimate, error, (bool(np.isfinite(left_error[0])), bool(np.isfinite(right_error[0])))
+
+
+def continue_with_error(context: np.ndarray, num_samples: int, order: int) -> tuple[np.ndarray, np.ndarray]:
+    """
+    A signal continued by an autoregressive model of itself, and how wrong the model expects to be.
+
+    Args:
+        context: float64, `(samples,)`.
+        num_samples: length of the continuation.
+        order: of the model; a third of the context where that is shorter.
+
+    Returns:
+        Two float64 `(num_samples,)`: the continuation, and the variance of its error over the power of the context. It
+        is zero behind silence, and infinite where the context is too short for any model.
+    """
+    order = min(order, len(context) // SAMPLES_PER_COEFFICIENT)
+    if not order:
+        return np.zeros(num_samples), np.full(num_samples, np.inf)
+    error_filter = burg(context, order)
+    return extrapolate(context, error_filter, num_samples), prediction_error(context, error_filter, num_samples)
+
+
+def _continued(context: np.ndarray, order: int) -> np.ndarray:
+    """The samples that a continuation starts from: as many as its model has coefficients; none without a model."""
+    order = min(order, len(context) // SAMPLES_PER_COEFFICIENT)
+    return context[len(context) - order :]
+
+
+def fade_to_silence(
+    signal: np.ndarray,
+    mask: np.ndarray,
+    gap: tuple[int, int],
+    *,
+    sampling_rate: int,
+    context_seconds: float = CONTEXT_SECONDS,
+    order: int = ORDER,
+) -> np.ndarray:
+    """
+    Amplitude of generated audio in a gap beside silence on one side: a quarter of a sine, from 1 at the edge that
+    sounds to 0 at the one that does not, so that the filling ends as a note does and not at a hard edge.
+
+    Args:
+        signal, mask, gap: as of [`splice`].
+        sampling_rate, context_seconds, order: as of [`continuation`].
+
+    Returns:
+        float64 `(end - start,)`; 1 throughout where both sides sound, or neither does.
+    """
+    num_samples = gap[1] - gap[0]
+    before, after = beside(signal, mask, gap, round(context_seconds * sampling_rate))
+    silent = silent_side(_continued(before, order), _continued(after[::-1], order))
+    if silent is None:
+        return np.ones(num_samples)
+    rising = np.sin(np.pi / 2 * np.arange(1, num_samples + 1) / (num_samples + 1))
+    return rising if silent == 0 else rising[::-1]
+
+
+def combine(
+    left: np.ndarray, left_error: np.ndarray, right: np.ndarray, right_error: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    The least-squares estimate of a gap from the predictions of both its sides, which are independent given the gap:
+
+        (l / P_l + r / P_r) P,   1 / P = 1 / P_l + 1 / P_r - 1,
+
+    with P the variances of the errors over the signal's power. The shares of the two are also weighted by ramps: what
+    the models do not know of, such as a note's end, makes the nearer edge the better witness, and at an edge nothing
+    but its own continuation may be heard.
+
+    Args:
+        left, right: float64, `(samples,)`, the continuations, both in the order of time.
+        left_error, right_error: P_l and P_r, `(samples,)`, as of [`continue_with_error`].
+
+    Returns:
+        Two float64 `(samples,)`: the estimate and its P.
+    """
+    if np.isinf(left_error[0]) or np.isinf(right_error[0]):
+        return (right, right_error) if np.isinf(left_error[0]) else (left, left_error)
+    tiny = np.finfo(np.float64).tiny
+    left_error, right_error = np.minimum(left_error, 1), np.minimum(right_error, 1)
+    ramp = np.arange(1, len(left) + 1) / (len(left) + 1)
+    left_share, right_share = (1 - ramp) * (right_error + tiny), ramp * (left_error + tiny)
+    mean = (left_share * left + right_share * right) / (left_share + right_share)
+    either = left_error + right_error - left_error * right_error + tiny
+    return mean * (left_error + right_error + tiny) / either, left_error * right_error / either
+
+
+def continuation_weight(error: np.ndarray, reach: int, *, from_left: bool, from_right: bool) -> np.ndarray:
+    """
+    Amplitude of the continuation in the mix: w^2 = F (1 - error^2), with F the [`edge_fade`]. Where nothing has faded,
+    generated audio then has the error's variance as its amplitude. The law was chosen by measurement
+    (docs/splice_study.md).
+
+    Music changes in ways no model expects, hence the fade. What is all but certain, as silence and test tones are,
+    does not fade: not at all where the error is -60 dB or less, from -20 dB on as said.
+
+    Args:
+        error: variance of the continuation's error over the signal's power, `(samples,)`.
+        reach, from_left, from_right: as of [`edge_fade`].
+
+    Returns:
+        float64 `(samples,)`, in [0, 1].
+    """
+    fade = edge_fade(len(error), reach, from_left=from_left, from_right=from_right)
+    certainty = np.interp(np.log10(np.maximum(error, MIN_ERROR)), np.log10(FADE_ERRORS), (1.0, 0.0))
+    return np.sqrt(np.maximum(fade, certainty) * (1 - np.minimum(error, 1) ** 2))
+
+
+def edge_fade(num_samples: int, reach: int, *, from_left: bool, from_right: bool) -> np.ndarray:
+    """
+    Power with which the edges of a gap are heard in it: a squared cosine that falls to zero over the reach.
+
+    Args:
+        num_samples: length of the gap.
+        reach: samples from an edge to where it has faded. Two edges within reach of one another add up, to at most 1.
+        from_left, from_right: whether there is anything to hear from that edge.
+
+    Returns:
+        float64 `(num_samples,)`, in [0, 1].
+    """
+    reach = min(reach, num_samples)
+    fade = np.cos(np.pi / 2 * np.minimum(np.arange(1, num_samples + 1) / (reach + 1), 1)) ** 2
+    return np.minimum(from_left * fade + from_right * fade[::-1], 1)
+
+
+def splice_short_gaps(
+    channels: np.ndarray, missing: np.ndarray, *, sampling_rate: int, longest_seconds: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Fills gaps with the continuation of their edges alone, from left to right: those so short that little of any
+    generated audio would be heard, with intact audio on both sides. Nothing needs to be generated for them.
+
+    Args:
+        channels: float64, `(channels, samples)`.
+        missing: bool, `(channels, samples)`.
+        sampling_rate: Hz.
+        longest_seconds: longest gap to fill.
+
+    Returns:
+        Copies of both, as they are then.
+    """
+    channels, missing = channels.copy(), missing.copy()
+    longest = round(longest_seconds * sampling_rate)
+    for channel, channel_missing in zip(channels, missing, strict=True):
+        for start, end in find_gaps(channel_missing).tolist():
+            intact = min(intact_run(channel_missing[:start][::-1]), intact_run(channel_missing[end:]))
+            if end - start <= longest and intact >= SAMPLES_PER_COEFFICIENT:
+                # A second on each side is more than the models see.
+                around = slice(max(start - sampling_rate, 0), end + sampling_rate)
+                gap = (start - around.start, end - around.start)
+                channel[start:end], *_ = continue_both_edges(
+                    channel[around], channel_missing[around], gap, round(CONTEXT_SECONDS * sampling_rate), ORDER
+                )
+                channel_missing[start:end] = False
+    return channels, missing

@@ -1,0 +1,44 @@
+"""How well a token model predicts gaps in held-out windows."""
+
+import torch
+from torch import Tensor
+
+from ...models.dit_token import DiTTokenModel
+from ...schedulers import LogLinearSchedule
+
+
+@torch.no_grad()
+def gap_cross_entropy(
+    model: DiTTokenModel, windows: Tensor, gap: int, schedule: LogLinearSchedule, *, batch_size: int = 16
+) -> Tensor:
+    """
+    Cross-entropy of the tokens of a gap in the middle of windows, given everything beside it.
+
+    Scores are renormalised over the codes that the model can generate, and a model with `time_conditioning` is given
+    the sigma that belongs to the missing fraction.
+
+    Args:
+        model: in whatever mode it is: for figures to compare, `model.eval()`.
+        windows: int64, `(windows, tokens)`, the true codes.
+        gap: tokens that are missing, fewer than the window has.
+        schedule: of the noise.
+        batch_size: windows a call.
+
+    Returns:
+        Nats, float32 `(windows, gap)`; `inf` at codes that the model cannot generate.
+
+    Raises:
+        ValueError: a gap that leaves no context.
+    """
+    if not 1 <= gap < windows.shape[1]:
+        raise ValueError(f"gap must lie in [1, {windows.shape[1] - 1}], got {gap}")
+    start = (windows.shape[1] - gap) // 2
+    inside = slice(start, start + gap)
+    cross_entropies = []
+    for tokens in windows.split(batch_size):
+        missing = torch.zeros_like(tokens, dtype=torch.bool)
+        missing[:, inside] = True
+        sigma = schedule.sigma(schedule.time(missing.float().mean(-1))) if model.config.time_conditioning else None
+        log_probs = model(tokens, missing, sigma).log_probs[:, inside].log_softmax(-1)
+        cross_entropies.append(-log_probs.gather(-1, tokens[:, inside, None])[..., 0])
+    return torch.cat(cross_entropies)

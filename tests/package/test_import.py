@@ -1,0 +1,185 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import aidd
+from aidd.models.registration import COMPONENTS, register
+from aidd.pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+
+
+NO_MODEL = ("autoregressive", "envelope_noise", "janssen", "linear", "sparse")
+
+
+def modules_after(code):
+    """Names of the modules a fresh process holds behind running some code."""
+    script = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stderr.split("\n"))
+
+
+def test_the_package_alone_imports_no_framework():
+    modules = modules_after("import aidd; aidd.METHODS, aidd.DEFAULT_MODEL, dir(aidd)")
+    assert "aidd.repair.methods" in modules
+    assert not modules & {"torch", "numpy", "scipy", "soundfile", "transformers", "diffusers"}
+
+
+def test_classical_methods_and_files_import_no_torch():
+    modules = modules_after("import aidd; aidd.METHODS['linear'], aidd.classical.linear, aidd.masks, aidd.audio_io")
+    assert {"aidd.classical.linear", "aidd.signals.files"} <= modules and "torch" not in modules
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "splice.continuation",
+        "splice.matching",
+        "splice.ranking",
+        "repair.auto",
+        "repair.methods",
+        "classical",
+        "detection",
+        "splice.cells",
+    ],
+)
+def test_any_module_can_be_imported_first(module):
+    assert f"aidd.{module}" in modules_after(f"import aidd.{module}")
+
+
+def test_short_gaps_need_no_torch():
+    code = (
+        "import numpy as np, aidd; audio = np.sin(np.arange(8000) / 9); mask = np.arange(8000) % 1000 == 500\n"
+        "aidd.METHODS['auto'](audio, mask, sampling_rate=8000); aidd.auto.choose(mask, sampling_rate=8000)"
+    )
+    modules = modules_after(code)
+    assert "aidd.classical.janssen" in modules and not modules & {"torch", "transformers", "diffusers"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["inpaint", "--help"], ["info", "--help"], ["--version"]])
+def test_help_imports_no_torch(arguments):
+    modules = modules_after(f"from aidd.cli.main import main\ntry: main({arguments})\nexcept SystemExit: pass")
+    assert "aidd.cli.main" in modules and not modules & {"torch", "numpy", "transformers", "diffusers"}
+
+
+def test_every_public_name_is_there():
+    for name in aidd.__all__:
+        assert getattr(aidd, name) is not None
+        assert name in dir(aidd)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = aidd.nothing
+
+
+# Run with both libraries blocked: whatever breaks in them, what has no model works.
+WITHOUT_THE_STACK = """
+import sys
+sys.modules["transformers"] = sys.modules["diffusers"] = None
+import numpy as np
+import aidd
+from aidd.cli.main import main
+audio, mask = np.random.default_rng(0).normal(size=4000), np.arange(4000) // 40 == 50
+for method in sys.argv[2:]:
+    restored = aidd.METHODS[method](audio, mask, sampling_rate=8000)
+    assert np.array_equal(restored[~mask], audio[~mask])
+    command = ["inpaint", sys.argv[1], f"{method}.flac", "--gap", "3.2", "3.21", "--method", method]
+    assert main(command) == 0, method
+assert main(["inpaint", sys.argv[1], "auto.flac", "--gap", "3.2", "3.204"]) == 0
+assert main(["inpaint", sys.argv[1], "model.flac", "--gap", "3.2", "3.5"]) == 2
+"""
+
+
+def test_methods_without_a_model_need_neither_transformers_nor_diffusers(tmp_path):
+    example = Path(__file__).parents[2] / "examples" / "audio" / "prelude_bwv848_damaged.flac"
+    subprocess.run([sys.executable, "-c", WITHOUT_THE_STACK, example, *NO_MODEL], cwd=tmp_path, check=True)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"{name}.flac" for name in sorted(("auto", *NO_MODEL))]
+
+
+def test_registration_is_complete_and_repeatable():
+    from diffusers.pipelines import pipeline_loading_utils
+
+    pipelines = (AIDDPipeline, SpectrogramRePaintPipeline)
+    register(pipelines)
+    before = {library: dict(classes) for library, classes in pipeline_loading_utils.LOADABLE_CLASSES.items()}
+    register(pipelines)
+    assert before == pipeline_loading_utils.LOADABLE_CLASSES
+    assert set(COMPONENTS) <= set(pipeline_loading_utils.ALL_IMPORTABLE_CLASSES)
+    for name in COMPONENTS:
+        component = getattr(aidd, name)
+        assert component.__name__ == name
+        for method in pipeline_loading_utils.LOADABLE_CLASSES["aidd"][name]:
+            assert callable(getattr(component, method))
+
+
+def test_a_component_is_named_by_the_package():
+    from diffusers.pipelines.pipeline_loading_utils import _fetch_class_library_tuple
+
+    assert _fetch_class_library_tuple(aidd.TauLeapingScheduler()) == ("aidd", "TauLeapingScheduler")
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import aidd; from diffusers import DiffusionPipeline",
+        "from diffusers import DiffusionPipeline; import aidd",
+        "import aidd; aidd.AIDDPipeline; from diffusers import DiffusionPipeline",
+        "import aidd, diffusers; DiffusionPipeline = diffusers.DiffusionPipeline",
+    ],
+)
+def test_importing_the_package_makes_its_pipelines_known_to_diffusers(imports):
+    code = f"{imports}; import diffusers; assert diffusers.AIDDPipeline is aidd.AIDDPipeline"
+    assert "aidd.pipelines" in modules_after(code)
+
+
+# A version of a library that our pipelines do not import with.
+BROKEN_STACK = """
+import sys, warnings
+warnings.simplefilter("always")
+import transformers
+sys.modules["transformers.models.wavtokenizer"] = None
+{imports}
+from diffusers import DDPMPipeline, DiffusionPipeline
+import numpy as np
+audio = np.sin(np.arange(4000) / 9)
+assert np.isfinite(aidd.METHODS["linear"](audio, np.arange(4000) // 40 == 50, sampling_rate=8000)).all()
+"""
+
+
+@pytest.mark.parametrize(
+    "imports", ["import aidd; from diffusers import DDPMPipeline", "from diffusers import DDPMPipeline; import aidd"]
+)
+def test_pipelines_that_cannot_be_imported_break_nothing_else(imports):
+    done = subprocess.run(
+        [sys.executable, "-c", BROKEN_STACK.format(imports=imports)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ImportWarning: DiffusionPipeline.from_pretrained will not find the pipelines of aidd" in done.stderr
+
+
+def test_looking_for_the_module_of_pipelines_leaves_the_registration_in_place():
+    code = (
+        "import aidd, importlib.util; importlib.util.find_spec('diffusers.pipelines.pipeline_utils')\n"
+        "from diffusers import DiffusionPipeline; import diffusers; assert diffusers.AIDDPipeline is aidd.AIDDPipeline"
+    )
+    assert "aidd.pipelines" in modules_after(code)
+
+
+def test_a_former_name_is_the_present_class_with_a_warning():
+    with pytest.warns(FutureWarning, match=r"aidd.EntropyBoundScheduler is now aidd.MaskedEntropyBoundScheduler"):
+        assert aidd.EntropyBoundScheduler is aidd.MaskedEntropyBoundScheduler
+    assert "EntropyBoundScheduler" not in dir(aidd)
+    with pytest.raises(AttributeError, match=r"now transformers.WavTokenizerModel.*convert_former_folder OLD_FOLDER"):
+        _ = aidd.WavTokenizerModel
+
+
+def test_methods_are_read_only_and_of_one_signature():
+    import inspect
+
+    assert set(aidd.METHODS) >= {"aidd", "auto", "linear"} and len(aidd.METHODS) == len(list(aidd.METHODS))
+    with pytest.raises(TypeError):
+        aidd.METHODS["linear"] = None
+    with pytest.raises(KeyError):
+        aidd.METHODS["nothing"]
+    for name, method in aidd.METHODS.items():
+        assert method.__name__ == name
+        assert list(inspect.signature(method).parameters)[:4] == ["audio", "mask", "sampling_rate", "generator"]

@@ -1,0 +1,43 @@
+"""Pipelines are loaded for the method that needs them, and no other kind is taken for theirs."""
+
+import json
+import re
+
+import pytest
+
+from aidd.pipelines.loading import PIPELINES, load_pipeline
+from aidd.repair.methods import MODEL_METHODS
+
+
+@pytest.fixture
+def models(tmp_path, tiny_pipeline, tiny_spectrogram_pipeline):
+    """Folders of both kinds, by the names of their classes."""
+    pipes = {type(pipe).__name__: pipe for pipe in (tiny_pipeline, tiny_spectrogram_pipeline())}
+    for name, pipe in pipes.items():
+        pipe.save_pretrained(tmp_path / name)
+    return {name: str(tmp_path / name) for name in pipes}
+
+
+def test_every_method_with_a_model_loads_its_kind_alone(models):
+    assert PIPELINES.keys() == MODEL_METHODS.keys()
+    for method, (class_name, described) in PIPELINES.items():
+        assert type(load_pipeline(models[class_name], method)).__name__ == class_name
+        (other,) = models.keys() - {class_name}
+        message = f"{models[other]}: cannot be loaded as {described}: it holds a pipeline of class {other}, and "
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}{method} needs {class_name}$"):
+            load_pipeline(models[other], method)
+    # As evaluations call it.
+    assert type(load_pipeline(models["AIDDPipeline"])).__name__ == "AIDDPipeline"
+
+
+def test_pipelines_of_others_are_named_too(models, tmp_path):
+    path = tmp_path / "AIDDPipeline" / "model_index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"_class_name": "DDPMPipeline"}))
+    with pytest.raises(ValueError, match=r"of class DDPMPipeline, and auto needs AIDDPipeline$"):
+        load_pipeline(models["AIDDPipeline"], "auto")
+
+
+def test_a_hub_out_of_reach_is_no_missing_file(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ValueError, match=r"^no/such: no such model folder, and the Hub cannot be reached"):
+        load_pipeline("no/such")

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import torch
+from scipy.signal import butter, sosfilt
+
+from aidd.splice.filling import fill_gaps
+
+
+RATE = 16_000
+CUTOFF = 4000
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def recording(num_channels: int = 1, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(num_channels, 20_000))
+
+
+def band_power(signal: np.ndarray, low: float, high: float) -> float:
+    frequencies = np.fft.rfftfreq(len(signal), 1 / RATE)
+    return float(np.mean(np.abs(np.fft.rfft(signal))[(frequencies >= low) & (frequencies < high)] ** 2) / len(signal))
+
+
+def test_the_band_that_no_model_generates_is_filled_and_the_other_is_the_generated_audio():
+    audio, mask = recording(), np.zeros((1, 20_000), bool)
+    mask[0, 6000:14_000] = True
+    generated = sosfilt(butter(10, CUTOFF, output="sos", fs=RATE), recording(1, 1)[0])
+    options = {"sampling_rate": RATE, "reach_seconds": 0.01, "fine_structure": 0.0, "select": None}
+    filled, empty = audio.copy(), audio.copy()
+    gaps = [(6000, 14_000)]
+    fill_gaps(filled[None], mask, generated[None], gaps, cutoff=CUTOFF, generators=[generator()], **options)
+    fill_gaps(empty[None], mask, generated[None], gaps, cutoff=RATE / 2, generators=[None], **options)
+    inner = slice(7000, 13_000)
+    assert band_power(filled[0, inner], 4800, 8000) == pytest.approx(1, abs=0.25)
+    assert band_power(empty[0, inner], 4800, 8000) < 0.1
+    np.testing.assert_array_equal(filled[~mask], audio[~mask])
+    low = slice(0, int(3200 * 6000 / RATE))
+    spectra = [np.fft.rfft(x)[low] for x in (filled[0, inner], generated[inner])]
+    assert abs(np.corrcoef(*spectra)[0, 1]) > 0.95
+
+
+def test_gaps_of_single_channels_are_filled_in_these_alone():
+    audio, mask = recording(2), np.zeros((2, 20_000), bool)
+    mask[0, 6000:9000] = mask[1, 8000:12_000] = True
+    filled = np.where(mask, np.nan, audio)
+    fill_gaps(
+        filled[None],
+        mask,
+        audio.mean(0)[None],
+        [(6000, 12_000)],
+        sampling_rate=RATE,
+        cutoff=RATE / 2,
+        reach_seconds=0.01,
+        fine_structure=0.0,
+        generators=[None],
+        select=None,
+    )
+    assert np.isfinite(filled).all()
+    assert np.array_equal(filled[~mask], audio[~mask])
+    assert np.std(filled[mask]) == pytest.approx(1, abs=0.15)
+
+
+def test_the_best_continuation_comes_first_in_each_gap():
+    time = np.arange(20_000)
+    tones = 0.1 * recording()[0] + np.sin(0.2 * time) + np.sin(0.5 * time)
+    generated = np.stack(
+        [np.sin(0.2 * time) + np.sin(0.9 * time), tones, np.random.default_rng(1).normal(size=20_000)]
+    )
+    # In the second gap, the first one is the better.
+    generated[:, 12_000:] = np.roll(generated[:, 12_000:], -1, axis=0)
+    mask = np.zeros((1, 20_000), bool)
+    gaps = [(6000, 9000), (14_000, 17_000)]
+    for start, end in gaps:
+        mask[0, start:end] = True
+    filled = np.repeat(np.where(mask, np.nan, tones)[None], 3, axis=0)
+    options = {
+        "sampling_rate": RATE,
+        "cutoff": RATE / 2,
+        "reach_seconds": 0.05,
+        "fine_structure": 0.0,
+        "generators": [None] * 3,
+    }
+    fill_gaps(filled, mask, generated, gaps, select="ranked", **options)
+    in_order = filled.copy()
+    fill_gaps(in_order, mask, generated, gaps, select=None, **options)
+    for (start, end), best in zip(gaps, (1, 0), strict=True):
+        inside = np.s_[start:end]
+        assert np.array_equal(filled[0, 0, inside], in_order[best, 0, inside])
+        assert np.array_equal(np.sort(filled[:, 0, inside], 0), np.sort(in_order[:, 0, inside], 0))

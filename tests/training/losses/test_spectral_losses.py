@@ -1,0 +1,21 @@
+import pytest
+import torch
+
+from aidd.training.losses.spectral_losses import MultiResolutionSpectralLoss, MultiScaleMelLoss
+
+
+@pytest.mark.parametrize(
+    "loss", [MultiScaleMelLoss(24_000, (512, 256), (20, 10)), MultiResolutionSpectralLoss((512, 256))]
+)
+def test_zero_at_the_truth_blind_to_sign_and_growing_with_the_level_error(loss):
+    target = torch.randn(2, 1, 4000, generator=torch.Generator().manual_seed(0))
+    assert loss(target, target) == 0
+    assert loss(-target, target) < 1e-6
+    errors = [loss(gain * target, target) for gain in (1.1, 1.5, 3.0)]
+    assert errors == sorted(errors) and errors[0] > 0
+
+
+def test_mel_loss_of_a_gain_is_its_logarithm():
+    loss = MultiScaleMelLoss(24_000, (512, 256), (20, 10))
+    target = torch.randn(1, 1, 4000, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(loss(10 * target, target), torch.tensor(1.0), atol=1e-4, rtol=0)
