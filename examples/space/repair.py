@@ -15,7 +15,7 @@ from aidd.masks.gaps import num_missing, unite
 from aidd.repair.clipping import within_bounds
 from aidd.repair.damage import Damage, detect, found_gaps, given_gaps, warn_of_silence_beside
 from aidd.repair.filling import inpaint_file
-from aidd.repair.methods import default_pipeline, default_spectrogram_pipeline
+from aidd.repair.methods import default_pipeline
 from aidd.repair.plan import needs_pipeline
 from aidd.repair.recipe import method_for
 from aidd.repair.regions import Region
@@ -230,7 +230,7 @@ def _encoding(survey: Survey, encoding: str) -> tuple[str, str, str]:
 
 def _pipeline(method: str, given: AIDDPipeline | None) -> AIDDPipeline | SpectrogramRePaintPipeline:
     if method == "spectrogram_repaint":
-        return default_spectrogram_pipeline()
+        return default_pipeline("spectrogram_repaint")
     return default_pipeline() if given is None else given
 
 

@@ -9,7 +9,7 @@ import torch
 
 import aidd
 from aidd.evaluation.metrics import log_spectral_distance
-from aidd.repair.methods import default_spectrogram_pipeline
+from aidd.repair.methods import default_pipeline
 from aidd.signals.files import read_audio
 
 
@@ -51,7 +51,7 @@ def test_aidd_fills_a_gap_better_than_a_line_and_changes_nothing_else(damaged):
 
 def test_the_spectrogram_model_fills_a_gap_better_than_a_line_and_changes_nothing_else(damaged):
     audio, mask, rate = damaged
-    restored = default_spectrogram_pipeline()(
+    restored = default_pipeline("spectrogram_repaint")(
         np.where(mask, np.nan, audio),
         mask,
         sampling_rate=rate,

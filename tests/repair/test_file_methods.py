@@ -18,11 +18,6 @@ SHORT, LONG = np.array([[100, 200]]), np.array([[1000, 2000]])
 NONE = np.zeros((0, 2), np.int64)
 
 
-def test_a_method_that_is_none_is_answered_with_those_that_are():
-    with pytest.raises(KeyError, match=r"'jansen': expected one of aidd, .*, janssen, "):
-        METHODS["jansen"]
-
-
 @pytest.mark.parametrize("name", METHODS)
 def test_models_are_needed_for_what_they_fill(name):
     needs = [needs_pipeline(name, gaps, sampling_rate=RATE) for gaps in ([SHORT, NONE], [SHORT, LONG], [NONE, LONG])]

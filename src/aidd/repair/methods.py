@@ -1,14 +1,17 @@
-"""The inpainting methods by name, all of one signature, imported when first asked for."""
+"""The table of inpainting methods: their functions, all of one signature, and what a repair must know of each."""
 
 from __future__ import annotations
 
+import inspect
+import math
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 
 if TYPE_CHECKING:
@@ -20,53 +23,153 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = str(Path(__file__).parents[1] / "pretrained" / "aidd-piano-small")
 DEFAULT_SPECTROGRAM_MODEL = str(Path(__file__).parents[1] / "pretrained" / "spectrogram-piano-small")
-# Those that have a model, of which there are several, and draw: they may give several variations. By name, the default
-# model of each.
-MODEL_METHODS = MappingProxyType(
-    {"aidd": DEFAULT_MODEL, "auto": DEFAULT_MODEL, "spectrogram_repaint": DEFAULT_SPECTROGRAM_MODEL}
-)
+# What methods read on each side of a gap, at most, apart from a model: Janssen's method 0.2 s, autoregressive models
+# and spectra of envelope_noise 0.1 s, the nearest training frames of sparse 13 / 4 of its windows of 0.1 s. The rest
+# is to spare.
+REACH_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """
+    What a repair must know of a method.
+
+    Args:
+        function: the method's module and name, `package.module:function`. It is imported when it is first used.
+        pipeline_class: class of `aidd.pipelines` whose model fills the gaps, by name; None for methods without a
+            model. Methods with a model draw: they may give several variations.
+        default_model: folder of the model that comes with the package; None for methods without one.
+        reach_seconds: seconds of a recording that are read on each side of a gap, at most. A method with a model reads
+            a window of its pipeline, too.
+        grid: module and name of a function that gives the distance of the method's frames, in samples, from the
+            sampling rate in Hz; None for methods that lay no frames over a recording.
+        longest_gap_seconds: longest gap that the method fills, with the default model if it has one; infinite if it
+            fills gaps of any length.
+    """
+
+    function: str
+    pipeline_class: str | None = None
+    default_model: str | None = None
+    reach_seconds: float = REACH_SECONDS
+    grid: str | None = None
+    longest_gap_seconds: float = math.inf
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a model fills gaps."""
+        return self.pipeline_class is not None
+
+
+ROWS: dict[str, MethodRow] = {
+    "aidd": MethodRow("aidd.repair.methods:aidd", "AIDDPipeline", DEFAULT_MODEL, longest_gap_seconds=1.4),
+    "auto": MethodRow("aidd.repair.auto:auto", "AIDDPipeline", DEFAULT_MODEL, longest_gap_seconds=1.4),
+    "autoregressive": MethodRow("aidd.classical.autoregressive:autoregressive"),
+    "envelope_noise": MethodRow("aidd.classical.envelope_noise:envelope_noise"),
+    "janssen": MethodRow("aidd.classical.janssen:janssen"),
+    "linear": MethodRow("aidd.classical.linear:linear"),
+    "sparse": MethodRow("aidd.classical.sparse:sparse", grid="aidd.classical.sparse:frame_hop"),
+    "spectrogram_repaint": MethodRow(
+        "aidd.repair.methods:spectrogram_repaint",
+        "SpectrogramRePaintPipeline",
+        DEFAULT_SPECTROGRAM_MODEL,
+        longest_gap_seconds=0.63,
+    ),
+}
 
 
 class Methods(Mapping[str, "Method"]):
     """
-    A read-only mapping from a method's name to its function
+    A read-only mapping from a method's name to its function, which is imported when it is first asked for:
 
         method(audio, mask, *, sampling_rate, generator=None) -> audio
 
     Args:
-        modules: the module of every method, which holds a function of the method's name.
+        rows: the table, by the methods' names.
     """
 
-    def __init__(self, modules: dict[str, str]):
-        self._modules = modules
+    def __init__(self, rows: dict[str, MethodRow]):
+        self._rows = rows
 
     def __getitem__(self, name: str) -> Method:
-        if name not in self._modules:
+        if name not in self._rows:
             raise KeyError(f"{name!r}: expected one of {', '.join(self)}")
-        return getattr(import_module(self._modules[name]), name)
+        return imported(self._rows[name].function)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
+        return iter(self._rows)
 
     def __len__(self) -> int:
-        return len(self._modules)
+        return len(self._rows)
 
     def __repr__(self) -> str:
         return f"Methods({', '.join(self)})"
 
 
-METHODS = Methods(
-    {
-        "aidd": "aidd.repair.methods",
-        "auto": "aidd.repair.auto",
-        "autoregressive": "aidd.classical.autoregressive",
-        "envelope_noise": "aidd.classical.envelope_noise",
-        "janssen": "aidd.classical.janssen",
-        "linear": "aidd.classical.linear",
-        "sparse": "aidd.classical.sparse",
-        "spectrogram_repaint": "aidd.repair.methods",
-    }
-)
+METHODS = Methods(ROWS)
+# Default models of the methods that have one, by the methods' names.
+MODEL_METHODS = MappingProxyType({name: row.default_model for name, row in ROWS.items() if row.default_model})
+
+
+def row_of(method: str) -> MethodRow:
+    """
+    The row of a method by its name in `METHODS`, or by the place of a user's own, `package.module:function`. A user's
+    method may read all of a recording.
+
+    Raises:
+        ValueError: neither of them, or as [`load_method`].
+    """
+    if method in ROWS:
+        return ROWS[method]
+    if ":" not in method:
+        raise ValueError(
+            f"method must be one of {', '.join(METHODS)}, or a function of yours as package.module:function, "
+            f"got {method!r}"
+        )
+    load_method(method)
+    return MethodRow(method, reach_seconds=math.inf)
+
+
+def load_method(place: str) -> Method:
+    """
+    A user's method.
+
+    Args:
+        place: a module that can be imported, and a function in it: `package.module:function`. The function is called
+            as `function(audio, mask, sampling_rate=..., generator=...)`.
+
+    Raises:
+        ValueError: a place of another form, no such module, no such function in it, what cannot be called, or a
+            function that lacks one of the parameters or needs others.
+    """
+    module_name, _, name = place.partition(":")
+    if not module_name or not name.isidentifier():
+        raise ValueError(f"{place}: expected a method's place as package.module:function")
+    try:
+        module = import_module(module_name)
+    except ModuleNotFoundError as error:
+        # A module that is there and imports one that is not says so itself.
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        raise ValueError(f"{place}: no module named {error.name} can be imported from here") from error
+    if not hasattr(module, name):
+        raise ValueError(f"{place}: module {module_name} has no function {name}")
+    method = getattr(module, name)
+    if not callable(method):
+        raise ValueError(f"{place}: expected a function, got {type(method).__name__}")
+    try:
+        inspect.signature(method).bind("audio", "mask", sampling_rate="sampling_rate", generator="generator")
+    except TypeError as error:
+        raise ValueError(
+            f"{place}: expected a function (audio, mask, *, sampling_rate, generator=None), "
+            f"got {name}{inspect.signature(method)}: {error}"
+        ) from error
+    return method
+
+
+def imported(place: str) -> Any:
+    """What a module of the package holds under a name: `package.module:name`."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
 
 
 def aidd(
@@ -79,7 +182,7 @@ def aidd(
         audio: float32 or float64, `(samples,)`, `(channels, samples)` or `(batch, channels, samples)`.
         mask: bool, `(samples,)` or broadcastable to the audio, True = missing.
         sampling_rate: Hz.
-        generator: of the draws. Same seed, same audio.
+        generator: source of the draws. Same seed, same audio.
 
     Returns:
         Audio of the same type, shape and dtype, equal to the bit outside the mask.
@@ -87,52 +190,51 @@ def aidd(
     Raises:
         ValueError: as the pipeline.
     """
-    return default_pipeline()(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
-
-
-@cache
-def default_pipeline() -> AIDDPipeline:
-    """[`AIDDPipeline`] with the default model, loaded when first asked for: always the same object."""
-    from ..pipelines.pipeline_aidd import AIDDPipeline
-
-    pipeline = AIDDPipeline.from_pretrained(DEFAULT_MODEL)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+    return default_pipeline("aidd")(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
 
 
 def spectrogram_repaint(
     audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
 ) -> Waveform:
+    """[`SpectrogramRePaintPipeline`] with the default model, which is loaded once. All else as of [`aidd`]."""
+    pipeline = default_pipeline("spectrogram_repaint")
+    return pipeline(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
+
+
+@overload
+def default_pipeline(method: Literal["aidd", "auto"] = ...) -> AIDDPipeline: ...
+
+
+@overload
+def default_pipeline(method: Literal["spectrogram_repaint"]) -> SpectrogramRePaintPipeline: ...
+
+
+@overload
+def default_pipeline(method: str) -> AIDDPipeline | SpectrogramRePaintPipeline: ...
+
+
+def default_pipeline(method: str = "aidd") -> AIDDPipeline | SpectrogramRePaintPipeline:
     """
-    [`SpectrogramRePaintPipeline`] with the default model, which is loaded once.
-
-    Args:
-        audio: float32 or float64, `(samples,)`, `(channels, samples)` or `(batch, channels, samples)`.
-        mask: bool, `(samples,)` or broadcastable to the audio, True = missing.
-        sampling_rate: Hz.
-        generator: of the draws. Same seed, same audio.
-
-    Returns:
-        Audio of the same type, shape and dtype, equal to the bit outside the mask.
+    The pipeline of a method with its default model, loaded when it is first asked for: always the same object.
 
     Raises:
-        ValueError: as the pipeline.
+        ValueError: a method without a model.
     """
-    return default_spectrogram_pipeline()(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
+    row = row_of(method)
+    if row.pipeline_class is None or row.default_model is None:
+        raise ValueError(f"expected a method with a model, got {method!r}")
+    return _default_pipeline(row.pipeline_class, row.default_model)
 
 
 @cache
-def default_spectrogram_pipeline() -> SpectrogramRePaintPipeline:
-    """[`SpectrogramRePaintPipeline`] with the default model, loaded when first asked for: always the same object."""
-    from ..pipelines import SpectrogramRePaintPipeline
-
-    pipeline = SpectrogramRePaintPipeline.from_pretrained(DEFAULT_SPECTROGRAM_MODEL)
+def _default_pipeline(pipeline_class: str, model: str) -> AIDDPipeline | SpectrogramRePaintPipeline:
+    pipeline = imported(f"aidd.pipelines:{pipeline_class}").from_pretrained(model)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
 
 def check_model(model: str) -> None:
-    """Raises `ValueError` on what is neither a pipeline's folder nor the name of a repository."""
+    """Raises `ValueError` unless the model is a pipeline's folder, or may be the name of a repository on the Hub."""
     folder = Path(model)
     if folder.is_dir():
         if not (folder / "model_index.json").is_file():
