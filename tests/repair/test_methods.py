@@ -94,9 +94,9 @@ def test_a_users_method_is_found_by_its_place(user_module, name):
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ("users_methods", "expected a method's place as package.module:function"),
-        (":fill", "expected a method's place as package.module:function"),
-        ("users_methods:", "expected a method's place as package.module:function"),
+        ("users_methods", "expected a function's place as package.module:function"),
+        (":fill", "expected a function's place as package.module:function"),
+        ("users_methods:", "expected a function's place as package.module:function"),
         ("nowhere_at_all:fill", "no module named nowhere_at_all can be imported"),
         ("aidd.nowhere:fill", "no module named aidd.nowhere can be imported"),
         ("users_methods:fil", "module users_methods has no function fil"),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
+
+from .places import imported, load_function
 
 
 if TYPE_CHECKING:
@@ -138,38 +138,10 @@ def load_method(place: str) -> Method:
             as `function(audio, mask, sampling_rate=..., generator=...)`.
 
     Raises:
-        ValueError: a place of another form, no such module, no such function in it, what cannot be called, or a
-            function that lacks one of the parameters or needs others.
+        ValueError: as [`~aidd.repair.places.load_function`].
     """
-    module_name, _, name = place.partition(":")
-    if not module_name or not name.isidentifier():
-        raise ValueError(f"{place}: expected a method's place as package.module:function")
-    try:
-        module = import_module(module_name)
-    except ModuleNotFoundError as error:
-        # A module that is there and imports one that is not says so itself.
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise
-        raise ValueError(f"{place}: no module named {error.name} can be imported from here") from error
-    if not hasattr(module, name):
-        raise ValueError(f"{place}: module {module_name} has no function {name}")
-    method = getattr(module, name)
-    if not callable(method):
-        raise ValueError(f"{place}: expected a function, got {type(method).__name__}")
-    try:
-        inspect.signature(method).bind("audio", "mask", sampling_rate="sampling_rate", generator="generator")
-    except TypeError as error:
-        raise ValueError(
-            f"{place}: expected a function (audio, mask, *, sampling_rate, generator=None), "
-            f"got {name}{inspect.signature(method)}: {error}"
-        ) from error
-    return method
-
-
-def imported(place: str) -> Any:
-    """What a module of the package holds under a name: `package.module:name`."""
-    module, _, name = place.partition(":")
-    return getattr(import_module(module), name)
+    parameters = "audio, mask, *, sampling_rate, generator=None"
+    return load_function(place, parameters, "audio", "mask", sampling_rate="sampling_rate", generator="generator")
 
 
 def aidd(
