@@ -1,11 +1,7 @@
-import warnings
-
 import numpy as np
 import pytest
-import torch
 
 from aidd.masks.gaps import find_gaps, mask_from_seconds, resample_mask, tokens_touched
-from aidd.splice.contract import in_the_form_of, prepare
 
 
 def random_masks(seed, num_masks=50, max_samples=200):
@@ -93,98 +89,10 @@ def test_tokens_touched_by_enumeration(hop_length, guard):
         assert tokens_touched(mask, hop_length, guard).tolist() == expected
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("shape", [(50,), (2, 50), (3, 2, 50)])
-@pytest.mark.parametrize("framework", ["numpy", "torch"])
-def test_there_and_back_keeps_everything(framework, shape, dtype):
-    audio = np.random.default_rng(0).standard_normal(shape).astype(dtype)
-    mask = np.zeros(50, bool)
-    mask[10:20] = True
-    given = audio if framework == "numpy" else torch.from_numpy(audio)
-    signals, missing = prepare(given, mask, 8_000)
-    assert signals.shape == missing.shape == (1,) * (3 - len(shape)) + shape
-    assert np.isnan(signals[missing]).all()
-
-    restored = in_the_form_of(given, np.full((4, *signals.shape), 0.5), missing)
-    assert type(restored) is type(given) and restored.dtype == given.dtype and restored.shape == (4, *shape)
-    restored = np.asarray(restored)
-    assert (restored[..., mask] == 0.5).all()
-    assert all(np.array_equal(variation[..., ~mask], audio[..., ~mask]) for variation in restored)
-
-
-def test_the_way_back_refuses_unfilled_gaps():
-    audio = np.zeros(10)
-    signals, missing = prepare(audio, np.arange(10) < 3, 8_000)
-    with pytest.raises(AssertionError, match="not filled"):
-        in_the_form_of(audio, signals, missing)
-
-
-def test_masks_of_channels_broadcast():
-    audio = np.zeros((2, 3, 10), np.float32)
-    mask = np.zeros((3, 10), bool)
-    mask[1, 4:6] = True
-    _, missing = prepare(audio, mask, 8_000)
-    assert np.array_equal(missing, np.stack([mask, mask]))
-    _, missing = prepare(audio, torch.from_numpy(mask), 8_000)
-    assert np.array_equal(missing, np.stack([mask, mask]))
-
-
-def test_suspicious_masks_warn():
-    audio = np.zeros((2, 10))
-    with pytest.warns(UserWarning, match="mask is empty"):
-        prepare(audio, np.zeros(10, bool), 8_000)
-    with pytest.warns(UserWarning, match="60% of a channel"):
-        prepare(audio, np.arange(10) < 6, 8_000)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        prepare(audio, np.arange(10) < 5, 8_000)
-
-
-@pytest.mark.parametrize("num_missing", [0, 6])
-def test_warnings_point_at_who_calls_the_method(num_missing):
-    def method():
-        prepare(np.zeros(10), np.arange(10) < num_missing, 8_000)
-
-    with pytest.warns(UserWarning) as warned:
-        method()
-    # The line of `method()` above.
-    expected = test_warnings_point_at_who_calls_the_method.__code__.co_firstlineno + 6
-    assert [(warning.filename, warning.lineno) for warning in warned] == [(__file__, expected)]
-
-
-AUDIO = np.zeros((2, 100), np.float32)
 MASK = np.arange(100) < 10
-BROKEN = np.where(np.arange(100) == 50, np.nan, 0.0)
 
 # What is wrong, the call, and what the message must say.
 BAD_INPUTS = [
-    ("audio is a list", lambda: prepare([0.0, 1.0], MASK, 8_000), "numpy array or a torch tensor, got list"),
-    ("audio is integer", lambda: prepare(AUDIO.astype(np.int16), MASK, 8_000), "float32 or float64.*got int16"),
-    ("audio is an integer tensor", lambda: prepare(torch.zeros(100, dtype=torch.int16), MASK, 8_000), "got int16"),
-    ("audio is half precision", lambda: prepare(AUDIO.astype(np.float16), MASK, 8_000), "got float16"),
-    ("audio is bfloat16", lambda: prepare(torch.zeros(100).bfloat16(), MASK, 8_000), "got torch.bfloat16"),
-    ("audio is complex", lambda: prepare(AUDIO.astype(np.complex64), MASK, 8_000), "got complex64"),
-    ("audio has no axis", lambda: prepare(np.zeros(()), MASK, 8_000), r"got \(\)"),
-    ("audio has four axes", lambda: prepare(AUDIO[None, None], MASK, 8_000), r"got \(1, 1, 2, 100\)"),
-    ("audio is empty", lambda: prepare(AUDIO[:, :0], MASK[:0], 8_000), r"none of them 0, got \(2, 0\)"),
-    ("audio is samples first", lambda: prepare(AUDIO.T, MASK, 8_000), r"is to be transposed\); got \(100,\)"),
-    ("mask is integer", lambda: prepare(AUDIO, MASK.astype(int), 8_000), "mask must be bool.*got int64"),
-    ("mask is a list", lambda: prepare(AUDIO, MASK.tolist(), 8_000), "mask must be a numpy array"),
-    ("mask is too short", lambda: prepare(AUDIO, MASK[:99], 8_000), r"shape \(100,\).*got \(99,\)"),
-    ("mask is of other channels", lambda: prepare(AUDIO, np.stack([MASK] * 3), 8_000), r"got \(3, 100\)"),
-    ("mask has more axes than audio", lambda: prepare(AUDIO[0], MASK[None], 8_000), r"got \(1, 100\)"),
-    ("everything is missing", lambda: prepare(AUDIO, np.ones(100, bool), 8_000), "everything is missing"),
-    (
-        "a channel is missing whole",
-        lambda: prepare(AUDIO, np.stack([MASK, np.ones(100, bool)]), 8_000),
-        "intact samples in every channel",
-    ),
-    ("NaN outside the mask", lambda: prepare(BROKEN, MASK, 8_000), r"1 samples that are not finite.*index \(50,\)"),
-    ("infinity outside the mask", lambda: prepare(AUDIO + np.inf, MASK, 8_000), "180 samples that are not finite"),
-    ("rate is zero", lambda: prepare(AUDIO, MASK, 0), "positive integer, in Hz, got 0"),
-    ("rate is negative", lambda: prepare(AUDIO, MASK, -44_100), "positive integer, in Hz, got -44100"),
-    ("rate is a fraction", lambda: prepare(AUDIO, MASK, 44_100.5), "positive integer, in Hz, got 44100.5"),
-    ("rate is missing", lambda: prepare(AUDIO, MASK, None), "positive integer, in Hz, got None"),
     ("gap starts behind its end", lambda: seconds(0.5, 0.4), "start must be before the end"),
     ("gap is empty", lambda: seconds(0.5, 0.5), "start must be before the end"),
     ("gap is less than nothing", lambda: seconds(0.5, 0.500000000001), "shorter than a millionth of a sample"),

@@ -268,7 +268,7 @@ def test_a_failure_leaves_everything_as_it_was(recording, tmp_path):
         raise ValueError("too hard")
 
     def loud(audio, mask, *, sampling_rate, generator):
-        return np.stack([np.zeros(audio.shape), np.where(mask, 1.25, audio)])
+        return np.stack([np.where(mask, level, audio) for level in (0.0, 1.25)])
 
     def of_one_variation(audio, mask, *, sampling_rate, generator):
         return audio

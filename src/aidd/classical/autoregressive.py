@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,8 @@ import numpy as np
 
 from ..masks.gaps import find_gaps, intact_run
 from ..signals.autoregressive import SAMPLES_PER_COEFFICIENT, burg, extrapolate
-from ..splice.contract import fill_channelwise
+from ..signals.warning import warn_at_caller
+from ..splice.contract import fill_channels
 
 
 if TYPE_CHECKING:
@@ -51,16 +51,15 @@ def autoregressive(
     if order < 1:
         raise ValueError(f"order must be at least 1, got {order}")
     num_context = round(context_seconds * sampling_rate)
-    return fill_channelwise(audio, mask, sampling_rate, partial(_fill, order=order, num_context=num_context))
+    return fill_channels(audio, mask, sampling_rate, partial(_fill, order=order, num_context=num_context))
 
 
 def _fill(signal: np.ndarray, missing: np.ndarray, order: int, num_context: int) -> np.ndarray:
     for start, end in find_gaps(missing).tolist():
         if max(start, intact_run(missing[end:])) < SAMPLES_PER_COEFFICIENT:
-            warnings.warn(
+            warn_at_caller(
                 f"samples {start} to {end} are set to 0: fewer than {SAMPLES_PER_COEFFICIENT} samples stand beside "
-                "them, too few for an autoregressive model",
-                stacklevel=4,
+                "them, too few for an autoregressive model"
             )
     return continue_edges(signal, missing, order, num_context)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..masks.gaps import find_gaps
 from ..splice.continuation import splice
-from ..splice.contract import fill_channelwise
+from ..splice.contract import fill_channels
 from ..splice.surroundings import (
     surrounding_noise,
 )
@@ -54,7 +54,7 @@ def envelope_noise(
         raise ValueError(f"n_fft must be a positive multiple of 4, got {n_fft}")
     num_context = round(context_seconds * sampling_rate)
     fill = partial(_fill, sampling_rate=sampling_rate, generator=generator, n_fft=n_fft, num_context=num_context)
-    return fill_channelwise(audio, mask, sampling_rate, fill)
+    return fill_channels(audio, mask, sampling_rate, fill)
 
 
 def _fill(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..masks.gaps import find_gaps
 from ..signals.autoregressive import SAMPLES_PER_COEFFICIENT, least_error, linear_prediction
-from ..splice.contract import fill_channelwise
+from ..splice.contract import fill_channels
 from .linear import interpolate
 
 
@@ -60,7 +60,7 @@ def janssen(
     num_context = max(round(context_seconds * sampling_rate), 1)
     num_group = round(GROUP_SECONDS * sampling_rate)
     fill = partial(_fill, order=order, num_iterations=num_iterations, num_context=num_context, num_group=num_group)
-    return fill_channelwise(audio, mask, sampling_rate, fill)
+    return fill_channels(audio, mask, sampling_rate, fill)
 
 
 def _fill(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..splice.contract import fill_channelwise
+from ..splice.contract import fill_channels
 
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def linear(
     Raises:
         ValueError: as [`~aidd.splice.contract.prepare`].
     """
-    return fill_channelwise(audio, mask, sampling_rate, interpolate)
+    return fill_channels(audio, mask, sampling_rate, interpolate)
 
 
 def interpolate(signal: np.ndarray, missing: np.ndarray) -> np.ndarray:

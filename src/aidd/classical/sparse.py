@@ -12,7 +12,7 @@ from scipy.linalg import solveh_banded
 from scipy.sparse import csr_array, diags_array, eye_array
 
 from ..masks.gaps import find_gaps
-from ..splice.contract import fill_channelwise
+from ..splice.contract import fill_channels
 
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def sparse(
         tolerance=tolerance,
         num_learning_steps=num_learning_steps,
     )
-    return fill_channelwise(audio, mask, sampling_rate, fill)
+    return fill_channels(audio, mask, sampling_rate, fill)
 
 
 def frame_hop(sampling_rate: int, window_seconds: float = WINDOW_SECONDS) -> int:

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..signals.arrays import check_sampling_rate
+from ..signals.arrays import as_numpy, check_sampling_rate
 
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ..signals.arrays import Seconds
 
 
@@ -50,6 +52,22 @@ def mask_from_seconds(starts: Seconds, ends: Seconds, *, num_samples: int, sampl
     for first, last in gaps_from_seconds(starts, ends, num_samples=num_samples, sampling_rate=sampling_rate).tolist():
         mask[first:last] = True
     return mask
+
+
+def join_masks(mask: np.ndarray | Tensor, gaps: np.ndarray) -> np.ndarray:
+    """
+    What is missing by either: a mask `(..., samples)` and another `(samples,)`, both bool.
+
+    Raises:
+        ValueError: a mask that is not bool, or of another length.
+    """
+    mask = as_numpy(mask, "mask")
+    if mask.dtype != bool or mask.shape[-1:] != gaps.shape:
+        raise ValueError(
+            f"mask must be bool, True where samples are missing, with {len(gaps)} samples as its last axis; "
+            f"got {mask.dtype} of shape {mask.shape}"
+        )
+    return mask | gaps
 
 
 def gaps_from_seconds(starts: Seconds, ends: Seconds, *, num_samples: int, sampling_rate: int) -> np.ndarray:

@@ -9,9 +9,8 @@ import torch
 from diffusers.pipelines.pipeline_utils import AudioPipelineOutput
 from torch import Tensor
 
-from ..masks.gaps import mask_from_seconds
+from ..masks.gaps import join_masks, mask_from_seconds
 from ..signals.arrays import Seconds, as_numpy
-from ..splice.contract import join_masks
 
 
 def check_splicing(reach_seconds: float, short_gap_seconds: float, fine_structure: float) -> None:

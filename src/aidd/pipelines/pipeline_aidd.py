@@ -19,7 +19,7 @@ from ..signals.arrays import Seconds, Waveform
 from ..signals.resampling import resample
 from ..splice.channels import polarities
 from ..splice.continuation import splice_short_gaps
-from ..splice.contract import in_the_form_of, prepare
+from ..splice.contract import prepare, write_back
 from .filling import fill_window
 from .inpainting import InpaintingPipeline
 from .inputs import as_asked, check_options, check_splicing, given_mask
@@ -220,7 +220,8 @@ class AIDDPipeline(InpaintingPipeline):
             num_variations, num_inference_steps, generator, output_type, callback_on_step_end_tensor_inputs, select
         )
         mask = given_mask(audio, mask, mask_start_seconds, mask_end_seconds, sampling_rate=sampling_rate)
-        signals, missing = prepare(audio, mask, sampling_rate)
+        prepared = prepare(audio, mask, sampling_rate)
+        signals, missing = prepared.signals, prepared.missing
 
         restored = np.repeat(signals[None], num_variations, axis=0)
         for item, (channels, channels_missing) in enumerate(zip(signals, missing, strict=True)):
@@ -237,7 +238,7 @@ class AIDDPipeline(InpaintingPipeline):
                     callback_on_step_end_tensor_inputs,
                 )
         self.maybe_free_model_hooks()
-        audios = in_the_form_of(audio, restored if num_variations > 1 else restored[0], missing)
+        audios = write_back(prepared, restored if num_variations > 1 else restored[0])
         return as_asked(audios, output_type, return_dict)
 
     @torch.no_grad()
@@ -260,7 +261,8 @@ class AIDDPipeline(InpaintingPipeline):
         Returns:
             Audio of the same type, shape and dtype.
         """
-        signals, missing = prepare(audio, mask, sampling_rate, read_missing=True)
+        prepared = prepare(audio, mask, sampling_rate, read_missing=True)
+        signals, missing = prepared.signals, prepared.missing
         restored = signals[None].copy()
         for item, (channels, channels_missing) in enumerate(zip(signals, missing, strict=True)):
             if not channels_missing.any():
@@ -273,7 +275,7 @@ class AIDDPipeline(InpaintingPipeline):
                 self._fill(filled, channels_missing, decoded[None], window, sampling_rate, [generator], None)
             restored[0, item] = polarity * filled[0]
         self.maybe_free_model_hooks()
-        return in_the_form_of(audio, restored[0], missing)
+        return write_back(prepared, restored[0])
 
     def check_inputs(
         self,

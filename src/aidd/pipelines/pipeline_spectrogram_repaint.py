@@ -20,7 +20,7 @@ from ..signals.resampling import resample
 from ..splice.cells import fill_cells
 from ..splice.channels import polarities, relations
 from ..splice.continuation import splice_short_gaps
-from ..splice.contract import in_the_form_of, prepare
+from ..splice.contract import prepare, write_back
 from .filling import fill_window
 from .inpainting import InpaintingPipeline
 from .inputs import as_asked, check_options, check_splicing, given_mask
@@ -264,12 +264,13 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
         select: str | None,
         fill: Callable,
     ) -> Waveform:
-        signals, missing = prepare(audio, mask, sampling_rate)
+        prepared = prepare(audio, mask, sampling_rate)
+        signals, missing = prepared.signals, prepared.missing
         restored = np.repeat(signals[None], len(generators), axis=0)
         for item, (channels, channels_missing) in enumerate(zip(signals, missing, strict=True)):
             if channels_missing.any():
                 restored[:, item] = self._inpaint(channels, channels_missing, sampling_rate, generators, select, fill)
-        return in_the_form_of(audio, restored if len(generators) > 1 else restored[0], missing)
+        return write_back(prepared, restored if len(generators) > 1 else restored[0])
 
     def _inpaint(
         self,

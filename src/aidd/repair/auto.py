@@ -10,7 +10,7 @@ import numpy as np
 
 from ..classical.janssen import janssen
 from ..masks.gaps import find_gaps
-from ..splice.contract import in_the_form_of, prepare
+from ..splice.contract import MaskWarning, prepare, write_back
 from .methods import aidd
 from .plan import choose
 
@@ -65,11 +65,12 @@ def auto_with(
     Returns:
         As `auto`, behind the leading axis that `fill_longer` returns, if any.
     """
-    signals, missing = prepare(audio, mask, sampling_rate)
+    prepared = prepare(audio, mask, sampling_rate)
+    signals, missing = prepared.signals.copy(), prepared.missing
     parts = choose(missing, sampling_rate=sampling_rate)
     with warnings.catch_warnings():
-        # Said of the whole mask already; of the parts, and of stretches between gaps, it says nothing more.
-        warnings.filterwarnings("ignore", message=".* of a channel is marked as missing")
+        # The whole mask was checked above; warnings about its parts would repeat that.
+        warnings.simplefilter("ignore", MaskWarning)
         for channel in np.ndindex(missing.shape[:-1]):
             # Stretches between the longer gaps, of which nothing is known yet.
             for start, end in find_gaps(~parts["aidd"][channel]).tolist():
@@ -78,4 +79,4 @@ def auto_with(
                     stretch[:] = janssen(stretch, lost, sampling_rate=sampling_rate)
         if parts["aidd"].any():
             signals = fill_longer(signals, parts["aidd"], sampling_rate=sampling_rate, generator=generator)
-    return in_the_form_of(audio, signals, missing)
+    return write_back(prepared, signals)

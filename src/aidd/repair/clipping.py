@@ -11,7 +11,7 @@ import numpy as np
 from ..detection import find_clipping, project_to_bounds
 from ..masks.gaps import find_gaps
 from ..signals.arrays import as_signals
-from ..splice.contract import in_the_form_of
+from ..splice.contract import read, write_back
 
 
 if TYPE_CHECKING:
@@ -55,10 +55,10 @@ def restore_saturated(
     found = [find_clipping(one) for one in values.reshape(-1, values.shape[-1])]
     mask, lower, upper = (np.stack(part).reshape(values.shape) for part in zip(*found, strict=True))
     gaps = np.array([joined(one, round(join_seconds * sampling_rate)) for one in mask.reshape(-1, values.shape[-1])])
+    prepared = read(audio, mask)
     filled = method(audio, gaps.reshape(mask.shape), sampling_rate=sampling_rate, generator=generator)
     restored = project_to_bounds(as_signals(filled).astype(np.float64), mask, lower, upper)
-    form = (1,) * (3 - values.ndim) + values.shape
-    return in_the_form_of(audio, restored.reshape(form), mask.reshape(form))
+    return write_back(prepared, np.where(prepared.missing, restored.reshape(prepared.missing.shape), prepared.signals))
 
 
 def joined(mask: np.ndarray, distance: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from ..masks.gaps import mask_of, num_missing, num_shared, touching, unite
 from ..signals.blocks import BLOCK_SAMPLES, AudioReader, writing_audio
 from ..signals.formats import LOSSLESS_SUBTYPES
-from ..splice.contract import check_share, in_the_form_of
+from ..splice.contract import MaskWarning, check_share, read, write_back
 from .regions import Locality, Region, plan_regions
 from .scan import Survey, survey_audio
 
@@ -165,11 +165,12 @@ def _fill(
     num_variations: int,
 ) -> np.ndarray:
     """A region filled: float64 `(variations, channels, samples)`, equal to the audio outside the mask."""
+    prepared = read(audio, mask)
     with warnings.catch_warnings():
-        # Said of the whole recording; a region is mostly gap where gaps stand close.
-        warnings.filterwarnings("ignore", message=".* of a channel is marked as missing")
+        # The whole recording was checked; where gaps stand close, a region is mostly gap.
+        warnings.simplefilter("ignore", MaskWarning)
         filled = method(audio, mask, sampling_rate=sampling_rate, generator=generator)
     expected = (num_variations, *audio.shape) if num_variations > 1 else audio.shape
     if filled.shape != expected:
         raise ValueError(f"expected the method to return audio of shape {expected}, got {filled.shape}")
-    return in_the_form_of(audio, filled.reshape(num_variations, 1, *audio.shape), mask[None])
+    return write_back(prepared, filled.reshape(num_variations, 1, *audio.shape))

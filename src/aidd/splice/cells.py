@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,8 @@ from ..masks.gaps import resample_mask
 from ..signals.arrays import as_signals, check_sampling_rate
 from ..signals.resampling import resample
 from ..signals.stft import Grid, istft, stft
-from .contract import in_the_form_of
+from ..signals.warning import warn_at_caller
+from .contract import MaskWarning, read, write_back
 
 
 if TYPE_CHECKING:
@@ -55,17 +55,17 @@ def fill_cells(
         ValueError: no such audio or mask, samples that are not finite, or everything missing.
     """
     check_sampling_rate(sampling_rate)
-    values = as_signals(audio)
-    if not np.isfinite(values).all():
-        raise ValueError(f"audio holds {np.count_nonzero(~np.isfinite(values))} samples that are not finite")
-    num_samples = values.shape[-1]
+    num_samples = as_signals(audio).shape[-1]
     num_on_grid = grid.resampled_length(num_samples, sampling_rate)
     mask = check_tf_mask(tf_mask, num_on_grid, grid)
-    if not mask.any():
-        warnings.warn("the mask is empty: nothing is missing, and the audio comes back as it came", stacklevel=3)
-    signals: np.ndarray = values.reshape((1,) * (3 - values.ndim) + values.shape).astype(np.float64)
     touched = samples_touched(mask, grid, num_on_grid)
     touched = resample_mask(touched, from_rate=grid.sampling_rate, to_rate=sampling_rate)[:num_samples]
+    prepared = read(audio, touched)
+    signals = prepared.signals
+    if not np.isfinite(signals).all():
+        raise ValueError(f"audio holds {np.count_nonzero(~np.isfinite(signals))} samples that are not finite")
+    if not mask.any():
+        warn_at_caller("the mask is empty: nothing is missing, and the audio comes back as it came", MaskWarning)
 
     restored = []
     for channels in signals:
@@ -73,4 +73,4 @@ def fill_cells(
         changes = fill(np.where(mask, 0, spectrograms), mask) - spectrograms
         change = resample(istft(changes, grid, num_on_grid), grid.sampling_rate, sampling_rate)
         restored.append(channels + change[..., :num_samples])
-    return in_the_form_of(audio, np.stack(restored, axis=-3), np.broadcast_to(touched, signals.shape))
+    return write_back(prepared, np.where(touched, np.stack(restored, axis=-3), signals))

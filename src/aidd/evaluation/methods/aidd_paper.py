@@ -5,6 +5,7 @@ promise to return every intact sample as it was.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from ...masks.gaps import find_gaps, resample_mask, tokens_touched
 from ...pipelines.windows import TokenWindow, at_rate, plan_windows
 from ...repair.methods import default_pipeline
 from ...signals.resampling import resample
-from ...splice.contract import in_the_form_of, prepare
+from ...splice.contract import prepare, write_back
 
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def inpaint_as_published(
     may leave one of silence at a gap's end; and windows as long as the model was trained on stand for the whole file.
     As in the pipeline, each is encoded at a peak of -3 dBFS, from which the decoded audio is brought back.
     """
-    signals, missing = prepare(audio, mask, sampling_rate)
+    prepared = prepare(audio, mask, sampling_rate)
+    signals, missing = prepared.signals, prepared.missing
     heard = np.where(missing, 0.0, signals)
     restored, written = heard.copy(), missing.copy()
     hop, fade = pipe.codec.config.hop_length, round(FADE_SECONDS * sampling_rate)
@@ -93,7 +95,7 @@ def inpaint_as_published(
                         weight = _weight(place, start, end, fade)
                         here += weight * (generated[place.start - offset : place.stop - offset] - here)
                         written[item, channel, place] = True
-    return in_the_form_of(audio, restored, written)
+    return write_back(replace(prepared, missing=written), restored)
 
 
 def _weight(place: slice, start: int, end: int, fade: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...classical.cells import fading, log_magnitude, zeroing
 from ...masks.cells import columns, frames_touched, samples_on_grid
-from ...splice.contract import in_the_form_of, prepare
+from ...splice.contract import prepare, write_back
 from ..protocols.tf_geometry import GRID
 
 
@@ -69,18 +69,20 @@ def in_gaps(cell_method: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]
         sampling_rate: int,
         generator: Generator | None = None,
     ) -> Waveform:
-        signals, missing = prepare(audio, mask, sampling_rate)
+        prepared = prepare(audio, mask, sampling_rate)
+        signals, missing = prepared.signals, prepared.missing
         filled = signals.copy()
         for index in np.ndindex(*missing.shape[:-1]):
             if missing[index].any():
                 touched = frames_touched(samples_on_grid(missing[index], sampling_rate, GRID), GRID)
-                filled[index] = cell_method(
+                restored = cell_method(
                     np.where(missing[index], 0.0, signals[index]),
                     columns(touched, GRID),
                     sampling_rate=sampling_rate,
                     grid=GRID,
                     generator=generator,
                 )
-        return in_the_form_of(audio, filled, missing)
+                filled[index] = np.where(missing[index], restored, signals[index])
+        return write_back(prepared, filled)
 
     return method

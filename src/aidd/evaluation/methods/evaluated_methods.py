@@ -10,7 +10,7 @@ import numpy as np
 from ...classical.cells import log_magnitude
 from ...repair.auto import auto_with
 from ...repair.methods import METHODS, MODEL_METHODS
-from ...splice.contract import in_the_form_of, prepare
+from ...splice.contract import prepare, write_back
 from .cell_methods import in_gaps
 
 
@@ -75,5 +75,5 @@ def masked(
     """
     Silence in the gaps: what is left when nothing is done. Arguments, result and errors as of every method.
     """
-    signals, missing = prepare(audio, mask, sampling_rate)
-    return in_the_form_of(audio, np.where(missing, 0.0, signals), missing)
+    prepared = prepare(audio, mask, sampling_rate)
+    return write_back(prepared, np.where(prepared.missing, 0.0, prepared.signals))
