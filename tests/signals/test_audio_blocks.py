@@ -1,4 +1,6 @@
-"""Pieces of a file are what the whole file holds there."""
+"""Regions of a file are what the whole file holds there."""
+
+import io
 
 import numpy as np
 import pytest
@@ -18,8 +20,8 @@ FILES = [
 
 
 @pytest.mark.parametrize(("name", "subtype"), FILES)
-def test_pieces_are_those_of_the_whole(tmp_path, name, subtype):
-    """Of lossy files too, that give other samples after a jump; pieces overlap and leave some out."""
+def test_regions_are_those_of_the_whole(tmp_path, name, subtype):
+    """In lossy files too, which give other samples after a jump; regions overlap and leave some out."""
     noise = 0.1 * np.random.default_rng(0).standard_normal((2, 48_000)).clip(-3, 3)
     write_audio(tmp_path / name, noise, sampling_rate=48_000, subtype=subtype)
     whole = read_audio(tmp_path / name).samples
@@ -29,6 +31,28 @@ def test_pieces_are_those_of_the_whole(tmp_path, name, subtype):
         with pytest.raises(ValueError, match="in the order of their starts, got 30000 after 30001"):
             reader.read(30_000, 30_010)
         assert reader.read(90_000, 91_000).shape == (2, 0)
+
+
+@pytest.mark.parametrize(("name", "subtype"), FILES[:3])
+def test_a_jump_in_a_lossless_file_changes_no_sample(tmp_path, name, subtype):
+    noise = 0.1 * np.random.default_rng(0).standard_normal((2, 48_000)).clip(-3, 3)
+    write_audio(tmp_path / name, noise, sampling_rate=48_000, subtype=subtype)
+    whole = read_audio(tmp_path / name).samples
+    with AudioReader(tmp_path / name) as reader:
+        assert reader.num_samples == 48_000
+        for start in (30_000, 100, 47_990, 60_000):
+            reader.jump(start)
+            assert np.array_equal(reader.read(start, start + 100), whole[:, start : start + 100])
+
+
+def test_content_is_read_as_a_file_is_and_named_as_asked(tmp_path):
+    noise = 0.1 * np.random.default_rng(0).standard_normal((2, 1000)).clip(-3, 3)
+    write_audio(tmp_path / "a.flac", noise, sampling_rate=8000, subtype="PCM_16")
+    with AudioReader(io.BytesIO((tmp_path / "a.flac").read_bytes()), name="row 3") as reader:
+        assert np.array_equal(reader.read(0, 1000), read_audio(tmp_path / "a.flac").samples)
+        reader.read(500, 600)
+        with pytest.raises(ValueError, match="row 3: expected regions in the order of their starts, got 0 after 500"):
+            reader.read(0, 10)
 
 
 def test_blocks_make_the_file_that_the_whole_makes(tmp_path):

@@ -12,17 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..signals.arrays import as_numpy
+from ..signals.resampling import RESAMPLING_REACH
 from ..signals.stft import Grid
 from .gaps import find_gaps, resample_mask
 
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-# Both of `aidd.signals.resampling.resample`'s kernels reach less far than this to a side, in samples at the lower
-# rate.
-RESAMPLING_REACH = 12
 
 
 def frames_touched(mask: np.ndarray, grid: Grid) -> np.ndarray:

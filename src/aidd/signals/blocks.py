@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile as sf
@@ -31,55 +32,75 @@ BLOCK_SAMPLES = 2**18
 
 class AudioReader:
     """
-    The samples of an audio file, piece by piece: what [`~aidd.signals.files.read_audio`] would give of it.
+    The samples of an audio file, region by region: what [`~aidd.signals.files.read_audio`] would give of it.
 
-    Pieces may overlap, but none may start before the one that was read before it: lossy files give other samples after
-    a jump. Samples from the last start on are kept.
+    Regions may overlap, but none may start before the one that was read before it, as lossy files give other samples
+    after a jump. Samples from the last start on are kept in memory.
 
     Args:
-        path: of the file.
+        source: path of the file, or its content as a binary file object.
+        name: what errors call the file; its path by default.
 
     Raises:
         ValueError: a missing file, a folder, a pipe or device, or a file that is not audio.
     """
 
-    def __init__(self, path: str | Path):
-        self.path = Path(path)
-        check_is_file(self.path)
+    def __init__(self, source: str | Path | BinaryIO, *, name: str | None = None):
+        self.name = str(source) if name is None else name
+        if isinstance(source, str | Path):
+            check_is_file(Path(source))
         with self._in_words():
-            self._file = sf.SoundFile(self.path)
+            self._file = sf.SoundFile(source)
         self.sampling_rate: int = self._file.samplerate
+        self.num_samples: int = self._file.frames
         self.channels: int = self._file.channels
         self.subtype: str = self._file.subtype
         self.format: str = self._file.format
-        self._kept, self._first = np.zeros((0, self.channels)), 0
+        self._kept, self._start = np.zeros((0, self.channels)), 0
 
     def __enter__(self) -> AudioReader:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file; leaving a `with` block does it too."""
         self._file.close()
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """
-        Samples from `start` to before `stop`, or to the end: float64 `(channels, samples)`, not to be written to.
+        Reads samples from `start` to before `stop`, or to the end: float64 `(channels, samples)`, not to be written
+        to.
 
         Raises:
-            ValueError: a start before the last one, or what cannot be decoded.
+            ValueError: a start before the last one, or samples that cannot be decoded.
         """
-        if start < self._first:
+        if start < self._start:
             raise ValueError(
-                f"{self.path}: expected pieces in the order of their starts, got {start} after {self._first}"
+                f"{self.name}: expected regions in the order of their starts, got {start} after {self._start}"
             )
-        behind = self._first + len(self._kept)
-        # What is passed over is decoded, but not all at once.
-        for first in range(behind, start, BLOCK_SAMPLES):
-            self._decode(min(start - first, BLOCK_SAMPLES))
-        self._kept, self._first = self._kept[start - self._first :], start
-        if stop > max(behind, start):
-            new = self._decode(stop - max(behind, start))
+        position = self._start + len(self._kept)
+        if start > position and self.subtype in LOSSLESS_SUBTYPES:
+            self.jump(start)
+            position = start
+        # A lossy file is decoded up to the start, but not all at once.
+        for passed in range(position, start, BLOCK_SAMPLES):
+            self._decode(min(start - passed, BLOCK_SAMPLES))
+        self._kept, self._start = self._kept[start - self._start :], start
+        if stop > max(position, start):
+            new = self._decode(stop - max(position, start))
             self._kept = np.concatenate([self._kept, new]) if len(self._kept) else new
         return self._kept[: stop - start].T
+
+    def jump(self, start: int) -> None:
+        """
+        Goes to a sample without decoding what lies before it; the next region starts there or later. Samples of a
+        lossy file that are read after a jump differ a little from those that are decoded in order.
+        """
+        with self._in_words():
+            self._file.seek(min(start, self.num_samples))
+        self._kept, self._start = np.zeros((0, self.channels)), start
 
     def _decode(self, num_samples: int) -> np.ndarray:
         integers = self.subtype in INTEGER_BITS
@@ -91,9 +112,9 @@ class AudioReader:
     def _in_words(self) -> Iterator[None]:
         try:
             yield
-        # TypeError is what soundfile raises for headerless files, whose rate it would have to be told.
+        # TypeError is what soundfile raises for headerless files, which do not say their rate.
         except (sf.LibsndfileError, TypeError) as error:
-            raise ValueError(f"{self.path}: cannot be read as audio ({reason_of(error)})") from error
+            raise ValueError(f"{self.name}: cannot be read as audio ({reason_of(error)})") from error
 
 
 class AudioWriter:

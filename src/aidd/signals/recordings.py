@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile as sf
 
+from .blocks import AudioReader
 from .files import find_audio_files
-from .formats import INTEGER_BITS, LOSSLESS_SUBTYPES, check_is_file
-from .resampling import resample
+from .formats import check_is_file
+from .resampling import RESAMPLING_REACH, resample, resampled_length
 
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Recording:
 
     Args:
         name: of the recording, like no other in its data set.
-        read: gives what soundfile opens: the file's path, or its content.
+        read: gives what [`~aidd.signals.blocks.AudioReader`] opens: the file's path, or its content.
     """
 
     name: str
@@ -127,40 +127,41 @@ def dataset_recordings(dataset: Dataset, column: str) -> list[Recording]:
 
 class MonoReader:
     """
-    The channels' mean of a recording at another rate, in pieces: each is what the recording resampled whole would hold
-    there ([`aidd.signals.resampling.resample`]), to the rounding of float32. Pieces may overlap, but none may start
-    before the one that was read before it: lossy files give other samples after a jump.
+    The channels' mean of a recording at another rate, region by region: each is what the recording resampled whole
+    would hold there ([`~aidd.signals.resampling.resample`]), to rounding. Regions may overlap, but none may start
+    before the one that was read before it.
 
     Args:
         recording: to be read.
-        sampling_rate: Hz of what is read.
-        speed: playing speed; of 2, the recording is half as long and an octave higher.
+        sampling_rate: Hz of what is read; the file's own if None.
+        speed: playing speed; at 2, the recording is half as long and an octave higher.
         max_seconds: of the recording, before it is sped up; the rest is taken not to be there.
+        dtype: of what is read, np.float32 or np.float64. Channels are averaged and resampled in it.
 
     Raises:
         ValueError: a recording that cannot be read as audio, or holds no samples.
     """
 
     def __init__(
-        self, recording: Recording, sampling_rate: int, *, speed: float = 1.0, max_seconds: float | None = None
+        self,
+        recording: Recording,
+        sampling_rate: int | None = None,
+        *,
+        speed: float = 1.0,
+        max_seconds: float | None = None,
+        dtype: type[np.floating] = np.float32,
     ):
-        self.name = recording.name
-        try:
-            self.file = sf.SoundFile(recording.read())
-        except (sf.LibsndfileError, TypeError) as error:
-            raise ValueError(f"{recording.name}: cannot be read as audio ({error})") from error
-        self.num_frames = self.file.frames
+        self.file = AudioReader(recording.read(), name=recording.name)
+        self.num_frames = self.file.num_samples
         if max_seconds is not None:
-            self.num_frames = min(self.num_frames, int(max_seconds * self.file.samplerate))
+            self.num_frames = min(self.num_frames, int(max_seconds * self.file.sampling_rate))
         if self.num_frames <= 0:
             raise ValueError(f"{recording.name}: holds no samples")
-        self.sampling_rate = sampling_rate
+        self.dtype = dtype
+        self.sampling_rate = sampling_rate or self.file.sampling_rate
         # A recording played faster is one taken at a higher rate.
-        self.file_rate = round(self.file.samplerate * speed)
-        self.num_samples = -(-self.num_frames * sampling_rate // self.file_rate)
-        # The file's, from one on: what the next piece may share with the last.
-        self.frames = np.zeros(0, np.float32)
-        self.first_frame = 0
+        self.file_rate = round(self.file.sampling_rate * speed)
+        self.num_samples = resampled_length(self.num_frames, self.file_rate, self.sampling_rate)
 
     def __enter__(self) -> MonoReader:
         return self
@@ -170,34 +171,27 @@ class MonoReader:
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """
-        Samples from `start` to before `stop`, or to the end, float32 `(samples,)`.
+        Reads samples from `start` to before `stop`, or to the end: float `(samples,)`.
 
         Raises:
-            ValueError: a start before the last one, or a file with fewer samples than its header tells.
+            ValueError: a start before the last one, samples that cannot be decoded, or a file with fewer samples than
+                its header says.
         """
         divisor = math.gcd(self.file_rate, self.sampling_rate)
         up, down = self.sampling_rate // divisor, self.file_rate // divisor
-        # Both of `resample`'s kernels reach less far than this to a side, in frames.
-        reach = math.ceil(12 * max(1, down / up)) + 1
+        # In frames, which are the file's samples.
+        reach = 0 if up == down else math.ceil(RESAMPLING_REACH * max(1, down / up)) + 1
         # At multiples of `down`, frames and samples coincide.
         first = max(start * down // up - reach, 0) // down * down
-        last = min(-(-stop * down // up) + reach, self.num_frames)
-        if first < self.first_frame:
+        last = max(min(-(-stop * down // up) + reach, self.num_frames), first)
+        frames = self.file.read(first, last).astype(self.dtype).mean(0)
+        if len(frames) < last - first:
             raise ValueError(
-                f"{self.name}: expected pieces in the order of their starts, got {start} after a later one"
+                f"{self.file.name}: expected {self.file.num_samples} samples, as its header says, the file ends after "
+                f"{first + len(frames)}"
             )
-        new = self.file.read(max(last - self.file.tell(), 0), dtype="float32", always_2d=True).mean(1)
-        self.frames = np.concatenate([self.frames, new])[first - self.first_frame :]
-        self.first_frame = first
-        if first + len(self.frames) < last:
-            raise ValueError(f"{self.name}: ends at frame {first + len(self.frames)} of {self.file.frames}")
         offset = first // down * up
-        resampled = resample(self.frames[: last - first], self.file_rate, self.sampling_rate)
-        return resampled[start - offset : stop - offset]
-
-
-def _file_recording(folder: Path, path: Path) -> Recording:
-    return Recording(path.relative_to(folder).as_posix(), lambda: path)
+        return resample(frames, self.file_rate, self.sampling_rate)[start - offset : stop - offset]
 
 
 def recording_length(path: str | Path, sampling_rate: int | None = None) -> tuple[int, int]:
@@ -207,17 +201,14 @@ def recording_length(path: str | Path, sampling_rate: int | None = None) -> tupl
     Raises:
         ValueError: a file that is not there, or is no audio.
     """
-    with _open(path) as file:
-        rate = sampling_rate or file.samplerate
-        return -(-file.frames * rate // file.samplerate), rate
+    with AudioReader(path) as file:
+        rate = sampling_rate or file.sampling_rate
+        return resampled_length(file.num_samples, file.sampling_rate, rate), rate
 
 
 def read_excerpt(path: str | Path, start: int, num_samples: int, *, sampling_rate: int | None = None) -> np.ndarray:
     """
-    The channels' mean of a recording, from a sample on.
-
-    At another rate than the file's, samples are those of the recording resampled whole
-    ([`~aidd.signals.resampling.resample`]), to the rounding of float64.
+    The channels' mean of a recording, from a sample on, as [`MonoReader`] reads it.
 
     Args:
         path: audio file.
@@ -230,22 +221,14 @@ def read_excerpt(path: str | Path, start: int, num_samples: int, *, sampling_rat
     Raises:
         ValueError: a file that is not there, is no audio, or ends before the excerpt does.
     """
-    with _open(path) as file:
-        rate = sampling_rate or file.samplerate
-        divisor = math.gcd(rate, file.samplerate)
-        up, down = rate // divisor, file.samplerate // divisor
-        # `resample`'s kernels reach less far than this to a side, in frames.
-        reach = 0 if up == down else math.ceil(12 * max(1, down / up)) + 1
-        # At multiples of `down`, frames and samples coincide.
-        first = max(start * down // up - reach, 0) // down * down
-        last = min(-(-(start + num_samples) * down // up) + reach, file.frames)
-        frames = _read_frames(file, first, last - first)
-    offset = start - first // down * up
-    excerpt = (resample(frames, down, up) if up != down else frames)[offset : offset + num_samples]
-    if len(excerpt) < num_samples:
-        end = start + num_samples
-        raise ValueError(f"{path}: expected samples {start} to {end} at {rate} Hz, the recording ends before")
-    return excerpt
+    path, stop = Path(path), start + num_samples
+    with MonoReader(Recording(str(path), lambda: path), sampling_rate, dtype=np.float64) as reader:
+        if stop > reader.num_samples:
+            raise ValueError(
+                f"{path}: expected samples {start} to {stop} at {reader.sampling_rate} Hz, the recording ends before, "
+                f"at {reader.num_samples}"
+            )
+        return reader.read(start, stop)
 
 
 def file_sha256(path: str | Path) -> str:
@@ -270,33 +253,5 @@ def _sha256(path: Path, size: int, modified: int) -> str:
     return digest.hexdigest()
 
 
-def _open(path: str | Path) -> sf.SoundFile:
-    check_is_file(Path(path))
-    try:
-        return sf.SoundFile(path)
-    # TypeError is what soundfile raises for headerless files.
-    except (sf.LibsndfileError, TypeError) as error:
-        raise ValueError(f"{path}: cannot be read as audio ({error})") from error
-
-
-def _read_frames(file: sf.SoundFile, start: int, num_frames: int) -> np.ndarray:
-    """
-    float64 `(num_frames,)`, fewer at the end of the file; values as of `read_audio`. Raises ValueError of a file that
-    breaks off.
-    """
-    try:
-        return _decoded_frames(file, start, num_frames)
-    except sf.LibsndfileError as error:
-        raise ValueError(f"{file.name}: cannot be read as audio ({error})") from error
-
-
-def _decoded_frames(file: sf.SoundFile, start: int, num_frames: int) -> np.ndarray:
-    if file.subtype in LOSSLESS_SUBTYPES:
-        file.seek(min(start, file.frames))
-    else:
-        # Lossy files give other samples after a jump.
-        while file.tell() < start and len(file.read(min(start - file.tell(), 2**18))):
-            continue
-    integers = file.subtype in INTEGER_BITS
-    frames = file.read(max(num_frames, 0), dtype="int32" if integers else "float64", always_2d=True).T
-    return (frames / 2**31 if integers else frames).mean(0)
+def _file_recording(folder: Path, path: Path) -> Recording:
+    return Recording(path.relative_to(folder).as_posix(), lambda: path)

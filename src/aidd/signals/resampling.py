@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # torchaudio's resampling tabulates a kernel for every pair of a phase and a sample: the product of both rates, without
 # their common divisor. A table of this size takes some 0.1 GB and 0.2 s; from 44101 Hz to 24 kHz it would be 8 GB.
 MAX_KERNEL_TABLE = 2**22
+# Both kernels of `resample` reach less far than this to a side, in samples at the lower rate.
+RESAMPLING_REACH = 12
 
 
 def resample(audio: Waveform, from_rate: int, to_rate: int) -> Waveform:
@@ -52,3 +54,8 @@ def resample(audio: Waveform, from_rate: int, to_rate: int) -> Waveform:
     else:
         resampled = torch.from_numpy(resample_poly(tensor.cpu().numpy(), up, down, axis=-1)).to(tensor.device)
     return resampled if isinstance(audio, torch.Tensor) else resampled.numpy()
+
+
+def resampled_length(num_samples: int, from_rate: int, to_rate: int) -> int:
+    """Number of samples that [`resample`] makes of `num_samples`; rates in Hz."""
+    return -(-num_samples * to_rate // from_rate)

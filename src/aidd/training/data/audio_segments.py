@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import soundfile as sf
 import torch
-import torchaudio
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ...signals.blocks import AudioReader
 from ...signals.files import find_audio_files
+from ...signals.recordings import recording_length
+from ...signals.resampling import resample, resampled_length
+from .probabilities import folder_probabilities
 
 
 class AudioSegmentDataset(Dataset):
@@ -45,12 +46,7 @@ class AudioSegmentDataset(Dataset):
         peak_dbfs: tuple[float, float] = (-12.0, -1.0),
         probabilities: Sequence[float] | None = None,
     ):
-        self.probabilities: np.ndarray | None = None
-        if probabilities is not None:
-            weights = np.asarray(probabilities, float)
-            if weights.shape != (len(folders),) or (weights <= 0).any():
-                raise ValueError(f"expected {len(folders)} positive probabilities, one a folder, got {weights}")
-            self.probabilities = weights / weights.sum()
+        self.probabilities = None if probabilities is None else folder_probabilities(probabilities, folders)
         self.num_segments = num_segments
         self.segment_length = round(segment_seconds * sampling_rate)
         self.sampling_rate = sampling_rate
@@ -58,12 +54,13 @@ class AudioSegmentDataset(Dataset):
         self.peak_dbfs = peak_dbfs
         self.folders = []
         for folder in folders:
-            infos = [_info(path) for path in find_audio_files(folder)]
-            infos = [info for info in infos if info.duration > segment_seconds]
-            if not infos:
+            lengths = {path: recording_length(path) for path in find_audio_files(folder)}
+            durations = {path: num_samples / rate for path, (num_samples, rate) in lengths.items()}
+            paths = [path for path in lengths if durations[path] > segment_seconds]
+            if not paths:
                 raise ValueError(f"{folder} holds no audio file longer than {segment_seconds} s")
-            durations = np.array([info.duration for info in infos])
-            self.folders.append((infos, durations / durations.sum()))
+            seconds = np.array([durations[path] for path in paths])
+            self.folders.append((paths, seconds / seconds.sum()))
 
     def __len__(self) -> int:
         return self.num_segments
@@ -75,22 +72,13 @@ class AudioSegmentDataset(Dataset):
             folder = int(draw.integers(len(self.folders)))
         else:
             folder = int(draw.choice(len(self.folders), p=self.probabilities))
-        infos, weights = self.folders[folder]
-        info = infos[draw.choice(len(infos), p=weights)]
-        num_frames = -(-self.segment_length * info.samplerate // self.sampling_rate)
-        start = int(draw.integers(max(info.frames - num_frames, 1)))
-        audio, _ = sf.read(info.name, frames=num_frames, start=start, dtype="float32", always_2d=True)
-        segment = torch.from_numpy(audio.mean(1))
-        if info.samplerate != self.sampling_rate:
-            segment = torchaudio.functional.resample(segment, info.samplerate, self.sampling_rate)
-        segment = segment[: self.segment_length]
+        paths, weights = self.folders[folder]
+        with AudioReader(paths[draw.choice(len(paths), p=weights)]) as reader:
+            num_samples = resampled_length(self.segment_length, self.sampling_rate, reader.sampling_rate)
+            start = int(draw.integers(max(reader.num_samples - num_samples, 1)))
+            reader.jump(start)
+            audio = reader.read(start, start + num_samples).astype(np.float32).mean(0)
+        segment = torch.from_numpy(resample(audio, reader.sampling_rate, self.sampling_rate))[: self.segment_length]
         peak = 10 ** (draw.uniform(*self.peak_dbfs) / 20)
         # Digital silence stays silent.
         return (segment * (peak / segment.abs().max().clamp(min=1e-4)))[None]
-
-
-def _info(path: Path) -> Any:
-    try:
-        return sf.info(path)
-    except sf.LibsndfileError as error:
-        raise ValueError(f"{path}: cannot be read as audio ({error})") from error

@@ -10,6 +10,8 @@ from datasets import load_from_disk
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from .probabilities import folder_probabilities
+
 
 class TokenWindowDataset(Dataset):
     """
@@ -38,10 +40,9 @@ class TokenWindowDataset(Dataset):
         self.num_windows = num_windows
         self.window_length = window_length
         self.seed = seed
-        weights = np.ones(len(folders)) if probabilities is None else np.asarray(probabilities, float)
-        if weights.shape != (len(folders),) or (weights <= 0).any():
-            raise ValueError(f"expected {len(folders)} positive probabilities, one a folder, got {weights}")
-        self.probabilities = weights / weights.sum()
+        self.probabilities = folder_probabilities(
+            np.ones(len(folders)) if probabilities is None else probabilities, folders
+        )
         self.folders = []
         for folder in folders:
             recordings = [np.asarray(codes, np.int64) for codes in _load_tokens(folder)["audio_codes"]]

@@ -92,7 +92,7 @@ LOSSY = (("mp3", 44_100, 1), ("ogg", 44_100, 1))
 
 # Rates with a small ratio and with none; up, down and alike.
 @pytest.mark.parametrize(("suffix", "rate", "speed"), [*RATES, *LOSSY, ("flac", 11_025, 2)])
-def test_pieces_are_those_of_the_recording_resampled_whole(tmp_path, suffix, rate, speed):
+def test_regions_are_those_of_the_recording_resampled_whole(tmp_path, suffix, rate, speed):
     name = f"a.{suffix}"
     write_noise(tmp_path / name, rate=rate, seconds=2.5)
     whole = resample(sf.read(tmp_path / name, dtype="float32")[0].mean(1), round(rate * speed), 24_000)
@@ -101,7 +101,7 @@ def test_pieces_are_those_of_the_recording_resampled_whole(tmp_path, suffix, rat
         assert reader.num_samples == len(whole)
         for start, stop in ((0, 7000), (6500, 7000), (20_000, 29_000), (28_999, 29_000), (len(whole) - 10, 10**6)):
             np.testing.assert_allclose(reader.read(start, stop), whole[start:stop], atol=1e-6, rtol=0)
-        with pytest.raises(ValueError, match="expected pieces in the order of their starts, got 0 after a later one"):
+        with pytest.raises(ValueError, match="expected regions in the order of their starts, got 0 after"):
             reader.read(0, 7000)
 
 
