@@ -1,9 +1,9 @@
 """
-Time the sampling of tokens on a processor with `torch.compile` and with bfloat16 autocast: does either help?
+Time the sampling of tokens on a processor with `torch.compile` and with bfloat16 autocast, and without both.
 
     python benchmarks/compile_and_bf16.py --output benchmarks/results/compile_and_bf16.json
 
-The default model's network fills a short gap in a window by first hitting, in one row, in 16 rows one after another,
+The default model's network fills a short gap in a window by first hitting: in one row, in 16 rows one after another,
 as a pipeline does, and in 16 rows at once. The first run of a compiled network includes its compilation, without any
 cache of earlier ones. The last column is the largest difference of log-probabilities above -10 from those of float32.
 """

@@ -1,15 +1,15 @@
 """
-Measure how far audio decoded in a window is from what a decoding of the whole recording gives, and what it saves.
+Measure how audio decoded in a window differs from the same audio in a decoded recording, and what a window saves.
 
     python benchmarks/decode_windows.py --output benchmarks/results/decode_windows.json
 
-The codec's decoder sees its whole input at once, in norms over time and in attention. Recordings are encoded, and the
-tokens decoded whole; then gaps, evenly spread over them, are decoded within windows: of a training window's length, as
-a pipeline does, and of the gap with a few tokens on each side. Differences are those in the gap, in dB relative to the
-signal there: their root mean square over that of the signal (over all gaps, and the largest of a gap), and the largest
-sample of the difference over the largest of the signal. `dB to recording` is the root mean square of what was decoded
-less the recording, over that of the recording, over all gaps: it tells whether one decoding is better than another.
-The tokens are those of the intact audio.
+The codec's decoder sees its whole input at once, in norms over time and in attention. The benchmark encodes
+recordings and decodes their tokens as a whole. Then it decodes gaps, evenly spread over the recordings, within
+windows: of the length of a training window, as a pipeline does, and of the gap with a few tokens on each side. All
+differences are measured in the gap, in dB relative to the signal there: root mean square over root mean square (over
+all gaps, and the largest of a gap), and largest sample over largest sample. `dB to recording` is the root mean square
+of the decoded audio minus the recording, over that of the recording, over all gaps; it shows whether one way of
+decoding is better than another. The tokens are those of the intact audio.
 """
 
 import argparse

@@ -1,11 +1,12 @@
 """
-Measure what a repair costs in seconds and memory, against the number of gaps, their length, and the file's length.
+Measure seconds and memory of a repair against the number of gaps, their length, and the length of the file.
 
     python benchmarks/gaps_and_lengths.py --output benchmarks/results/gaps_and_lengths.json
 
-One thing varies at a time. Each repair runs in a process of its own, in which a model was loaded and has filled a gap
-before; the audio is stereo at 44.1 kHz, the gaps are evenly spread. Memory is the most that the process has held: with
-Python, torch, the model and the audio (loaded), and by how much more in the repair (added), its result included.
+One quantity varies at a time. Each repair runs in a process of its own, which has loaded a model and filled another
+gap before. The audio is stereo at 44.1 kHz, and the gaps are evenly spread. Memory is the maximum that the process
+has held: `loaded` with Python, torch, the model and the audio, and `added` the increase during the repair, including
+its result.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """
-Time what stands before any work: `import aidd`, `aidd --help`, and the first use of a pipeline's name.
+Time what happens before any work: `import aidd`, `aidd --help`, and the first use of a pipeline's name.
 
     python benchmarks/import_time.py --output benchmarks/results/import_time.json
 
-Each is the median of processes started for it, from their start to their end. Modules are counted in one more.
+Each time is the median of several processes, from their start to their end. One more process counts the modules.
 """
 
 import argparse

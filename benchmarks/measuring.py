@@ -84,7 +84,7 @@ class Results:
         content = {
             "arguments": {name: _without_place(value) for name, value in arguments.items()},
             "machine": describe_machine(self.args.threads),
-            # Of the minute before: what else the machine did. A benchmark itself adds its threads to it.
+            # The load of the minute before shows what else the machine did. A benchmark adds its own threads to it.
             "load average": {"before": round(self.load, 2), "after": round(os.getloadavg()[0], 2)},
             "rows": self.rows,
             "findings": self.findings,

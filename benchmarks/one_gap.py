@@ -1,12 +1,12 @@
 """
-Time the repair of one gap with the default model, and tell what the time goes to.
+Time the repair of one gap with the default model, and show which parts take the time.
 
     python benchmarks/one_gap.py --output benchmarks/results/one_gap.json
 
-The recording is brought to 44.1 kHz in stereo and repeated up to the length asked for; the gap lies in its middle. The
+The recording is converted to 44.1 kHz in stereo and repeated up to the given length; the gap is in its middle. The
 model is loaded, and has filled a gap before. Each row is the repetition of median length, in seconds. Besides codec,
-network and scheduler, the rest is resampling, the continuation of the edges and the splice. Calls are counted
-for every variation; on a processor, a pipeline predicts them one after another.
+network and scheduler, the rest is resampling, the continuation of the edges and the splice. Calls are counted for
+every variation; on a processor, a pipeline predicts them one after another.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from aidd.signals.resampling import resample
 
 
 SAMPLING_RATE = 44_100
-# What is asked of one gap of 750 ms on two cores, in seconds.
+# The time that a repair of one gap of 750 ms may take on two cores, in seconds.
 ASKED = {"first hitting": 4.0, "entropy bound": 2.0}
 
 

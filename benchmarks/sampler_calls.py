@@ -1,13 +1,14 @@
 """
-Count the network's calls, and time them, that it takes to fill a gap: the original AIDD's own sampler beside ours.
+Count and time the network's calls for one gap, with the sampler of the original AIDD and with ours.
 
     python benchmarks/sampler_calls.py --official_repo AIDD --output benchmarks/results/sampler_calls.json
 
 AIDD is a checkout of github.com/iftachShoham/AIDD; without it, only our samplers run. The network is the official
-small model of 98.7 M parameters with random weights, the same for all, in float32: 300 tokens, of which 56 in the
-middle are missing (750 ms). Every call is made and none is extrapolated: the original's 1,025 take some ten minutes on
-one core, and as many of ours. What codes a random network gives does not matter here, but it is unsure of them: the
-entropy bound then allows one token a call. `one_gap.py` measures it with trained weights.
+small model of 98.7 M parameters with random weights, the same for all samplers, in float32. It fills 300 tokens, of
+which 56 in the middle are missing (750 ms). Every call is made and none is extrapolated: the 1,025 calls of the
+original take about ten minutes on one core, and as many calls of ours take as long. The codes that a random network
+gives do not matter here, but it is unsure of them, so the entropy bound then allows one token for each call.
+`one_gap.py` measures the entropy bound with trained weights.
 """
 
 import argparse
@@ -25,7 +26,7 @@ import aidd
 from aidd.models.dit_token.convert_aidd_checkpoint import convert_config, convert_state_dict
 
 
-# Of a random network: with weights as they are initialised, the output would be zero whatever the blocks compute.
+# Standard deviation of the random weights: as initialised, the output would be zero whatever the blocks compute.
 PERTURBATION = 0.05
 
 
@@ -107,7 +108,7 @@ def measure(results: Results, name: str, model: torch.nn.Module, sampler: Callab
         times_fewer_calls=first["calls"] / len(calls),
         times_less_time=first["seconds"] / elapsed.seconds,
     )
-    # At once: what a run of half an hour has measured is not lost where it is interrupted.
+    # Results are saved at once, so an interrupted run of half an hour loses nothing.
     results.write()
 
 

@@ -3,8 +3,9 @@ Repair a folder by `examples/inpaint_dataset.py` in one process and in two.
 
     python benchmarks/two_processes.py --output benchmarks/results/two_processes.json
 
-The folder holds copies of a recording in stereo at 44.1 kHz, each with gaps of its own. Processes compute with one
-thread each. Starting takes part in the time: Python, torch and the model, in every process at the same time.
+The folder holds copies of a recording in stereo at 44.1 kHz, each with gaps of its own. Each process computes with
+one thread. The times include the start of every process, which loads Python, torch and the model; both start at the
+same time.
 """
 
 import argparse

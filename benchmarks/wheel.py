@@ -1,12 +1,12 @@
 """
-Build the wheel, install it where nothing else is, and time the way to the first repaired file.
+Build the wheel, install it in an empty environment, and time the way to the first repaired file.
 
     python benchmarks/wheel.py --output benchmarks/results/wheel.json
 
-The environment is empty but for what the package depends on, which is this environment's own; it is away from the
-repository, with a home of its own, and a process in it that asks for a network fails. `install` is pip's work on the
-wheel, `first file` the command `aidd inpaint`, from its start to its end, on 8 s of piano in stereo at 48 kHz with one
-gap of 300 ms, with the model that the wheel carries. The table lists what the wheel holds.
+The environment holds only the dependencies of the package, which come from this environment. It is outside the
+repository and has a home of its own, and a process in it that asks for a network fails. `install` is pip's work on
+the wheel. `first file` is the command `aidd inpaint`, from its start to its end, on 8 s of piano in stereo at 48 kHz
+with one gap of 300 ms, with the model that the wheel carries. The table lists what the wheel holds.
 """
 
 import argparse

@@ -1,13 +1,13 @@
 """
-Repair an hour of stereo with a hundred gaps by `aidd inpaint`: time, peak memory, and what was left as it was.
+Repair an hour of stereo with a hundred gaps by `aidd inpaint`: time, peak memory, and whether the rest is unchanged.
 
     python benchmarks/whole_recording.py --output benchmarks/results/whole_recording.json
 
-A recording is repeated up to the length asked for, at 44.1 kHz in stereo and 16 bit, with gaps evenly spread. Every
-repair runs in a process of its own; its start, with the loading of the model, is in its time. What a gap takes is told
-by a minute with a few gaps and with one, what copying takes by the whole with one short gap that needs no model; the
-hour is to take the start, the copying and the gaps together. The last one has as much silence inserted in its middle.
-Samples outside the gaps are compared by their SHA-256.
+A recording is repeated up to the given length, at 44.1 kHz in stereo and 16 bit, with gaps evenly spread. Every
+repair runs in a process of its own, and its time includes its start and the loading of the model. A minute with a few
+gaps and a minute with one show what a gap takes, and the whole with one short gap that needs no model shows what
+copying takes. The hour is expected to take the sum of start, copying and gaps. The last row has as much silence
+inserted in its middle. Samples outside the gaps are compared by their SHA-256.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from aidd.signals.resampling import resample
 SAMPLING_RATE = 44_100
 BLOCK_SAMPLES = 2**20
 SHORT_SECONDS = 60.0
-# In the minute that tells what a gap takes.
+# Gaps in the minute that shows what a gap takes.
 FEW_GAPS = 9
 
 

@@ -1,9 +1,9 @@
 """
-Write the page of the benchmarks from their results: each one's purpose, command, table and findings, and the machine.
+Write the page of the benchmarks: the purpose, command, table, findings and machine of each.
 
     python benchmarks/write_readme.py
 
-It holds nothing that was typed in: texts are the scripts' own, figures those of the JSON files that they wrote.
+Nothing on the page is typed in: its texts are the scripts' docstrings, and its figures come from their JSON files.
 """
 
 import argparse
@@ -16,11 +16,11 @@ HERE = Path(__file__).parent
 INTRODUCTION = """\
 # Benchmarks
 
-Small scripts that measure what the package costs, with nothing but Python's and torch's own tools. Each writes a JSON
-file; this page is made from the files in `results/` by `python benchmarks/write_readme.py`. Times are those of one
-machine, and depend on what else it did: its load, the mean number of running processes in the minute before a
-benchmark began, stands below each table. On an idle machine it is near 0. Where versions of transformers below 5.24
-stand there, the codec was the package's own class of that time, with the same weights.
+These small scripts measure what the package costs, with no tools but those of Python and torch. Each writes a JSON
+file, and `python benchmarks/write_readme.py` makes this page from the files in `results/`. Times are those of one
+machine, and depend on what else it did. The load below each table is the mean number of running processes in the
+minute before the benchmark began; on an idle machine it is near 0. Where versions of transformers below 5.24 are
+named, the codec was the package's own class of that time, with the same weights.
 """
 
 
@@ -32,7 +32,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def cell(value: str | int | float | None) -> str:
-    """Three digits of a number that was measured; counts and words as they are."""
+    """Writes measured numbers with three digits, and counts and words unchanged."""
     if isinstance(value, float):
         return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
     return "" if value is None else str(value)

@@ -24,7 +24,7 @@ from aidd.splice.continuation import continuation
 
 RECORDING = Path(__file__).parents[2] / "examples" / "audio" / "prelude_bwv848_damaged.flac"
 GAP = (3.2, 3.5)
-# Seconds beside the gap that are shown.
+# Seconds before and after the gap that are shown.
 MARGIN = 0.15
 KNOWN, MISSING, GUARD = "#b0b8c0", "#c0392b", "#e8a33d"
 

@@ -12,7 +12,7 @@ import griffe
 
 PACKAGE = "aidd"
 REFERENCE = re.compile(r"\[`(~?)([\w.]+)`\]")
-# Of an argument: its names, and what stands in brackets before the colon.
+# An argument of a docstring: its names, and the type in brackets before the colon.
 TYPED_ARGUMENT = re.compile(r"^( +)(\w[\w, ]*) \((.*?)\):(?=\s|$)", re.MULTILINE)
 
 

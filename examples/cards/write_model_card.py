@@ -3,18 +3,18 @@ Write the model card of a pipeline from the records of its training and evaluati
 
     python examples/cards/write_model_card.py --record_dir outputs/card --pipeline outputs/pipeline
 
-The record folder holds `description.md`, what a person says of the model. Its front matter becomes the card's, and has
-to give `license` and `model_name`; tags of what the pipeline is are added to those that stand there. Beside it, as far
-as there are any, lie
+The record folder holds `description.md`, the part of the card that a person writes. Its front matter becomes the
+card's and must give `license` and `model_name`; tags of the kind of pipeline are added to its tags. The folder may
+also hold
 
 - for each part that was trained, `codec/` and `transformer/` or `unet/`, the `training_arguments.json` and
   `metrics.jsonl` of its run,
-- `evaluation*/`, folders of `aidd evaluate`, with `items.parquet`, `results.md` and `summary.md`; of these weights, or
-  they are refused,
+- `evaluation*/`, folders of `aidd evaluate`, with `items.parquet`, `results.md` and `summary.md`; evaluations of other
+  weights are refused,
 - `evaluation_codec/`, with the `results.md` of `examples/evaluate_codec.py`.
 
-The card is written there as README.md, and into the pipeline's folder, each with a picture of the curves,
-`validation.png`.
+The card is written to the record folder and to the pipeline's folder, as README.md, with a picture of the validation
+curves, `validation.png`.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from aidd.evaluation.runs.provenance import DIGITS, provenance_of_model
 from aidd.models.loading import weights_digest
 
 
-# In the order in which they stand in a card, before all others.
+# Titles of evaluations by protocol, in the order of a card; other protocols follow.
 PROTOCOLS = {
     "one_gap": "One gap in a segment",
     "tf_gaps": "Gaps",
@@ -54,9 +54,9 @@ TAGS = {
     "AIDDPipeline": ["discrete-diffusion"],
     "SpectrogramRePaintPipeline": ["diffusion", "repaint", "spectrogram"],
 }
-# What rows of an evaluation call the model.
+# The column of an evaluation that names the model.
 COLUMNS = {"AIDDPipeline": "model", "SpectrogramRePaintPipeline": "spectrogram_model"}
-# Of each pipeline's own method, what the card's metadata tell: metrics of items with one hole.
+# The card's metadata list metrics of each pipeline's own method, for items with one gap or box.
 METHODS = {"AIDDPipeline": "aidd", "SpectrogramRePaintPipeline": "spectrogram_repaint"}
 LISTED_METRICS = ("lsd", "snr", "lsd_cells", "snr_cells")
 LISTED_GEOMETRIES = ("centred_gap", "centred_box")
@@ -90,7 +90,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def read_description(file: Path) -> ModelCard:
-    """A person's part of the card. Raises `SystemExit` where it is not there, or does not say what it has to."""
+    """Reads the part of the card that a person writes. Raises `SystemExit` if it is missing or incomplete."""
     if not file.is_file():
         raise SystemExit(f"{file}: expected what is to be said of the model, found no such file")
     try:
@@ -107,7 +107,7 @@ def read_description(file: Path) -> ModelCard:
 
 
 def validation_rows(folder: Path) -> list[dict[str, float]]:
-    """Of a run's metrics, those on held-out recordings. A resumed run logs the steps behind its checkpoint again."""
+    """A run's metrics on held-out recordings. A resumed run logs the steps after its checkpoint again."""
     file = folder / "metrics.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
     metrics = {(row["step"], *row): row for row in rows}.values()
@@ -147,10 +147,10 @@ def read_evaluations(record_dir: Path) -> dict[Path, pd.DataFrame]:
 
 
 def digests(pipeline: Path, class_name: str, dtype: str) -> list[str]:
-    """What rows may call the weights, which were loaded in a type of torch."""
+    """The digests by which rows may name the weights, which were loaded in a type of torch."""
     pipe = getattr(aidd, class_name).from_pretrained(pipeline, dtype=getattr(torch, dtype))
     column = COLUMNS[class_name]
-    # Rows from before the names of parts went in have the network's alone.
+    # Older rows have a digest of the network's weights alone, without the names of parts.
     before = [weights_digest(pipe.unet.state_dict())[:DIGITS]] if "unet" in pipe.components else []
     return [provenance_of_model(pipe, str(pipeline), column)[f"{column}_digest"], *before]
 
@@ -171,7 +171,7 @@ def check_model(evaluations: dict[Path, pd.DataFrame], pipeline: Path, class_nam
                     f"{folder}: its rows are of other weights ({name}, digest {digest}) than those of {pipeline} "
                     f"(digest {expected[0]}): evaluate this pipeline, or leave the folder out"
                 )
-        # Rows from before settings were told have none.
+        # Older rows do not record settings.
         if others := set(rows.get(settings, pd.Series(dtype=str)).dropna()) - {own}:
             raise SystemExit(
                 f"{folder}: its rows are of other settings ({', '.join(sorted(others))}) than those of "
@@ -180,7 +180,7 @@ def check_model(evaluations: dict[Path, pd.DataFrame], pipeline: Path, class_nam
 
 
 def results(record_dir: Path, evaluations: dict[Path, pd.DataFrame]) -> list[str]:
-    """The tables of every evaluation; of those with many, the summary."""
+    """The tables of every evaluation; evaluations with several geometries show their summary only."""
     files = {
         folder / ("summary.md" if rows["geometry"].nunique() > 1 else "results.md"): title(rows["protocol"].iloc[0])
         for folder, rows in evaluations.items()
@@ -190,7 +190,7 @@ def results(record_dir: Path, evaluations: dict[Path, pd.DataFrame]) -> list[str
 
 
 def title(protocol: str) -> str:
-    """Of an evaluation, from its protocol's name."""
+    """The title of an evaluation, from its protocol's name."""
     if protocol not in shipped_protocols():
         return f"Protocol `{protocol}`"
     command = f"`aidd evaluate --protocol {protocol}`"
@@ -221,7 +221,7 @@ def eval_results(evaluations: dict[Path, pd.DataFrame], method: str) -> list[Eva
 
 
 def training_section(title: str, folder: Path) -> str:
-    """A run's arguments, and what was measured on held-out recordings, as far as they were recorded."""
+    """A run's arguments and its metrics on held-out recordings, as far as they were recorded."""
     lines = [f"### {title}"]
     if (file := folder / "training_arguments.json").is_file():
         arguments = json.loads(file.read_text())
@@ -243,7 +243,7 @@ def training_section(title: str, folder: Path) -> str:
 
 
 def facts(pipe: aidd.AIDDPipeline | aidd.SpectrogramRePaintPipeline) -> str:
-    """What a pipeline's parts say of themselves."""
+    """Sizes and rates of a pipeline's parts."""
     parameters = {
         name: f"{name} {sum(p.numel() for p in getattr(pipe, name).parameters()) / 1e6:.2f} M"
         for name in RUNS
@@ -285,14 +285,14 @@ def main() -> None:
         facts(getattr(aidd, class_name).from_pretrained(args.pipeline)),
         *(["## Results", *tables] if tables else []),
         *(["## Training"] if runs else []),
-        *([f"![What was measured on the validation recordings during the training]({CURVES})"] if curves else []),
+        *([f"![Metrics on the validation recordings during the training]({CURVES})"] if curves else []),
         *(training_section(RUNS[name], folder) for name, folder in runs.items()),
     ]
     card = ModelCard("\n\n".join(sections) + "\n")
     figure = validation_figure(curves) if curves else None
     for folder in (args.record_dir, args.pipeline):
         card.save(folder / "README.md")
-        # One of an earlier card would be published with this one.
+        # A picture of an earlier card would be published with this one.
         (folder / CURVES).unlink(missing_ok=True)
         if figure is not None:
             figure.savefig(folder / CURVES, dpi=100)

@@ -1,15 +1,19 @@
 """
-Put finished evaluations together to a page, with pictures, and bring the README's tables up to date.
+Write a report of finished evaluations, with tables and pictures, and update the tables of other pages.
 
-    python examples/cards/write_report.py --evaluation outputs/musicnet_four_gap --evaluation outputs/maestro_one_gap
-    \\
-        --evaluation outputs/geometry_sweep --report_dir docs/report --readme README.md
+    python examples/cards/write_report.py --evaluation outputs/musicnet_four_gap --evaluation outputs/maestro_one_gap \\
+        --evaluation outputs/geometry_sweep --report_dir docs/report --page README.md --page docs/choosing_a_method.md
 
-Evaluations are output folders of `aidd evaluate`. The report folder holds `description.md`, what a person says of
-them: the commands, the machine, the time, what is to be seen. Of each evaluation, tables, rows, manifest and some
-plots are copied into a folder of its own name there, and `README.md` shows them. In the README of the project, what
-stands between `<!-- NAME -->` and `<!-- end -->` is replaced by the summary of the evaluation of that name, and what
-stands between `<!-- NAME, NAME -->` and `<!-- end -->` by one table of all of them.
+Evaluations are output folders of `aidd evaluate`. The report folder holds `description.md`, the part of the report
+that a person writes: the commands, the machine, the time, the findings. Tables, rows, manifest and some plots of each
+evaluation are copied into a folder of its name there, and the report, `README.md`, shows them.
+
+Other pages (`--page`) mark the places of their tables by comments. What is between such a comment and `<!-- end -->`
+is replaced:
+
+    <!-- NAME -->                                         the summary of the evaluation of that name
+    <!-- NAME, NAME -->                                   one table of several evaluations, side by side
+    <!-- NAME, NAME: METHOD, METHOD; COLUMN, COLUMN -->   these rows and columns of that table
 """
 
 import argparse
@@ -29,15 +33,17 @@ from aidd.signals.replacing import replacing
 
 
 FILES = ("results.md", "summary.md", "items.parquet", "manifest.jsonl")
-# Of what is drawn, what the page shows.
+# The plots that the report shows: curves by metric, and maps of metrics over two parameters.
 SHOWN_CURVES = (
     *("lsd", "lsd_gap", "snr", "odg", "chroma_agreement", "onset_agreement", "kad"),
     *("snr_cells", "lsd_cells", "level_error_cells"),
 )
 SHOWN_MAPS = ("snr", "lsd_gap", "snr_cells", "lsd_cells", "level_error_cells")
-# By kind of recording, of each geometry.
+# The metrics whose means by kind of recording are shown, with their titles.
 KIND_METRICS = {"snr": "SNR in gap (dB)", "snr_cells": "SNR in missing cells (dB)"}
 NUM_COLOURS = 64
+# A comment that marks a table: names of evaluations, and the methods and columns to show, all where there are none.
+MARKED = re.compile(r"(<!-- ([\w, -]+?)(?:: ([\w, ]+); ([^;>]+?))? -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,14 +51,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--evaluation", type=Path, action="append", required=True, help="Output folder of a run; once or more."
     )
-    parser.add_argument("--report_dir", type=Path, required=True, help="Folder of the page, with description.md.")
-    parser.add_argument("--picture", type=Path, action="append", default=[], help="A picture to show first.")
-    parser.add_argument("--readme", type=Path, help="Where tables between markers are replaced.")
+    parser.add_argument("--report_dir", type=Path, required=True, help="Folder of the report, with description.md.")
+    parser.add_argument("--picture", type=Path, action="append", default=[], help="Picture to show first.")
+    parser.add_argument(
+        "--page", type=Path, action="append", default=[], help="Page whose marked tables are replaced; once or more."
+    )
     return parser.parse_args()
 
 
 def evaluations_by_name(evaluations: list[Path]) -> dict[str, Path]:
-    """Folders of runs; no two of one name."""
+    """The folders of runs by name. Raises `SystemExit` if two have the same name."""
     found: dict[str, Path] = {}
     for evaluation in evaluations:
         if evaluation.name in found:
@@ -64,7 +72,7 @@ def evaluations_by_name(evaluations: list[Path]) -> dict[str, Path]:
 
 
 def copy(evaluation: Path, target: Path) -> None:
-    """Tables, rows, and the pictures that the page shows."""
+    """Copies tables, rows, and the pictures that the page shows."""
     (target / "plots").mkdir(parents=True)
     for name in FILES:
         shutil.copyfile(evaluation / name, target / name)
@@ -72,14 +80,14 @@ def copy(evaluation: Path, target: Path) -> None:
         if path.suffix == ".svg":
             shutil.copyfile(path, target / "plots" / path.name)
         else:
-            # A third of the size; the page does not need more colours.
+            # This makes pictures a third of the size, and the page does not need more colours.
             Image.open(path).quantize(NUM_COLOURS).save(target / "plots" / path.name, optimize=True)
 
 
 def shown(plots: Path) -> list[Path]:
     """
-    Curves where there is one kind of damage. Where there are several, maps, and curves of those kinds that have none;
-    and an example.
+    The plots that a page shows: curves where there is one kind of damage; where there are several, maps, and curves of
+    those kinds that have no map; and an example.
     """
     curves = [plots / f"{name}.svg" for name in SHOWN_CURVES]
     maps = [path for name in SHOWN_MAPS for path in sorted(plots.glob(f"*-map-{name}.svg"))]
@@ -90,10 +98,13 @@ def shown(plots: Path) -> list[Path]:
 
 
 def cost_table(rows: pd.DataFrame) -> str:
-    """Seconds that each method took, in all and for a second of missing audio; refused items took none."""
+    """Seconds that each method took, in all and for each second of missing audio; refused items take no time."""
     filled = rows.dropna(subset="seconds").groupby("method", sort=False)[["seconds", "missing_seconds"]].sum()
     counts = rows.groupby("method", sort=False).agg(items=("item", "size"), refused=("refusal", "count"))
-    lines = ["| method | items | refused | seconds | seconds a second missing |", "| --- | --- | --- | --- | --- |"]
+    lines = [
+        "| method | items | refused | seconds | seconds for each missing second |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     lines += [
         f"| {method} | {counts.loc[method, 'items']} | {counts.loc[method, 'refused']} | {total:.0f} | "
         f"{total / missing:.2f} |"
@@ -103,7 +114,7 @@ def cost_table(rows: pd.DataFrame) -> str:
 
 
 def kinds_table(rows: pd.DataFrame) -> str:
-    """Where recordings are of several folders: means of the SNR of each geometry and method by folder."""
+    """Means of the SNR of each geometry and method by folder of recordings; empty if there is only one folder."""
     rows = rows.assign(kind=rows["recording"].str.split("/").str[0])
     kinds = sorted(rows["kind"].unique())
     if len(kinds) == 1:
@@ -132,7 +143,7 @@ def section(folder: Path) -> str:
         f"[All tables]({folder.name}/results.md), with 95 % intervals by recording; "
         f"[rows]({folder.name}/items.parquet); [which samples were taken away]({folder.name}/manifest.jsonl).",
         *(f"![{path.stem}]({path.relative_to(folder.parent).as_posix()})" for path in shown(folder / "plots")),
-        # Of a sweep, the summary is as long as its tables.
+        # The summary of a sweep is as long as its tables.
         *([(folder / "summary.md").read_text().strip()] if rows["geometry"].nunique() == 1 else []),
         kinds_table(rows),
         "### Time",
@@ -142,7 +153,7 @@ def section(folder: Path) -> str:
 
 
 def tables_of(summary: str) -> list[list[list[str]]]:
-    """The tables of a page of Markdown: lines of cells, the heading first."""
+    """The tables of a Markdown page, as lines of cells with the heading first."""
     lines = [
         [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else None
         for line in summary.splitlines()
@@ -153,8 +164,8 @@ def tables_of(summary: str) -> list[list[list[str]]]:
 
 def joined_table(summaries: list[str]) -> str:
     """
-    What summaries say of each method, side by side: a column a column of theirs, a cell the figures of all tables
-    of a summary. Methods that a summary does not have are empty there.
+    The summaries' tables side by side, with a line for each method. A cell holds the figures of all tables of a
+    summary; it is empty for methods that the summary does not have.
     """
     heading, lines = [], {}
     for summary in summaries:
@@ -167,7 +178,7 @@ def joined_table(summaries: list[str]) -> str:
         for cells in zip(*(table[1:] for table in tables), strict=True):
             names, *columns = zip(*cells, strict=True)
             line = lines.setdefault(names[0], before * [""])
-            # What was refused is so in all tables.
+            # Refusals are the same in all tables.
             line += [" / ".join(dict.fromkeys(figures)) for figures in columns]
         for line in lines.values():
             line += (len(heading) - 1 - len(line)) * [""]
@@ -176,7 +187,7 @@ def joined_table(summaries: list[str]) -> str:
 
 
 def check_models(report_dir: Path, names: list[str]) -> None:
-    """Raises `SystemExit` where a method of one line of a table would be of several models."""
+    """Raises `SystemExit` if one line of a table would hold results of several models."""
     rows = pd.concat(pd.read_parquet(report_dir / name / "items.parquet") for name in names)
     for column in (name for name in rows if name.endswith("model_digest")):
         counts = rows.dropna(subset=column).groupby("method")[column].nunique()
@@ -184,19 +195,40 @@ def check_models(report_dir: Path, names: list[str]) -> None:
             raise SystemExit(f"{', '.join(names)}: expected one {column} a method, got several of {several}")
 
 
-def with_tables(readme: str, report_dir: Path, names: Collection[str]) -> str:
-    """Between markers, the summary of the run that they name, or the joined table of several."""
+def chosen_part(table: str, methods: list[str], columns: list[str]) -> str:
+    """Some lines and columns of a table of Markdown, in the order asked for. Raises `SystemExit` for unknown ones."""
+    ((heading, *lines),) = tables_of(table)
+    by_method = {name: cells for name, *cells in lines}
+    if unknown := [name for name in methods if name not in by_method]:
+        raise SystemExit(f"expected methods of the table, {', '.join(by_method)}, got {', '.join(unknown)}")
+    if unknown := [name for name in columns if name not in heading[1:]]:
+        raise SystemExit(f"expected columns of the table, {', '.join(heading[1:])}, got {', '.join(unknown)}")
+    places = [heading.index(name) - 1 for name in columns]
+    texts = [[heading[0], *columns], ["---"] * (1 + len(columns))]
+    texts += [[name, *(by_method[name][place] for place in places)] for name in methods]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in texts)
+
+
+def with_tables(page: str, report_dir: Path, names: Collection[str]) -> str:
+    """
+    The page with its marked tables replaced: by the summary of the evaluation that a comment names, by the joined
+    table of several, or by a part of that. Tables of other evaluations stay as they are.
+    """
 
     def replaced(marked: re.Match) -> str:
-        wanted = marked[2].split(", ")
+        comment, named, methods, columns, end = marked.groups()
+        wanted = named.split(", ")
         if not set(wanted) <= set(names):
             return marked[0]
         check_models(report_dir, wanted)
         summaries = [(report_dir / name / "summary.md").read_text().strip() for name in wanted]
-        text = summaries[0] if len(summaries) == 1 else joined_table(summaries)
-        return f"{marked[1]}\n{text}\n\n{marked[3]}"
+        if methods:
+            text = chosen_part(joined_table(summaries), methods.split(", "), columns.split(", "))
+        else:
+            text = summaries[0] if len(summaries) == 1 else joined_table(summaries)
+        return f"{comment}\n{text}\n\n{end}"
 
-    return re.sub(r"(<!-- ([\w, -]+) -->\n).*?(<!-- end -->)", replaced, readme, flags=re.DOTALL)
+    return MARKED.sub(replaced, page)
 
 
 def main() -> None:
@@ -206,7 +238,7 @@ def main() -> None:
     for name, evaluation in evaluations.items():
         if evaluation.resolve() == (args.report_dir / name).resolve():
             raise SystemExit(f"expected runs outside the report, got {evaluation}: it would be replaced")
-    # Each in its place only when it is whole.
+    # A folder is moved to its place only when it is complete.
     for name, evaluation in evaluations.items():
         with tempfile.TemporaryDirectory(dir=args.report_dir) as folder:
             copy(evaluation, Path(folder) / name)
@@ -218,10 +250,10 @@ def main() -> None:
     page = "\n\n".join([description, *pictures, *(section(args.report_dir / name) for name in evaluations)]) + "\n"
     with replacing(args.report_dir / "README.md") as unfinished:
         unfinished.write_text(page)
-    if args.readme is not None:
-        readme = with_tables(args.readme.read_text(), args.report_dir, evaluations)
-        with replacing(args.readme) as unfinished:
-            unfinished.write_text(readme)
+    for path in args.page:
+        text = with_tables(path.read_text(), args.report_dir, evaluations)
+        with replacing(path) as unfinished:
+            unfinished.write_text(text)
 
 
 if __name__ == "__main__":

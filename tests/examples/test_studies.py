@@ -403,7 +403,7 @@ def test_a_line_of_a_joined_table_is_of_one_model(evaluation, tmp_path):
             other,
             "--report_dir",
             report,
-            "--readme",
+            "--page",
             readme,
         )
 
@@ -444,7 +444,7 @@ def test_a_report_holds_the_tables_of_its_runs_and_brings_a_readme_up_to_date(ev
     report.mkdir()
     (report / "description.md").write_text("# Some runs\n")
     readme.write_text("before\n<!-- evaluation -->\nold\n<!-- end -->\nbehind\n<!-- other -->\nkept\n<!-- end -->\n")
-    run("write_report", "--evaluation", evaluation, "--report_dir", report, "--readme", readme)
+    run("write_report", "--evaluation", evaluation, "--report_dir", report, "--page", readme)
     page, summary = (report / "README.md").read_text(), (report / "evaluation" / "summary.md").read_text().strip()
     assert (
         page.startswith("# Some runs")
@@ -472,7 +472,7 @@ def test_one_table_of_a_readme_holds_several_runs(evaluation, tmp_path):
     summary = (other / "summary.md").read_text()
     (other / "summary.md").write_text("".join(line for line in summary.splitlines(True) if "| linear |" not in line))
     readme.write_text("<!-- evaluation, other -->\n<!-- end -->\n<!-- evaluation, missing -->\nkept\n<!-- end -->\n")
-    run("write_report", "--evaluation", evaluation, "--evaluation", other, "--report_dir", report, "--readme", readme)
+    run("write_report", "--evaluation", evaluation, "--evaluation", other, "--report_dir", report, "--page", readme)
     text = readme.read_text()
     assert text.endswith("<!-- evaluation, missing -->\nkept\n<!-- end -->\n")
     heading, _, *lines = [line[2:-2].split(" | ") for line in text.splitlines() if line.startswith("|")]
@@ -485,3 +485,24 @@ def test_one_table_of_a_readme_holds_several_runs(evaluation, tmp_path):
         of_other = of_method if method != "linear" else [""] * len(lengths)
         assert [cell.strip() for cell in cells] == [*of_method, *of_other]
     assert {line[0] for line in lines} == set(items["method"])
+
+
+def test_a_page_shows_chosen_lines_and_columns_of_a_table(evaluation, tmp_path):
+    pytest.importorskip("matplotlib")
+    report, page = tmp_path / "report", tmp_path / "page.md"
+    report.mkdir()
+    (report / "description.md").write_text("# Some runs\n")
+    page.write_text("<!-- evaluation -->\n<!-- end -->\n")
+    arguments = ["--evaluation", evaluation, "--report_dir", report, "--page", page]
+    run("write_report", *arguments)
+    whole = [line for line in page.read_text().splitlines() if line.startswith("|")]
+    heading, *_ = [line[2:-2].split(" | ") for line in whole]
+    page.write_text(f"<!-- evaluation: linear; {heading[-1]} -->\n<!-- end -->\n")
+    run("write_report", *arguments)
+    shown = [line[2:-2].split(" | ") for line in page.read_text().splitlines() if line.startswith("|")]
+    of_linear = [line[2:-2].split(" | ")[-1] for line in whole if line.startswith("| linear |")]
+    assert shown[0][1:] == [heading[-1]] and shown[2:] == [["linear", " / ".join(of_linear)]]
+    for methods, columns, said in (("unknown", heading[-1], "methods"), ("linear", "7 years", "columns")):
+        page.write_text(f"<!-- evaluation: {methods}; {columns} -->\n<!-- end -->\n")
+        with pytest.raises(SystemExit, match=f"expected {said} of the table"):
+            run("write_report", *arguments)

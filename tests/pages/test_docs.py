@@ -40,6 +40,9 @@ COMMANDS = {
     if not any("$" in word for word in command)
 }
 ROW = re.compile(r"^\|(.*)\|$")
+# Prose is wrapped. Tables, code, pictures and links alone on a line cannot be.
+MAX_COLUMNS = 120
+UNWRAPPED = re.compile(r" *(\||!\[|#|<!--|\S+$)")
 
 
 def name_of(page: Path) -> str:
@@ -97,6 +100,18 @@ def test_paths_exist():
         for path in re.findall(r"(?<![\w/.-])(?:examples|docs|tests|src|model_cards|benchmarks)/[\w./-]*\w", text):
             # Links of this folder's pages among themselves begin as paths of the repository do.
             assert (ROOT / path).exists() or (page.parent / path).exists(), f"{name_of(page)}: {path}"
+
+
+def test_prose_is_wrapped():
+    """Holds for pages that a person writes. Scripts write tables, and the reports next to a description."""
+    for page in [ROOT / "README.md", *DOCS.rglob("*.md")]:
+        if page.name in ("results.md", "summary.md") or (
+            page.name == "README.md" and (page.parent / "description.md").exists()
+        ):
+            continue
+        prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        long = [line for line in prose.splitlines() if len(line) > MAX_COLUMNS and not UNWRAPPED.match(line)]
+        assert not long, page
 
 
 def table_rows(lines: list[str]) -> list[dict[str, str]]:
