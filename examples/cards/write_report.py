@@ -2,7 +2,8 @@
 Write a report of finished evaluations, with tables and pictures, and update the tables of other pages.
 
     python examples/cards/write_report.py --report_dir docs/report \\
-        --evaluation outputs/musicnet_four_gap --evaluation outputs/maestro_one_gap --evaluation outputs/geometry_sweep \\
+        --evaluation outputs/musicnet_four_gap --evaluation outputs/maestro_one_gap \\
+        --evaluation outputs/geometry_sweep \\
         --page README.md --page docs/choosing_a_method.md
 
 Evaluations are output folders of `aidd evaluate`. The report folder holds `description.md`, the part of the report
