@@ -3,40 +3,42 @@
 
     accelerate launch examples/evaluate.py --protocol one_gap --data recordings --output outputs/evaluation
 
-Takes the arguments of `aidd evaluate`, and writes the same results: the draws of an item do not depend on which
-process it falls to. A run that was stopped goes on where it stood, in however many processes.
+This script takes the arguments of `aidd evaluate`, and writes the same results: the draws of an item do not depend on
+the process that it falls to. A run that was stopped continues where it stood, in any number of processes.
 """
 
 import argparse
 
 from accelerate import Accelerator
 
-from aidd.cli import evaluate
+from aidd.cli.evaluate import EPILOG, add_arguments, print_summary, progress_bar, request_of
 from aidd.evaluation.protocols.manifest import thaw
+from aidd.evaluation.recipe import MANIFEST, fill_and_measure, prepare, report
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog=evaluate.EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    evaluate.add_arguments(parser)
+    add_arguments(parser)
     return parser.parse_args()
 
 
 def main() -> None:
-    args = parse_args()
+    request = request_of(parse_args())
     accelerator = Accelerator()
     if accelerator.is_main_process:
-        evaluate.prepare(args)
+        prepare(request)
     accelerator.wait_for_everyone()
-    if args.freeze:
+    if request.freeze:
         return
-    selection = thaw(args.output / evaluate.MANIFEST)
-    evaluate.fill_and_measure(args, selection, accelerator.process_index, accelerator.num_processes)
+    selection = thaw(request.output / MANIFEST)
+    share = (accelerator.process_index, accelerator.num_processes)
+    fill_and_measure(request, selection, share=share, progress=progress_bar(not accelerator.is_main_process))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        evaluate.report(args, selection)
-        evaluate.tell(args)
+        report(request, selection)
+        print_summary(request)
 
 
 if __name__ == "__main__":

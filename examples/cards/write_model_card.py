@@ -30,8 +30,8 @@ from huggingface_hub import EvalResult, ModelCard
 from matplotlib.figure import Figure
 
 import aidd
+from aidd.evaluation.columns import METRICS
 from aidd.evaluation.methods.names import shipped_protocols
-from aidd.evaluation.reports.tables import ALL_METRICS
 from aidd.evaluation.runs.provenance import DIGITS, provenance_of_model
 from aidd.models.loading import weights_digest
 
@@ -213,7 +213,7 @@ def eval_results(evaluations: dict[Path, pd.DataFrame], method: str) -> list[Eva
                         dataset_type=items["protocol"].iloc[0],
                         dataset_name=f"{items['protocol'].iloc[0]} on {recordings}",
                         metric_type=name,
-                        metric_name=f"{ALL_METRICS[name].title}, {condition}",
+                        metric_name=f"{METRICS[name].title}, {condition}",
                         metric_value=round(float(values[np.isfinite(values)].mean()), 4),
                     )
                     listed.append(result)

@@ -22,6 +22,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,14 +32,16 @@ from synthetic_signals import SYNTHETIC_SIGNALS, saturating_chirp
 from tqdm.auto import tqdm
 
 import aidd
-from aidd.cli import evaluate
 from aidd.detection import find_clipping
 from aidd.evaluation.embedders import RandomProjectionEmbedder
+from aidd.evaluation.methods.method_set import MethodSet
 from aidd.evaluation.metrics import snr_in_gap
 from aidd.evaluation.protocols.manifest import thaw
 from aidd.evaluation.protocols.selection import Selection
+from aidd.evaluation.recipe import MANIFEST, EvaluationRequest, fill_and_measure, prepare, recordings, report
 from aidd.evaluation.reports.plots import save_figure
-from aidd.evaluation.runs import provenance, runner
+from aidd.evaluation.runs import provenance
+from aidd.evaluation.runs.runner import run
 from aidd.masks.cells import columns, frames_touched
 from aidd.repair.clipping import restore_saturated
 from aidd.schedulers.repaint import PRESETS, num_network_calls
@@ -98,59 +101,65 @@ def write_signals(folder: Path, number: int, seed: int) -> None:
 
 
 def evaluation(args: argparse.Namespace, accelerator: Accelerator, part: str, signals: list[Path]) -> None:
-    """A part that is a run of `aidd evaluate`."""
-    options = ["--protocol", args.gap_protocol if part.startswith("gaps") else args.mask_protocol]
-    folders = args.data if part.endswith("music") else signals
-    options += [word for folder in folders for word in ("--data", str(folder))]
-    options += [word for name in GAP_METHODS for word in ("--method", name)] if part.startswith("gaps") else []
-    arguments = evaluation_arguments(args, part, options)
-    in_many_processes(arguments, accelerator, evaluate.fill_and_measure)
-
-
-def in_many_processes(arguments: argparse.Namespace, accelerator: Accelerator, measure: Callable) -> None:
-    if accelerator.is_main_process:
-        evaluate.prepare(arguments)
-    accelerator.wait_for_everyone()
-    selection = thaw(arguments.output / evaluate.MANIFEST)
-    measure(arguments, selection, accelerator.process_index, accelerator.num_processes)
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        evaluate.report(arguments, selection)
-
-
-def evaluation_arguments(args: argparse.Namespace, part: str, options: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    evaluate.add_arguments(parser)
-    models = ["--model", args.model, "--spectrogram_model", args.spectrogram_model]
-    models += ["--spectrogram_dtype", args.spectrogram_dtype]
-    return parser.parse_args([*options, *models, "--seed", str(args.seed), "--output", str(args.output_dir / part)])
+    """Runs a part that is an evaluation like those of `aidd evaluate`."""
+    request = request_of(
+        args,
+        part,
+        protocol=args.gap_protocol if part.startswith("gaps") else args.mask_protocol,
+        data=tuple(map(str, args.data if part.endswith("music") else signals)),
+        methods=GAP_METHODS if part.startswith("gaps") else (),
+    )
+    in_many_processes(request, accelerator, fill_and_measure)
 
 
 def presets(args: argparse.Namespace, accelerator: Accelerator, part: str, signals: list[Path]) -> None:
-    """RePaint's presets beside each other, as methods of one run on music."""
-    folders = [word for folder in args.data for word in ("--data", str(folder))]
-    arguments = evaluation_arguments(args, part, ["--protocol", args.preset_protocol, *folders])
-    in_many_processes(arguments, accelerator, partial(fill_with_presets, args))
+    """Runs RePaint's presets, as methods of one evaluation on music."""
+    request = request_of(args, part, protocol=args.preset_protocol, data=tuple(args.data))
+    in_many_processes(request, accelerator, partial(fill_with_presets, args))
+
+
+def request_of(args: argparse.Namespace, part: str, **request: Any) -> EvaluationRequest:
+    return EvaluationRequest(
+        output=args.output_dir / part,
+        model=args.model,
+        spectrogram_model=args.spectrogram_model,
+        spectrogram_dtype=args.spectrogram_dtype,
+        seed=args.seed,
+        **request,
+    )
+
+
+def in_many_processes(request: EvaluationRequest, accelerator: Accelerator, measure: Callable) -> None:
+    if accelerator.is_main_process:
+        prepare(request)
+    accelerator.wait_for_everyone()
+    selection = thaw(request.output / MANIFEST)
+    share = (accelerator.process_index, accelerator.num_processes)
+    progress = partial(tqdm, unit="item", disable=not accelerator.is_main_process)
+    measure(request, selection, share=share, progress=progress)
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        report(request, selection)
 
 
 def fill_with_presets(
     args: argparse.Namespace,
-    arguments: argparse.Namespace,
+    request: EvaluationRequest,
     selection: Selection,
-    process_index: int,
-    num_processes: int,
+    *,
+    share: tuple[int, int],
+    progress: Callable,
 ) -> None:
     pipe = load_pipeline(args)
     for_gaps, for_cells = (
         {f"{name}, {calls(name)} calls": partial(fill, pipe, kind, name) for name in args.presets}
         for kind in ("mask", "tf_mask")
     )
-    runner.run(
+    run(
         selection.items,
-        evaluate.recordings(arguments),
-        for_gaps,
-        for_cells,
-        output_dir=arguments.output,
+        recordings(request),
+        MethodSet(for_gaps, for_cells),
+        output_dir=request.output,
         provenance={
             **provenance.provenance_of_items(selection),
             **provenance.provenance_of_packages(),
@@ -158,9 +167,8 @@ def fill_with_presets(
             "spectrogram_dtype": args.spectrogram_dtype,
         },
         embedder=RandomProjectionEmbedder(),
-        process_index=process_index,
-        num_processes=num_processes,
-        progress=partial(tqdm, unit="item", disable=process_index > 0),
+        share=share,
+        progress=progress,
     )
 
 

@@ -1,8 +1,10 @@
 """What `aidd evaluate` refuses before any work; what it writes is tested with the example that takes its arguments."""
 
 import importlib.util
+import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile as sf
 
@@ -55,11 +57,11 @@ def test_a_manifest_has_its_own_seed(recordings, tmp_path, capsys):
     assert evaluate(recordings, tmp_path / "second", "--protocol", manifest, "--freeze") == 0
     assert (tmp_path / "second" / "manifest.jsonl").read_bytes() == manifest.read_bytes()
     said = refused(capsys, recordings, tmp_path / "third", "--protocol", manifest, "--freeze", "--seed", 4)
-    assert "was drawn with seed 3, got --seed 4" in said and not (tmp_path / "third").exists()
+    assert "was drawn with seed 3, got seed 4" in said and not (tmp_path / "third").exists()
 
 
 def test_what_is_missing_is_said_at_once(recordings, tmp_path, capsys, monkeypatch):
-    assert "--seed must lie in" in refused(capsys, recordings, tmp_path / "a", "--protocol", "tiny", "--seed", -1)
+    assert "the seed must lie in" in refused(capsys, recordings, tmp_path / "a", "--protocol", "tiny", "--seed", -1)
     find = importlib.util.find_spec
     for package, arguments in {"matplotlib": (), "visqol": ("--visqol",)}.items():
         with monkeypatch.context() as patch:
@@ -86,3 +88,76 @@ def test_methods_and_metrics_that_do_not_fit_what_is_missing_are_refused(recordi
     assert "cells are missing alone" in refused(capsys, recordings, tmp_path / "a", *cells, "--visqol")
     assert not (tmp_path / "a").exists()
     assert evaluate(recordings, tmp_path / "a", *cells, "--method", "fading") == 0
+
+
+MODULE = """
+import numpy as np
+from aidd.evaluation.metrics.arguments import as_missing, as_signals
+
+def hum(audio, mask, *, sampling_rate, generator=None):
+    return np.where(mask, 0.1, audio)
+
+def meddling(audio, mask, *, sampling_rate, generator=None):
+    return np.where(mask, 0.1, audio + 1e-9)
+
+def peak_error(reference, estimate, mask, *, sampling_rate):
+    reference, estimate = as_signals(reference, estimate)
+    missing = as_missing(mask, reference.shape)
+    return float(np.abs(estimate[missing]).max() - np.abs(reference[missing]).max())
+"""
+
+
+@pytest.fixture
+def user_module(tmp_path, monkeypatch):
+    """The current folder holds `my_module`, as a user's does, and the path of an installed command does not."""
+    (tmp_path / "my_module.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder])
+    yield tmp_path / "my_module.py"
+    sys.modules.pop("my_module", None)
+
+
+def test_a_users_method_and_metric_have_rows_tables_and_plots(recordings, tmp_path, capsys, user_module):
+    pytest.importorskip("matplotlib")
+    output = tmp_path / "results"
+    command = ("--protocol", "tiny", "--metric", "my_module:peak_error", "--method", "my_module:hum")
+    assert evaluate(recordings, output, *command) == 0
+    journal = (output / "rows-0.jsonl").read_bytes()
+    # A run that is done is not done again, and another method can be added to it.
+    assert evaluate(recordings, output, *command) == 0 and (output / "rows-0.jsonl").read_bytes() == journal
+    assert evaluate(recordings, output, *command, "--method", "linear") == 0
+    rows = pd.read_parquet(output / "items.parquet")
+    assert set(rows["method"]) == {"my_module:hum", "linear"} and rows["peak_error"].notna().all()
+    assert set(rows["metrics"]) == {"my_module:peak_error"}
+    mean = rows[rows["method"] == "my_module:hum"].groupby("param_gap_seconds")["peak_error"].mean().iloc[0]
+    for page in ("results.md", "summary.md", "index.html"):
+        text = (output / page).read_text()
+        assert "peak_error" in text and "my_module:hum" in text and f"{mean:.3f}" in text
+    assert list((output / "plots").glob("*-peak_error.svg")) and "peak_error" in capsys.readouterr().out
+    # Rows of a method whose source has changed are rows of another method; rows without the metric, of another run.
+    user_module.write_text(MODULE.replace("0.1", "0.2"))
+    assert "rows of my_module:hum of another run" in refused(capsys, recordings, output, *command)
+    user_module.write_text(MODULE)
+    assert "another run: expected {'metrics': None}" in refused(capsys, recordings, output, *command[:2])
+
+
+def test_a_users_method_must_keep_intact_samples(recordings, tmp_path, capsys, user_module):
+    output = tmp_path / "results"
+    assert evaluate(recordings, output, "--protocol", "tiny", "--method", "my_module:meddling") == 2
+    # After the bar.
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "my_module:meddling: expected every sample outside the gaps as it was, got " in said
+    assert not (output / "rows-0.jsonl").exists()
+
+
+def test_functions_that_cannot_be_loaded_are_refused_before_any_work(recordings, tmp_path, capsys, user_module):
+    tiny = (recordings, tmp_path / "results", "--protocol", "tiny", "--freeze")
+    assert "module my_module has no function hm" in refused(capsys, *tiny, "--method", "my_module:hm")
+    assert "(reference, estimate, mask, *, sampling_rate)" in refused(capsys, *tiny, "--metric", "my_module:hum")
+    cells = (recordings, tmp_path / "results", "--protocol", "tf_masks", "--freeze")
+    assert "cells are missing alone" in refused(capsys, *cells, "--metric", "my_module:peak_error")
+    assert "cells are missing; expected" in refused(capsys, *cells, "--method", "my_module:hum")
+    assert not (tmp_path / "results").exists()
+    with pytest.raises(SystemExit):
+        evaluate(*tiny, "--method", "jansen")
+    assert "invalid choice: 'jansen' (choose from masked, " in capsys.readouterr().err

@@ -42,11 +42,9 @@ KNOWN: dict[str, dict[str, int]] = {
         "pipelines/pipeline_spectrogram_repaint.py": 1,
     },
     "a private attribute of another": {"evaluation/methods/aidd_paper.py": 3},
-    "a store into a parameter's subscript outside splice": {"evaluation/protocols/selection.py": 2},
-    "a warning of ours silenced by its text": {"evaluation/runs/runner.py": 1},
     "an option in a message": {"repair/damage.py": 1, "signals/blocks.py": 1, "signals/formats.py": 2},
     "hash": {"training/data/corruption.py": 1, "training/losses/denoising.py": 1},
-    "more than ten parameters": {"evaluation/runs/runner.py": 1, "pipelines/filling.py": 1},
+    "more than ten parameters": {"pipelines/filling.py": 1},
     "soundfile outside signals": {"cli/inpaint.py": 1, "cli/picture.py": 1},
     "two names of methods in one literal": {"pipelines/loading.py": 1},
 }

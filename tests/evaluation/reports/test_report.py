@@ -51,6 +51,20 @@ def test_a_metric_that_misleads_says_so(made_up_rows, centred, tmp_path):
     assert "do not rank silence by it." in (tmp_path / "results.md").read_text().splitlines()[-1]
 
 
+def test_an_unknown_metric_has_tables_curves_and_maps(made_up_rows, centred, tmp_path):
+    pytest.importorskip("matplotlib")
+    rows, _ = made_up_rows(METHODS, centred)
+    write_report(rows.assign(peak_error=0.25), NO_EMBEDDINGS, tmp_path / "one")
+    assert {f"plots/{name}.svg" for name in ("lsd", "snr", "level_error", "lsd_difference", "peak_error")} == {
+        name for name in files_in(tmp_path / "one") if name.startswith("plots/")
+    }
+    for name in ("results.md", "summary.md", "index.html"):
+        assert "peak_error" in (tmp_path / "one" / name).read_text()
+    rows, _ = made_up_rows(METHODS, SWEEP)
+    write_report(rows.assign(peak_error=0.25), NO_EMBEDDINGS, tmp_path / "sweep")
+    assert (tmp_path / "sweep" / "plots" / "periodic_gaps-map-peak_error.svg").is_file()
+
+
 def test_provenance_names_all_values(made_up_rows, centred):
     rows, _ = made_up_rows(METHODS, centred)
     rows.loc[3, ["seed", "recording"]] = [7, "elsewhere/1.wav"]

@@ -1,11 +1,14 @@
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from aidd.evaluation.columns import METRICS, SET_METRICS, metric_columns, metric_of
 from aidd.evaluation.reports.aggregate import paired_differences, set_distances, summarise
-from aidd.evaluation.reports.tables import METRICS, SET_METRICS, sample_sizes, sections, summaries, table
+from aidd.evaluation.reports.tables import sample_sizes, sections, summaries, table
 
 
 METHODS = ["masked", "linear", "aidd"]
@@ -125,6 +128,26 @@ def test_no_name_breaks_a_table(made_up_rows, centred, name):
     assert unescaped == name.replace("\n", " ")
     assert [tag for tag, _ in parsed(tables[1].html())] == [tag for tag, _ in parsed(tables[0].html())]
     assert name in [text for _, text in parsed(tables[1].html())]
+
+
+def test_numbers_of_an_unknown_metric_come_last_under_their_own_name(made_up_rows, centred):
+    rows, embeddings = made_up_rows(METHODS, centred)
+    rows = rows.assign(peak_error=np.linspace(-1, 1, len(rows)), start=0, seconds=1.5, with_visqol=False, version_x=3)
+    (section,) = sections(rows, embeddings)
+    found = summaries(section)
+    assert list(found) == ["lsd", "snr", "level_error", "lsd_difference", "kad", "fad", "peak_error"]
+    head, *lines = cells_of(table(section, "peak_error", found["peak_error"], with_intervals=True).markdown())
+    assert head[0] == "peak_error" and metric_of("peak_error").heading == "peak_error"
+    means = rows.groupby(["method", "param_gap_seconds"])["peak_error"].mean()
+    for method, *cells in lines:
+        assert [cell.split()[0] for cell in cells] == [f"{mean:.3f}" for mean in means[method]]
+
+
+def test_recorded_rows_hold_no_metric_but_those_that_were_measured():
+    files = sorted(Path(__file__).parents[3].glob("*/*/*/items.parquet"))
+    assert files
+    for file in files:
+        assert set(metric_columns(pd.read_parquet(file))) <= set(METRICS), file
 
 
 def test_html_says_what_markdown_says(made_up_rows, centred):

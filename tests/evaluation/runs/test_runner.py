@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -8,12 +9,15 @@ from aidd.classical.cells import zeroing
 from aidd.classical.linear import linear
 from aidd.evaluation.embedders import RandomProjectionEmbedder
 from aidd.evaluation.methods.evaluated_methods import masked
+from aidd.evaluation.methods.method_set import MethodSet
 from aidd.evaluation.metrics import metrics_in_cells, snr_in_gap
 from aidd.evaluation.protocols.protocol import Protocol, read_item
 from aidd.evaluation.protocols.selection import select_items
 from aidd.evaluation.protocols.tf_geometry import GRID
+from aidd.evaluation.runs.journal import Journal
+from aidd.evaluation.runs.measuring import load_metrics, window_starts
 from aidd.evaluation.runs.results import collect
-from aidd.evaluation.runs.runner import audio_file, run, window_starts
+from aidd.evaluation.runs.runner import audio_file, check_intact, run
 from aidd.signals.samples import sample_recordings
 
 
@@ -34,10 +38,16 @@ def refusing(audio, mask, *, sampling_rate, generator):
     raise ValueError("expected less")
 
 
-def go(items, folder, methods=None, **options):
+def go(items, folder, methods=None, cell_methods=None, models=None, **options):
     methods = methods or {"masked": masked, "linear": linear, "noise": noise}
     defaults = {"provenance": PROVENANCE, "embedder": RandomProjectionEmbedder(dimension=8)}
-    run(items, RECORDINGS, methods, output_dir=folder, **defaults | options)
+    run(
+        items,
+        RECORDINGS,
+        MethodSet(methods, cell_methods or {}, models or {}),
+        output_dir=folder,
+        **defaults | options,
+    )
 
 
 def test_a_row_an_item_and_method_holds_what_the_metrics_say(items, tmp_path):
@@ -66,7 +76,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(items, tmp_path):
     go(items, tmp_path / "parts", {"masked": masked})
     # Another number of processes, and the methods that were not run yet.
     for process in range(2):
-        go(items, tmp_path / "parts", process_index=process, num_processes=2)
+        go(items, tmp_path / "parts", share=(process, 2))
     (rows, embeddings), (expected_rows, expected_embeddings) = (
         collect(tmp_path / name) for name in ("parts", "whole")
     )
@@ -116,8 +126,8 @@ def test_a_refusal_is_a_row_without_figures(items, tmp_path):
     assert rows["masked"]["lsd"] > 0
 
 
-def test_what_is_to_be_heard_is_kept(items, tmp_path):
-    go(items[:2], tmp_path, {"linear": linear}, heard=[items[1].key])
+def test_what_is_to_be_listened_to_is_kept(items, tmp_path):
+    go(items[:2], tmp_path, {"linear": linear}, kept=[items[1].key])
     segment, mask = read_item(items[1], RECORDINGS)
     kept = np.load(audio_file(tmp_path, items[1].key, "linear"))
     expected = linear(np.where(mask, np.nan, segment), mask, sampling_rate=items[1].sampling_rate)
@@ -133,11 +143,72 @@ def test_windows_are_centred_on_gaps_within_the_signal_and_never_overlap():
 
 
 def test_what_cannot_be_measured_is_named(items, tmp_path):
-    def failing(*arguments):
+    def failing(*arguments, sampling_rate):
         raise ValueError("no frame")
 
     with pytest.raises(ValueError, match=rf"{items[0].recording}, from sample \d+, centred_gap .*, masked: no frame"):
-        go(items, tmp_path, measure=failing)
+        go(items, tmp_path, metrics={"failing": failing})
+
+
+def test_further_metrics_have_a_column_each_and_runs_without_them_do_not_mix(items, tmp_path):
+    def num_missing(reference, estimate, mask, *, sampling_rate):
+        return np.float32(mask.sum())
+
+    def undefined(reference, estimate, mask, *, sampling_rate):
+        return float("nan") if (estimate[mask] == 0).all() else float("inf")
+
+    metrics = {"num_missing": num_missing, "undefined": undefined}
+    options = {"metrics": metrics, "provenance": {**PROVENANCE, "metrics": "mine:num_missing, mine:undefined"}}
+    go(items[:2], tmp_path, {"masked": masked, "linear": linear}, **options)
+    rows, _ = collect(tmp_path)
+    by_item = {item.key: item.mask.sum() for item in items[:2]}
+    assert (rows["num_missing"] == rows["item"].map(by_item)).all()
+    assert rows["undefined"].tolist() == pytest.approx(2 * [np.nan, np.inf], nan_ok=True)
+    with pytest.raises(ValueError, match=r"another run: expected \{'metrics': None\}"):
+        go(items, tmp_path)
+    go(items[:2], tmp_path, {"masked": masked, "noise": noise}, **options)
+
+
+def test_a_metric_returns_a_number(items, tmp_path):
+    with pytest.raises(ValueError, match=r"masked: metric spectrum: expected a number, got array"):
+        go(items, tmp_path, metrics={"spectrum": lambda reference, *_, sampling_rate: reference[:2]})
+
+
+@pytest.mark.parametrize("name", ["snr", "seconds", "kad", "param_level", "twice"])
+def test_a_metric_has_a_name_of_its_own(tmp_path, monkeypatch, name):
+    (tmp_path / "users_metrics.py").write_text(
+        f"def {name}(reference, estimate, mask, *, sampling_rate):\n    return 0.0\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "users_metrics", raising=False)
+    with pytest.raises(ValueError, match=rf"expected a metric of another name, as rows have a column {name} already"):
+        load_metrics(2 * [f"users_metrics:{name}"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda restored, mask: np.where(mask, restored, 0.999 * restored), "outside the gaps as it was, got "),
+        (lambda restored, mask: restored.astype(np.float32), "type float64, got .* float32"),
+        (lambda restored, mask: restored[None], r"shape \(\d+,\) .* got \(1, \d+\)"),
+        (lambda restored, mask: torch.from_numpy(restored), "as a numpy array, got Tensor"),
+    ],
+)
+def test_a_method_that_changes_more_than_the_gap_stops_the_run(items, tmp_path, change, message):
+    def meddling(audio, mask, *, sampling_rate, generator):
+        return change(noise(audio, mask, sampling_rate=sampling_rate, generator=generator), mask)
+
+    with pytest.raises(ValueError, match=rf"{items[0].recording}, from sample .*, meddling: expected .*{message}"):
+        go(items, tmp_path, {"linear": linear, "meddling": meddling})
+    # What was done before stays; the published stitching alone may overwrite samples next to gaps.
+    assert [row["method"] for row in Journal(tmp_path, "rows").read()] == ["linear"]
+    segment, mask = read_item(items[0], RECORDINGS)
+    check_intact(segment, np.where(mask, 0.0, segment), mask)
+
+
+def test_the_published_stitching_may_overwrite_samples_next_to_gaps(items, tmp_path):
+    go(items[:1], tmp_path, {"aidd_paper": lambda audio, mask, **_: np.where(mask, 0.0, 0.9 * audio)})
+    assert len(Journal(tmp_path, "rows").read()) == 1
 
 
 def test_the_order_of_rows_is_that_of_the_anchors_whatever_came_first(items, tmp_path):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ...pipelines import SpectrogramRePaintPipeline
     from ...signals.arrays import Waveform
-    from ..runs.runner import CellMethod
+    from .method_set import CellMethod
 
 
 def cell_methods_without_model() -> dict[str, CellMethod]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ...pipelines import AIDDPipeline, SpectrogramRePaintPipeline
     from ...signals.arrays import Waveform
-    from ..runs.runner import Method
+    from .method_set import Method
 
 
 def methods_without_model() -> dict[str, Method]:

@@ -1,4 +1,4 @@
-"""What evaluations are asked for by name. Imports nothing: the command line lists these names in its help."""
+"""Names that evaluations are asked for. This module loads no framework, so that the command line can list them."""
 
 from pathlib import Path
 
@@ -6,15 +6,19 @@ from ...repair.methods import METHODS
 
 
 EVALUATED_METHODS = ("masked", *METHODS, "log_magnitude", "aidd_paper", "codec")
-# Those that an AIDD model has a part in.
+# Methods that use an AIDD model.
 AIDD_METHODS = ("aidd", "auto", "aidd_paper", "codec")
-# For missing cells of frequency and time.
+# Methods for missing cells of frequency and time.
 CELL_METHODS = ("zeroing", "log_magnitude", "fading", "spectrogram_repaint")
-# Those that stand in every table: what any method must beat, and what it cannot pass.
+# Methods that stand in every table: what any method must beat, and what it cannot pass.
 ANCHORS = (
     *("masked", "linear", "autoregressive", "janssen", "sparse", "envelope_noise"),
     *("aidd_paper", "aidd", "codec"),
 )
+# `codec` is a ceiling: it reads the audio in the gaps.
+GIVEN_INTACT = ("codec",)
+# `aidd_paper` overwrites intact audio next to the gaps, as published.
+MAY_OVERWRITE = ("aidd_paper",)
 LAYOUTS = ("folder", "musicnet", "maestro", "hub")
 PROTOCOLS = Path(__file__).parents[1] / "protocols"
 
@@ -22,3 +26,8 @@ PROTOCOLS = Path(__file__).parents[1] / "protocols"
 def shipped_protocols() -> list[str]:
     """Names of the protocols that come with the package."""
     return sorted(path.stem for path in PROTOCOLS.glob("*.json"))
+
+
+def is_custom(name: str) -> bool:
+    """Whether a name is that of a user's function, `module:function`."""
+    return ":" in name

@@ -72,7 +72,7 @@ def select_items(protocol: Protocol, recordings: Mapping[str, Path], *, seed: in
                 gaps = find_gaps(mask).tolist()
                 items.append(Item(name, sha256, start, len(audio), rate, condition, item_seed, gaps))
             else:
-                left_out["silent gaps"] += 1
+                left_out.update(["silent gaps"])
     if number < (protocol.segments or 1):
         raise ValueError(
             f"protocol {protocol.name} needs {protocol.segments or 'some'} segments of {protocol.segment_seconds} s, "
@@ -97,7 +97,7 @@ def _segments(protocol: Protocol, name: str, path: Path, seed: int, left_out: Co
     num_samples, rate = recording_length(path, protocol.sampling_rate)
     length = round(protocol.segment_seconds * rate)
     if num_samples < length:
-        left_out["short recordings"] += 1
+        left_out.update(["short recordings"])
         return
     number = protocol.segments_per_recording
     if number is not None and protocol.selection == "evenly_spread":
@@ -111,7 +111,7 @@ def _segments(protocol: Protocol, name: str, path: Path, seed: int, left_out: Co
         if np.sqrt(np.mean(audio**2)) > protocol.min_rms:
             yield start, audio, rate
         else:
-            left_out["quiet segments"] += 1
+            left_out.update(["quiet segments"])
 
 
 def evenly_spread_starts(num_samples: int, length: int, number: int) -> list[int]:

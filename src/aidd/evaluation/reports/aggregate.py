@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..columns import metric_of
 from ..metrics import frechet_audio_distance, paired_kernel_audio_distance
 from .bootstrap import bootstrap_interval, jackknife_interval
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 # A jackknife by recording leaves two or more windows to the distance of two sets.
 MIN_SET_RECORDINGS = 3
-# Metrics with a sign, whose absolute values are summed up: too loud and too soft do not cancel.
-SIGNED_METRICS = ("level_error", "level_error_cells")
 
 
 def summarise(frame: pd.DataFrame, metric: str, by: Sequence[str]) -> pd.DataFrame:
@@ -41,7 +40,7 @@ def summarise(frame: pd.DataFrame, metric: str, by: Sequence[str]) -> pd.DataFra
     rows = []
     for group, items in frame.dropna(subset=metric).groupby(list(by), sort=False):
         values = items[metric].to_numpy(float)
-        values = np.abs(values) if metric in SIGNED_METRICS else values
+        values = np.abs(values) if metric_of(metric).signed else values
         finite = np.isfinite(values)
         mean, low, high = values.mean(), np.nan, np.nan
         if finite.any():
@@ -63,7 +62,7 @@ def paired_differences(frame: pd.DataFrame, metric: str, method: str, against: s
 
     Args:
         frame: a row an item and method, with the columns `item`, `recording`, `method`, `by` and the metric.
-        metric: name of a column. Absolute values are taken of `SIGNED_METRICS`.
+        metric: name of a column. Absolute values are taken of level errors.
         method, against: names in the column `method`.
         by: columns to group by, without `method`.
 
@@ -81,7 +80,7 @@ def paired_differences(frame: pd.DataFrame, metric: str, method: str, against: s
         if side.empty:
             raise ValueError(f"expected one of the methods {sorted(frame['method'].unique())}, got {name}")
         side = side.set_index("item")
-        sides.append(side.assign(**{metric: side[metric].abs()}) if metric in SIGNED_METRICS else side)
+        sides.append(side.assign(**{metric: side[metric].abs()}) if metric_of(metric).signed else side)
     differences = sides[0].assign(difference=sides[0][metric] - sides[1][metric])
     return summarise(pd.DataFrame(differences), "difference", by)
 

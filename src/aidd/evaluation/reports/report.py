@@ -8,9 +8,10 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..columns import ALL_METRICS, PROVENANCE, SET_METRICS, metric_of, noun, written
 from .page import Example, slug, write_blind_page, write_index_page, write_text
 from .plots import check_matplotlib, heat_maps, metric_curves, save_figure, spectrogram_figure
-from .tables import ALL_METRICS, METRICS, Section, escaped, noun, sample_sizes, sections, summaries, table, written
+from .tables import Section, escaped, sample_sizes, sections, summaries, table
 
 
 if TYPE_CHECKING:
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SUMMARY = ("lsd", "snr", "snr_cells")
-# Columns of a row that say what was run.
-PROVENANCE = (
-    *("protocol", "protocol_version", "protocol_digest", "seed"),
-    *("model", "model_digest", "spectrogram_model", "spectrogram_model_digest", "spectrogram_dtype"),
-)
 
 # A section, and by metric what `summaries` found in it.
 Found = tuple[Section, Mapping[str, "pd.DataFrame"]]
@@ -106,13 +102,11 @@ def _write_tables(found: Sequence[Found], facts: str, folder: Path) -> None:
     for section, of_metric in found:
         title = [f"### {escaped(section.title)}\n"] if len(found) > 1 else []
         all_tables = [table(section, name, of_metric[name], with_intervals=True) for name in of_metric]
-        means = [table(section, name, of_metric[name], with_intervals=False) for name in SUMMARY if name in of_metric]
-        of_items = {name: value for name, value in of_metric.items() if name in METRICS}
-        notes = [
-            escaped(f"{ALL_METRICS[name].title}: {ALL_METRICS[name].note}")
-            for name in of_metric
-            if ALL_METRICS[name].note
-        ]
+        shown = [name for name in of_metric if name in SUMMARY or name not in ALL_METRICS]
+        means = [table(section, name, of_metric[name], with_intervals=False) for name in shown]
+        of_items = {name: value for name, value in of_metric.items() if name not in SET_METRICS}
+        metrics = [metric_of(name) for name in of_metric]
+        notes = [escaped(f"{metric.title}: {metric.note}") for metric in metrics if metric.note]
         facts_of_section = " ".join([sample_sizes(section, of_metric), *notes])
         results += [*title, *(one.markdown() for one in all_tables), facts_of_section + "\n"]
         summary += [*title, *(one.markdown() for one in means), sample_sizes(section, of_items) + "\n"]
@@ -125,7 +119,7 @@ def _section_html(found: Found, methods: Sequence[str], folder: Path, *, is_fold
     images = ""
     if len(section.values) > 1 and all(isinstance(value, Real) for value in section.values):
         for name, summary in of_metric.items():
-            metric = ALL_METRICS[name]
+            metric = metric_of(name)
             figure = metric_curves(
                 summary,
                 methods,
@@ -135,7 +129,7 @@ def _section_html(found: Found, methods: Sequence[str], folder: Path, *, is_fold
                 title=metric.heading,
                 logarithmic=metric.logarithmic,
             )
-            file = f"{slug(section.title)}-{name}" if is_folded else name
+            file = f"{slug(section.title)}-{slug(name)}" if is_folded else slug(name)
             images += _saved(figure, file, f"{metric.title} against {noun(section.column)}", folder)
     listed = "".join(table(section, name, of_metric[name], with_intervals=True).html() for name in of_metric)
     listed += f'<p class="facts">{escape(sample_sizes(section, of_metric))}</p>'
@@ -160,12 +154,12 @@ def _heat_maps_html(found: Sequence[Found], folder: Path) -> str:
         y: {section.fixed[y]: written(y, section.fixed[y]) for section, _ in found},
     }
     images = ""
-    for name, metric in ALL_METRICS.items():
+    for name in dict.fromkeys([*ALL_METRICS, *(name for _, of_metric in found for name in of_metric)]):
         parts = [of_metric[name].assign(**{y: section.fixed[y]}) for section, of_metric in found if name in of_metric]
         if parts:
-            titles = {x: noun(x), y: noun(y), "mean": metric.heading}
-            figure = heat_maps(pd.concat(parts), x=x, y=y, labels=labels, titles=titles)
-            file = f"{slug(found[0][0].geometry)}-map-{name}"
+            metric, titles = metric_of(name), {x: noun(x), y: noun(y)}
+            figure = heat_maps(pd.concat(parts), x=x, y=y, labels=labels, titles={**titles, "mean": metric.heading})
+            file = f"{slug(found[0][0].geometry)}-map-{slug(name)}"
             images += _saved(figure, file, f"{metric.title} by {noun(x)} and {noun(y)}", folder)
     return f'<div class="plots maps">{images}</div>\n'
 

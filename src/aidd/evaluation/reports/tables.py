@@ -5,81 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .aggregate import SIGNED_METRICS, paired_differences, set_distances, summarise
+from ..columns import (
+    ALL_METRICS,
+    COMPARED,
+    DIFFERENCES,
+    GAP_SECONDS,
+    SET_METRICS,
+    metric_columns,
+    metric_of,
+    noun,
+    written,
+)
+from .aggregate import paired_differences, set_distances, summarise
 
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
-class Metric:
-    """
-    How a metric is shown.
-
-    Args:
-        title: with the unit.
-        digits: decimal places in tables.
-        better: `lower` or `higher`.
-        logarithmic: drawn on a logarithmic axis, where possible.
-        note: what must be known to read it; may be empty.
-    """
-
-    title: str
-    digits: int
-    better: str
-    logarithmic: bool = False
-    note: str = ""
-
-    @property
-    def heading(self) -> str:
-        return f"{self.title}, {self.better} is better"
-
-
-METRICS = {
-    "lsd": Metric("LSD", 3, "lower", logarithmic=True),
-    "lsd_gap": Metric("LSD in gap", 3, "lower"),
-    "snr": Metric("SNR in gap (dB)", 1, "higher"),
-    "level_error": Metric("absolute level error (dB)", 1, "lower"),
-    "seam_discontinuity": Metric("seam discontinuity (dB)", 1, "lower", logarithmic=True),
-    "seam_spectral_flux": Metric("seam spectral flux (dB)", 1, "lower"),
-    "log_mel_distance": Metric("log-mel distance (dB)", 1, "lower"),
-    "chroma_agreement": Metric("chroma agreement", 3, "higher"),
-    "onset_agreement": Metric("onset agreement", 3, "higher"),
-    "odg": Metric(
-        "ODG", 2, "higher", note="PEAQ forgives what is missing more than what is added: do not rank silence by it."
-    ),
-    "visqol": Metric("ViSQOL", 2, "higher"),
-    "snr_cells": Metric("SNR in missing cells (dB)", 1, "higher"),
-    "lsd_cells": Metric("LSD in missing cells", 3, "lower"),
-    "level_error_cells": Metric("absolute level error in missing cells (dB)", 1, "lower"),
-}
-# The method that others are held against, item by item, and what they have more than it of which metrics.
-COMPARED = "aidd"
-DIFFERENCES = {
-    f"{name}_difference": Metric(
-        f"{METRICS[name].title}, difference from {COMPARED} on the same items", digits, "lower"
-    )
-    for name, digits in {"lsd": 4, "lsd_gap": 3}.items()
-}
-SET_METRICS = {"kad": Metric("KAD", 2, "lower"), "fad": Metric("FAD", 2, "lower")}
-ALL_METRICS = {**METRICS, **DIFFERENCES, **SET_METRICS}
-GAP_SECONDS = "param_gap_seconds"
-# What a parameter of a condition is called, and how its values are written.
-PARAMETERS = {
-    GAP_SECONDS: ("gap length", lambda value: f"{1000 * value:g} ms"),
-    "param_coverage": ("coverage", lambda value: f"{100 * value:g} %"),
-    "param_height_hertz": ("height", lambda value: f"{value:g} Hz"),
-    "param_lowest_hertz": ("lowest frequency", lambda value: f"{value:g} Hz"),
-    "param_num_bins": ("bins of a rectangle", lambda value: f"{value:g}"),
-    "param_num_frames": ("frames of a rectangle", lambda value: f"{value:g}"),
-    "param_level_db": ("level below the peak", lambda value: f"{value:g} dB"),
-}
 # Signs that Markdown or the HTML in it would read as more than text. Underscores within words it takes as they are.
 MARKDOWN = str.maketrans({**{sign: "\\" + sign for sign in "\\`*[]|<>&$~"}, "\n": " ", "\r": " "})
 
@@ -175,14 +122,15 @@ def sections(rows: pd.DataFrame, embeddings: pd.DataFrame) -> list[Section]:
 
 def summaries(section: Section) -> dict[str, pd.DataFrame]:
     """
-    By metric, a row a method and value of the section's column: those two columns, `mean`, `low`, `high` and `n`, and
-    of metrics of items also `num_recordings` and `num_infinite`. Only metrics that have values; differences only where
-    `aidd` was run, and KAD and FAD only where there are windows of three recordings.
+    By metric, a row a method and value of the section's column: those two columns, `mean`, `low`, `high` and `n`; for
+    metrics of items, `num_recordings` and `num_infinite` too. Only metrics that have values are there: differences
+    need rows of `aidd`, KAD and FAD windows of three recordings. Metrics that
+    [`~aidd.evaluation.columns.ALL_METRICS`] does not list come last.
     """
     import pandas as pd
 
     by = ["method", section.column]
-    found = {name: summarise(section.rows, name, by) for name in METRICS if section.rows.get(name) is not None}
+    found = {name: summarise(section.rows, name, by) for name in metric_columns(section.rows)}
     others = [name for name in section.rows["method"].unique() if name != COMPARED]
     if others and len(others) < section.rows["method"].nunique():
         for name in DIFFERENCES:
@@ -200,12 +148,12 @@ def summaries(section: Section) -> dict[str, pd.DataFrame]:
         for name in SET_METRICS:
             columns = {name: "mean", f"{name}_low": "low", f"{name}_high": "high"}
             found[name] = distances[[*by, *columns, "n"]].rename(columns=columns)
-    return found
+    return {name: found[name] for name in sorted(found, key=lambda name: name not in ALL_METRICS)}
 
 
 def table(section: Section, name: str, summary: pd.DataFrame, *, with_intervals: bool) -> Table:
     """The table of a metric, from what [`summaries`] found."""
-    metric = ALL_METRICS[name]
+    metric = metric_of(name)
     means = summary.set_index(["method", section.column])
     items = dict(list(section.rows.groupby(["method", section.column])))
     lines = {}
@@ -214,7 +162,7 @@ def table(section: Section, name: str, summary: pd.DataFrame, *, with_intervals:
         for value in section.values:
             key = method, value
             cell = _cell(means.loc[key], metric.digits, with_intervals) if key in means.index else Cell()
-            notes = _left_out(items[key], name) if key in items and name in METRICS else ()
+            notes = _left_out(items[key], name) if key in items and name in section.rows else ()
             cells.append(Cell(cell.mean, cell.interval, notes))
         if any(map(str, cells)):
             lines[method] = cells
@@ -240,18 +188,6 @@ def escaped(text: str) -> str:
     return text.translate(MARKDOWN)
 
 
-def noun(column: str) -> str:
-    """What a parameter is called."""
-    return PARAMETERS[column][0] if column in PARAMETERS else column.removeprefix("param_").replace("_", " ")
-
-
-def written(column: str, value: object) -> str:
-    """A parameter's value, with its unit."""
-    if column in PARAMETERS:
-        return PARAMETERS[column][1](value)
-    return f"{value:g}" if isinstance(value, Real) else str(value)
-
-
 def _cell(summary: pd.Series, digits: int, with_interval: bool) -> Cell:
     if not np.isfinite(summary["mean"]):
         return Cell()
@@ -268,7 +204,7 @@ def _number(value: float, digits: int) -> str:
 
 def _left_out(items: pd.DataFrame, name: str) -> tuple[str, ...]:
     """Items that are not in a mean: infinite values, and refusals of the method."""
-    values = items[name].abs() if name in SIGNED_METRICS else items[name]
+    values = items[name].abs() if metric_of(name).signed else items[name]
     infinite = {value: int((values == value).sum()) for value in (-np.inf, np.inf)}
     refused = int(items["refusal"].notna().sum()) if "refusal" in items else 0
     notes = [f"{count} of {value:g}" for value, count in infinite.items() if count]

@@ -13,8 +13,8 @@ from .journal import Journal
 if TYPE_CHECKING:
     import pandas as pd
 
-# What an embedding's row takes over from the row of its item.
-ITEM_COLUMNS = ("recording", "condition", "geometry", "num_gaps", "missing_seconds", "coverage")
+# Columns that an embedding's row takes over from the row of its item.
+EMBEDDING_COLUMNS = ("recording", "condition", "geometry", "num_gaps", "missing_seconds", "coverage")
 
 
 def collect(output_dir: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -41,13 +41,13 @@ def collect(output_dir: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         raise ValueError(f"{folder} holds rows of a run, but no embedding")
     embeddings = embeddings.drop_duplicates(["item", "method", "window"])
     rows = rows.drop_duplicates(["item", "method"])
-    # Infinities, which JSON has no number for.
-    texts = [name for name in rows if rows[name].isin(["inf", "-inf"]).any()]
+    # JSON has no number for these.
+    texts = [name for name in rows if rows[name].isin(["inf", "-inf", "nan"]).any()]
     rows = rows.astype(dict.fromkeys(texts, float))
     rows = rows.assign(place=rows["method"].map(_place))
     rows = rows.sort_values(["recording", "start", "condition", "place", "method"]).reset_index(drop=True)
     rows = rows.drop(columns="place")
-    columns = [*ITEM_COLUMNS, *(name for name in rows if name.startswith("param_"))]
+    columns = [*EMBEDDING_COLUMNS, *(name for name in rows if name.startswith("param_"))]
     embeddings = embeddings.merge(rows.drop_duplicates("item")[["item", *columns]], on="item")
     embeddings = embeddings.sort_values(["recording", "item", "method", "window"]).reset_index(drop=True)
     for name, frame in {"items": rows, "embeddings": embeddings}.items():

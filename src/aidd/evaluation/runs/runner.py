@@ -1,9 +1,8 @@
-"""Methods on the items of a protocol: a row an item and method, and embeddings of what was put into the gaps."""
+"""Runs methods on the items of a protocol: a row for each item and method, and embeddings of their gaps."""
 
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,51 +12,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...masks.gaps import find_gaps
 from ...signals.replacing import replacing
-from ...signals.resampling import resample
 from ..embedders import Embedder
-from ..metrics import (
-    chroma_agreement,
-    level_error,
-    log_mel_distance,
-    log_spectral_distance,
-    metrics_in_cells,
-    objective_difference_grade,
-    onset_agreement,
-    seam_discontinuity,
-    seam_spectral_flux,
-    snr_in_gap,
-    visqol,
-)
+from ..methods.method_set import MethodSet
+from ..methods.names import GIVEN_INTACT, MAY_OVERWRITE
 from ..protocols.protocol import Item, read_item
-from ..protocols.tf_geometry import GRID
 from .journal import Journal
-
-
-WINDOW_SECONDS = 1.0
-# `method(audio, mask, *, sampling_rate, generator) -> audio`, the contract of `aidd.METHODS`.
-Method = Callable[..., np.ndarray]
-# `method(audio, tf_mask, *, sampling_rate, generator) -> audio`, for missing cells.
-CellMethod = Method
-# `measure(reference, estimate, mask, sampling_rate) -> {metric: value}`.
-Measure = Callable[[np.ndarray, np.ndarray, np.ndarray, int], dict[str, float]]
+from .measuring import ItemMetric, embedding_rows, finite_or_text, measure_cells, measure_item, measure_with
 
 
 def run(
     items: Sequence[Item],
     recordings: Mapping[str, Path],
-    methods: Mapping[str, Method],
-    cell_methods: Mapping[str, CellMethod] = MappingProxyType({}),
+    methods: MethodSet,
     *,
     output_dir: str | Path,
     provenance: Mapping[str, str | int],
-    models: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     embedder: Embedder,
-    heard: Collection[str] = (),
-    measure: Measure | None = None,
-    process_index: int = 0,
-    num_processes: int = 1,
+    metrics: Mapping[str, ItemMetric] = MappingProxyType({}),
+    kept: Collection[str] = (),
+    share: tuple[int, int] = (0, 1),
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> None:
     """
@@ -65,74 +39,108 @@ def run(
     not run again.
 
     Args:
-        items: of a protocol.
+        items: the items of a protocol.
         recordings: files by the names that items give them.
-        methods: by name, of items whose samples are missing. `codec` alone is given the intact audio.
-        cell_methods: by name, of items whose cells are missing. They are given the intact audio, and masks on
-            `aidd.evaluation.protocols.tf_geometry.GRID`.
-        output_dir: of `rows-*.jsonl` and `embeddings-*.jsonl`.
-        provenance: what every row is to say of the run: protocol, seed, versions.
-        models: what the rows of a method are to say besides, by its name: of its model.
-        embedder: of the windows of 1 s around each gap.
-        heard: keys of items whose restored audio is kept, `audio/<item>-<method>.npy`.
-        measure: the metrics of an item whose samples are missing; [`measure_item`] if None. Those of cells are
-            [`measure_cells`].
-        process_index, num_processes: which share of the items is this process's.
+        methods: the methods for gaps and for cells. `codec` alone receives the intact audio of gaps; methods for
+            cells receive intact audio and masks on `aidd.evaluation.protocols.tf_geometry.GRID`.
+        output_dir: folder of `rows-*.jsonl` and `embeddings-*.jsonl`.
+        provenance: columns of every row that describe the run: protocol, seed, versions.
+        embedder: embeds the windows of 1 s around each gap.
+        metrics: metrics of items whose samples are missing, by the name of their column, besides the package's.
+        kept: keys of items whose restored audio is kept, `audio/<item>-<method>.npy`.
+        share: the number of this process, and how many processes share the items.
         progress: wraps the items, to show a bar.
 
     Raises:
-        ValueError: a folder that holds rows of another run, or one that another process of this number writes to.
+        ValueError: a folder that holds rows of another run, or one that another process of this number writes to; a
+            method that changed an intact sample; and as the metrics.
     """
-    measure = measure or measure_item
+    process_index, num_processes = share
     rows, embeddings = (Journal(output_dir, name, process_index) for name in ("rows", "embeddings"))
     with rows.writing(), embeddings.writing():
-        done = _done(rows, {item.key for item in items}, provenance, models)
+        done = _done(rows, {item.key for item in items}, provenance, methods.provenance)
         for item in progress(items[process_index::num_processes]):
-            of_item = cell_methods if item.condition.takes_cells else methods
+            cells = item.cells
+            of_item = methods.for_gaps if cells is None else methods.for_cells
             missing_methods = [name for name in of_item if (item.key, name) not in done]
             if not missing_methods:
                 continue
             segment, mask = read_item(item, recordings)
-            cells = item.cells
-            missing, measure_one = (mask, measure) if cells is None else (cells, measure_cells)
+            missing = mask if cells is None else cells
             named = f"{item.recording}, from sample {item.start}, {item.condition.label}"
             described = {**provenance, **describe(item, missing)}
-            if not any((item.key, name) in done for name in of_item):
+            if len(missing_methods) == len(of_item):
                 with naming(named):
                     embeddings.append(embedding_rows(item, "reference", segment, mask, embedder))
             for name in missing_methods:
-                row = {**described, **models.get(name, {}), "method": name}
-                audio = np.where(mask, np.nan, segment) if cells is None and name != "codec" else segment
-                # Of the item: a run that goes on draws as one that was never stopped.
+                row = {**described, **methods.provenance.get(name, {}), "method": name}
+                is_hidden = cells is None and name not in GIVEN_INTACT
+                audio = np.where(mask, np.nan, segment) if is_hidden else segment
+                # Seeded by the item, so a resumed run draws the same numbers as an uninterrupted one.
                 generator = torch.Generator().manual_seed(item.seed)
                 started = time.perf_counter()
                 try:
                     restored = of_item[name](audio, missing, sampling_rate=item.sampling_rate, generator=generator)
                 except ValueError as refusal:
-                    # Methods say what they cannot fill. The table counts it.
+                    # Methods raise for what they cannot fill; the tables count these rows.
                     rows.append([{**row, "refusal": str(refusal)}])
                     continue
                 row["seconds"] = time.perf_counter() - started
                 with naming(f"{named}, {name}"):
-                    measured = finite_or_text(measure_one(segment, restored, missing, item.sampling_rate))
+                    if cells is None and name not in MAY_OVERWRITE:
+                        check_intact(segment, restored, mask)
+                    measured = _measure(segment, restored, item, missing, metrics)
                     embeddings.append(embedding_rows(item, name, restored, mask, embedder))
-                if item.key in heard:
+                if item.key in kept:
                     keep_audio(output_dir, item.key, name, restored)
-                # Last, as this says that all of it is done.
+                # The row comes last: it marks the item and method as done.
                 rows.append([row | measured])
+
+
+def check_intact(segment: np.ndarray, restored: np.ndarray, mask: np.ndarray) -> None:
+    """
+    Checks the promise of every method: samples outside the mask come back identical.
+
+    Raises:
+        ValueError: restored audio of another type, shape or dtype, or with other samples outside the mask.
+    """
+    if not isinstance(restored, np.ndarray):
+        raise ValueError(f"expected restored audio as a numpy array, got {type(restored).__name__}")
+    if (restored.shape, restored.dtype) != (segment.shape, segment.dtype):
+        raise ValueError(
+            f"expected restored audio of shape {segment.shape} and type {segment.dtype}, got {restored.shape} and "
+            f"{restored.dtype}"
+        )
+    changed = np.count_nonzero(restored[~mask] != segment[~mask])
+    if changed:
+        raise ValueError(f"expected every sample outside the gaps as it was, got {changed} others")
+
+
+def _measure(
+    segment: np.ndarray,
+    restored: np.ndarray,
+    item: Item,
+    missing: np.ndarray,
+    metrics: Mapping[str, ItemMetric],
+) -> dict[str, float | str]:
+    if item.condition.takes_cells:
+        return finite_or_text(measure_cells(segment, restored, missing, item.sampling_rate))
+    arguments = (segment, restored, missing, item.sampling_rate)
+    return finite_or_text({**measure_item(*arguments), **measure_with(metrics, *arguments)})
 
 
 def _done(
     rows: Journal, keys: set[str], provenance: Mapping[str, str | int], models: Mapping[str, Mapping[str, str]]
 ) -> set[tuple[str, str]]:
-    """Items and methods that have a row. Raises ValueError where one is of other items, another run or model."""
+    """Pairs of item and method that have a row. Raises `ValueError` for rows of other items, another run or model."""
     done = set()
     for row in rows.read():
         if row["item"] not in keys:
             raise ValueError(
                 f"{rows.folder} holds rows of other items, of {row['recording']} for one; choose another folder"
             )
-        expected = {**provenance, **models.get(row["method"], {})}
+        # Rows of a run without further metrics have no such column.
+        expected = {"metrics": None, **provenance, **models.get(row["method"], {})}
         differing = {name: row.get(name) for name, value in expected.items() if row.get(name) != value}
         if differing:
             wanted = {name: expected[name] for name in differing}
@@ -146,7 +154,7 @@ def _done(
 
 @contextmanager
 def naming(what: str) -> Iterator[None]:
-    """Errors in it say what of."""
+    """Puts what was being done before the message of a `ValueError`."""
     try:
         yield
     except ValueError as error:
@@ -155,11 +163,12 @@ def naming(what: str) -> Iterator[None]:
 
 def audio_file(output_dir: str | Path, key: str, method: str) -> Path:
     """Where the restored audio of an item is kept."""
-    return Path(output_dir) / "audio" / f"{key}-{method}.npy"
+    # A colon, as in `module:function`, is no part of a file's name everywhere.
+    return Path(output_dir) / "audio" / f"{key}-{method.replace(':', '-')}.npy"
 
 
 def keep_audio(output_dir: str | Path, key: str, method: str, audio: np.ndarray) -> None:
-    """Writes float32 `(samples,)`."""
+    """Keeps restored audio as float32 `(samples,)`."""
     path = audio_file(output_dir, key, method)
     path.parent.mkdir(exist_ok=True)
     with replacing(path) as unfinished, unfinished.open("wb") as file:
@@ -167,7 +176,10 @@ def keep_audio(output_dir: str | Path, key: str, method: str, audio: np.ndarray)
 
 
 def describe(item: Item, missing: np.ndarray) -> dict[str, Any]:
-    """The columns of an item, of which samples `(samples,)` or cells `(bins, frames)` are missing."""
+    """
+    The columns that describe an item. `missing` is bool, True = missing: samples `(samples,)` or cells
+    `(bins, frames)`.
+    """
     return {
         "item": item.key,
         "recording": item.recording,
@@ -183,82 +195,3 @@ def describe(item: Item, missing: np.ndarray) -> dict[str, Any]:
         "missing_seconds": sum(end - start for start, end in item.gaps) / item.sampling_rate,
         "coverage": float(missing.mean()),
     }
-
-
-def measure_item(
-    reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, sampling_rate: int
-) -> dict[str, float]:
-    """
-    Every metric of one item but ViSQOL: reference and estimate float `(samples,)`, mask bool `(samples,)`, rate in Hz.
-    Raises what the metrics do.
-    """
-    with warnings.catch_warnings():
-        # Of every item that a method leaves silent. Tables say it once.
-        warnings.filterwarnings("ignore", "the estimate is digital silence")
-        grade = objective_difference_grade(reference, estimate, sampling_rate=sampling_rate)
-    return {
-        "snr": snr_in_gap(reference, estimate, mask),
-        "lsd": log_spectral_distance(reference, estimate),
-        "lsd_gap": log_spectral_distance(reference, estimate, mask=mask),
-        "level_error": level_error(reference, estimate, mask),
-        "seam_discontinuity": seam_discontinuity(reference, estimate, mask, sampling_rate=sampling_rate),
-        "seam_spectral_flux": seam_spectral_flux(reference, estimate, mask, sampling_rate=sampling_rate),
-        "log_mel_distance": log_mel_distance(reference, estimate, mask=mask, sampling_rate=sampling_rate),
-        "chroma_agreement": chroma_agreement(reference, estimate, mask, sampling_rate=sampling_rate),
-        "onset_agreement": onset_agreement(reference, estimate, mask, sampling_rate=sampling_rate),
-        "odg": grade,
-    }
-
-
-def measure_cells(
-    reference: np.ndarray, estimate: np.ndarray, cells: np.ndarray, sampling_rate: int
-) -> dict[str, float]:
-    """Every metric of an item whose cells are missing, bool `(bins, frames)`; else as [`measure_item`]."""
-    return {
-        **metrics_in_cells(reference, estimate, cells, sampling_rate=sampling_rate, grid=GRID),
-        "lsd": log_spectral_distance(reference, estimate),
-    }
-
-
-def measure_with_visqol(
-    reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, sampling_rate: int
-) -> dict[str, float]:
-    """As [`measure_item`], and ViSQOL, which takes longer than all others together."""
-    return {
-        **measure_item(reference, estimate, mask, sampling_rate),
-        "visqol": visqol(reference, estimate, sampling_rate=sampling_rate),
-    }
-
-
-def finite_or_text(values: Mapping[str, float]) -> dict[str, float | str]:
-    """JSON has no infinity: `float` reads the text again."""
-    return {name: value if np.isfinite(value) else str(value) for name, value in values.items()}
-
-
-def window_starts(mask: np.ndarray, length: int) -> list[int]:
-    """
-    First samples of windows of `length` samples, centred on the gaps of a mask, bool `(samples,)`, moved inside the
-    signal where they would stick out. A gap whose window would overlap the last one gets none: windows are to be
-    independent, not to hold all gaps.
-    """
-    starts: list[int] = []
-    for start, end in find_gaps(mask).tolist():
-        first = min(max((start + end - length) // 2, 0), len(mask) - length)
-        if not starts or first >= starts[-1] + length:
-            starts.append(first)
-    return starts
-
-
-def embedding_rows(item: Item, method: str, audio: np.ndarray, mask: np.ndarray, embedder: Embedder) -> list[dict]:
-    """
-    A row a window of 1 s (or the whole segment, where that is shorter) of audio, float `(samples,)`: its embedding, to
-    six decimals.
-    """
-    length = min(round(WINDOW_SECONDS * item.sampling_rate), len(audio))
-    windows = np.stack([audio[start : start + length] for start in window_starts(mask, length)])
-    embedded = embedder(resample(windows, item.sampling_rate, embedder.sampling_rate))
-    key = {"item": item.key, "method": method}
-    return [
-        {**key, "window": number, "embedding": [round(float(value), 6) for value in embedding]}
-        for number, embedding in enumerate(embedded)
-    ]

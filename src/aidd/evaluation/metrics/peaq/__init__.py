@@ -7,7 +7,13 @@ it does not stay within the standard's tolerance on all of the standard's test i
 """
 
 from .model_output_variables import ModelOutputVariables, model_output_variables
-from .peaq import distortion_index, objective_difference_grade
+from .peaq import difference_grade, distortion_index, objective_difference_grade
 
 
-__all__ = ["ModelOutputVariables", "distortion_index", "model_output_variables", "objective_difference_grade"]
+__all__ = [
+    "ModelOutputVariables",
+    "difference_grade",
+    "distortion_index",
+    "model_output_variables",
+    "objective_difference_grade",
+]

@@ -73,6 +73,11 @@ def objective_difference_grade(reference: ArrayLike, estimate: ArrayLike, *, sam
             "masked audio above restorations of it, so do not compare this grade with theirs",
             stacklevel=2,
         )
+    return difference_grade(variables)
+
+
+def difference_grade(variables: ModelOutputVariables) -> float:
+    """The grade that the variables of two signals lead to, between -3.98 and 0.22, without a warning of silence."""
     return float(WORST_GRADE + (BEST_GRADE - WORST_GRADE) * expit(distortion_index(variables)))
 
 
