@@ -15,7 +15,6 @@ line win. The result, `--output_dir`, holds the moving average of the weights an
 
 import argparse
 import logging
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -24,11 +23,9 @@ from accelerate import Accelerator
 from accelerate.logging import get_logger
 from accelerate.utils import ProjectConfiguration, set_seed
 from datasets import Dataset
-from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
 from huggingface_hub import create_repo
 from torch.utils.data import DataLoader
-from tqdm.auto import tqdm
 
 from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
 from aidd.models.model_types import check_model_type
@@ -39,12 +36,14 @@ from aidd.training.data.token_windows import TokenWindowDataset
 from aidd.training.losses.derivative_loss import derivative_loss
 from aidd.training.losses.score_entropy import score_entropy_loss
 from aidd.training.losses.validation import gap_cross_entropy
-from aidd.training.runs.arguments import check_kept, write_arguments
-from aidd.training.runs.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
+from aidd.training.runs.arguments import check_kept
+from aidd.training.runs.averaging import averaged_weights
+from aidd.training.runs.checkpoints import checkpoint_to_resume
 from aidd.training.runs.hub import publish_model
-from aidd.training.runs.metrics_file import append_metrics
-from aidd.training.runs.recipes import recipe_options
-from aidd.training.runs.scripts import HelpFormatter, check_tracker, errors_in_one_line, is_due
+from aidd.training.runs.options import add_run_options, check_run_options
+from aidd.training.runs.recipes import parse_args_with_recipe
+from aidd.training.runs.scripts import HelpFormatter, errors_in_one_line
+from aidd.training.runs.training_run import TrainingRun
 
 
 logger = get_logger(__name__)
@@ -53,58 +52,63 @@ VALIDATION_GAPS = (4, 15, 28, 56)
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
-    parser.add_argument("--arguments_path", type=Path, help="A JSON file of arguments.")
-    parser.add_argument("--train_data_dir", nargs="+", help="Data sets of tokens, of one codec.")
-    parser.add_argument("--train_data_probabilities", nargs="+", type=float, help="Share of each in the draws.")
+    parser.add_argument("--arguments_path", type=Path, help="JSON file of arguments; the command line wins over it.")
+    parser.add_argument("--train_data_dir", nargs="+", help="Data sets of tokens, all made by one codec.")
+    parser.add_argument(
+        "--train_data_probabilities",
+        nargs="+",
+        type=float,
+        help="How often each is drawn from. Default: equally.",
+    )
     parser.add_argument("--validation_data_dir", nargs="+", help="Data sets of tokens to validate on.")
     parser.add_argument("--use_dummy_data", action="store_true", help="Train on a made-up token sequence instead.")
     parser.add_argument("--config_path", help="A DiTTokenModel config.json. Default: AIDD's small architecture.")
-    parser.add_argument("--init_from", help="A folder of a trained DiTTokenModel to go on with.")
-    parser.add_argument("--output_dir", type=Path, required=True, help="Where checkpoints and the model are written.")
-    parser.add_argument("--seed", type=int, default=0, help="Of weights, windows, masks and dropout.")
-    parser.add_argument("--train_batch_size", type=int, default=16, help="Windows a process and step.")
+    parser.add_argument("--init_from", help="Folder of a trained DiTTokenModel whose weights are the start.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of weights, windows, masks and dropout.")
+    parser.add_argument("--train_batch_size", type=int, default=16, help="Windows per process and batch.")
     parser.add_argument("--max_train_steps", type=int, default=100_000, help="Steps of the whole run.")
-    parser.add_argument("--gradient_accumulation_steps", type=int, default=1, help="Batches a step.")
-    parser.add_argument("--corruption", choices=["independent", "span"], default="span", help="Law of the masks.")
-    parser.add_argument("--span_p0", type=float, default=0.8, help="Parameter p0 of the spans' lengths.")
-    parser.add_argument("--span_alpha", type=float, default=0.5, help="Parameter alpha of the spans' lengths.")
+    parser.add_argument("--gradient_accumulation_steps", type=int, default=1, help="Batches per step.")
+    parser.add_argument(
+        "--corruption",
+        choices=["independent", "span"],
+        default="span",
+        help="Whether tokens are masked one by one or in spans.",
+    )
+    parser.add_argument(
+        "--span_p0", type=float, default=0.8, help="Spans end after a token with this probability where noise is low."
+    )
+    parser.add_argument("--span_alpha", type=float, default=0.5, help="How much longer spans get with the noise.")
     parser.add_argument("--span_cap", type=int, default=30, help="Longest span, in tokens.")
     parser.add_argument("--gap_probability", type=float, default=0.5, help="Share of windows corrupted by gaps.")
     parser.add_argument("--max_gap", type=int, default=96, help="Longest gap, in tokens.")
-    parser.add_argument("--derivative_loss_weight", type=float, default=0.0, help="0 leaves this loss out.")
-    parser.add_argument("--derivative_loss_order", type=int, choices=[1, 2], default=1, help="Of the derivative.")
-    parser.add_argument("--learning_rate", type=float, default=3e-4, help="The highest, after the warm-up.")
-    parser.add_argument("--lr_scheduler", default="cosine", help="As diffusers names them.")
-    parser.add_argument("--lr_warmup_steps", type=int, default=100, help="Steps in which the learning rate rises.")
+    parser.add_argument(
+        "--derivative_loss_weight", type=float, default=0.0, help="Weight of the derivative loss; 0 leaves it out."
+    )
+    parser.add_argument(
+        "--derivative_loss_order", type=int, choices=[1, 2], default=1, help="First or second differences in time."
+    )
+    parser.add_argument("--learning_rate", type=float, default=3e-4, help="Highest learning rate, after the warm-up.")
     parser.add_argument("--adam_beta1", type=float, default=0.9, help="Decay of AdamW's first moment.")
     parser.add_argument("--adam_beta2", type=float, default=0.98, help="Decay of AdamW's second moment.")
-    parser.add_argument("--adam_weight_decay", type=float, default=0.01, help="AdamW's.")
-    parser.add_argument("--adam_epsilon", type=float, default=1e-8, help="AdamW's.")
-    parser.add_argument("--max_grad_norm", type=float, default=1.0, help="Of the loss a token.")
-    parser.add_argument("--ema_decay", type=float, default=0.999, help="Of the moving average of the weights.")
-    parser.add_argument("--mixed_precision", choices=["no", "bf16"], default="no", help="Type of the computations.")
-    parser.add_argument("--dataloader_num_workers", type=int, default=0, help="Processes that load data.")
-    parser.add_argument("--logging_steps", type=int, default=50, help="Losses are logged every so many steps.")
-    parser.add_argument("--validation_steps", type=int, default=500, help="Validated every so many steps.")
-    parser.add_argument("--checkpointing_steps", type=int, default=500, help="A checkpoint every so many steps.")
-    parser.add_argument("--checkpoints_total_limit", type=int, default=2, help="Checkpoints that are kept.")
-    parser.add_argument("--resume_from_checkpoint", help='A checkpoint folder, or "latest".')
-    parser.add_argument("--report_to", default="none", help="tensorboard, wandb, ..., beside metrics.jsonl.")
+    parser.add_argument("--adam_weight_decay", type=float, default=0.01, help="Weight decay of AdamW.")
+    parser.add_argument(
+        "--adam_epsilon", type=float, default=1e-8, help="What AdamW adds to the root of the second moment."
+    )
+    parser.add_argument(
+        "--ema_decay", type=float, default=0.999, help="Decay of the moving average of the weights, per step."
+    )
     parser.add_argument("--push_to_hub", action="store_true", help="Publish the model when it is trained.")
     parser.add_argument("--hub_model_id", help="Repository to publish in. Default: the name of --output_dir.")
-    args = parser.parse_args()
-    if args.arguments_path:
-        with errors_in_one_line():
-            options = recipe_options(args.arguments_path)
-        args = parser.parse_args([*options, *sys.argv[1:]])
+    add_run_options(parser)
+    args = parse_args_with_recipe(parser)
     if bool(args.train_data_dir) == args.use_dummy_data:
         parser.error("give either --train_data_dir or --use_dummy_data")
-    check_tracker(parser, args.report_to)
+    check_run_options(parser, args)
     return args
 
 
 def write_dummy_data(folder: Path, codebook_size: int) -> None:
-    """A periodic sequence of codes: enough to try the script out, not to learn from."""
+    """Writes a periodic sequence of codes: enough to try the script out, not to learn from."""
     codes = [(7 * position) % min(codebook_size, 50) for position in range(2000)]
     Dataset.from_list([{"recording": "dummy", "speed": 1.0, "audio_codes": codes}]).save_to_disk(folder)
 
@@ -155,6 +159,7 @@ def main() -> None:
         log_with=None if args.report_to == "none" else args.report_to,
         project_config=ProjectConfiguration(project_dir=args.output_dir, logging_dir=args.output_dir / "logs"),
     )
+    run = TrainingRun(accelerator, args)
     set_seed(args.seed)
     with errors_in_one_line():
         model = load_model(args).train()
@@ -195,12 +200,7 @@ def main() -> None:
         eps=args.adam_epsilon,
         weight_decay=args.adam_weight_decay,
     )
-    lr_scheduler = get_scheduler(
-        args.lr_scheduler,
-        optimizer,
-        num_warmup_steps=args.lr_warmup_steps * accelerator.num_processes,
-        num_training_steps=args.max_train_steps * accelerator.num_processes,
-    )
+    lr_scheduler = run.make_lr_scheduler(optimizer)
     ema = EMAModel(model.parameters(), decay=args.ema_decay)
     accelerator.register_for_checkpointing(ema)
     model, optimizer, dataloader, lr_scheduler = accelerator.prepare(model, optimizer, dataloader, lr_scheduler)
@@ -210,30 +210,10 @@ def main() -> None:
     mask_sampler = independent_mask
     if args.corruption == "span":
         mask_sampler = partial(span_mask, p0=args.span_p0, alpha=args.span_alpha, cap=args.span_cap)
-    if args.report_to != "none":
-        accelerator.init_trackers("train")
+    run.start("train", checkpoint)
 
-    first_step = 0
-    if checkpoint:
-        first_step = load_checkpoint(accelerator, checkpoint, args.output_dir)
-        logger.info("resumed from %s", checkpoint)
-
-    def log(metrics: dict, step: int) -> None:
-        accelerator.log(metrics, step=step)
-        if accelerator.is_main_process:
-            append_metrics(args.output_dir, step, metrics)
-
-    args.output_dir.mkdir(parents=True, exist_ok=True)
-    step = first_step
-    batches = accelerator.skip_first_batches(dataloader, first_step * args.gradient_accumulation_steps)
-    progress = tqdm(
-        desc="Training",
-        total=args.max_train_steps,
-        initial=first_step,
-        disable=not accelerator.is_local_main_process,
-    )
     losses = []
-    for batch in batches:
+    for batch in run.batches(dataloader, args.gradient_accumulation_steps):
         tokens = batch["tokens"]
         t, missing = corrupt(
             batch["index"].tolist(),
@@ -256,7 +236,7 @@ def main() -> None:
             loss = loss.mean() / window_length
             accelerator.backward(loss)
             if accelerator.sync_gradients:
-                accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)
+                run.clip_gradients(model)
             optimizer.step()
             lr_scheduler.step()
             optimizer.zero_grad(set_to_none=True)
@@ -265,35 +245,30 @@ def main() -> None:
             continue
 
         ema.step(module.parameters())
-        step += 1
-        progress.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
-        progress.update()
-        if is_due(step, args.logging_steps, args.max_train_steps):
+        run.advance(loss=loss.item())
+        if run.is_due(args.logging_steps):
             mean_loss = accelerator.reduce(torch.stack(losses).mean(), "mean").item()
-            log({"train/loss": mean_loss, "train/learning_rate": lr_scheduler.get_last_lr()[0]}, step)
+            run.log({"train/loss": mean_loss, "train/learning_rate": lr_scheduler.get_last_lr()[0]})
         losses.clear()
-        validating = validation_windows is not None and is_due(step, args.validation_steps, args.max_train_steps)
+        validating = validation_windows is not None and run.is_due(args.validation_steps)
         if accelerator.is_main_process and validating:
-            ema.store(module.parameters())
-            ema.copy_to(module.parameters())
-            metrics = validate(module, validation_windows, schedule, args.train_batch_size)
-            ema.restore(module.parameters())
-            logger.info("step %d: %s", step, metrics)
-            log(metrics, step)
-        if is_due(step, args.checkpointing_steps, args.max_train_steps):
-            save_checkpoint(accelerator, args, step)
+            with averaged_weights(ema, module):
+                metrics = validate(module, validation_windows, schedule, args.train_batch_size)
+            logger.info("step %d: %s", run.step, metrics)
+            run.log(metrics)
+        if run.is_due(args.checkpointing_steps):
+            run.save_checkpoint()
 
-    progress.close()
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         ema.copy_to(module.parameters())
         module.save_pretrained(args.output_dir)
-        write_arguments(args.output_dir, args)
+        run.write_record()
         if args.push_to_hub:
             logger.info("published: %s", publish_model(args.output_dir, repo_id, "DiTTokenModel"))
     accelerator.end_training()
     accelerator.print(
-        f"{args.output_dir} has the token model after {step} steps. Next: python examples/assemble_pipeline.py "
+        f"{args.output_dir} has the token model after {run.step} steps. Next: python examples/assemble_pipeline.py "
         f"--codec CODEC --transformer {args.output_dir} --output_dir PIPELINE"
     )
 

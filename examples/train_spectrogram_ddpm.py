@@ -26,7 +26,6 @@ synthetic tones.
 import argparse
 import json
 import logging
-import sys
 from pathlib import Path
 
 import torch
@@ -34,39 +33,43 @@ from accelerate import Accelerator
 from accelerate.logging import get_logger
 from accelerate.utils import ProjectConfiguration, set_seed
 from diffusers import DDPMScheduler, UNet2DModel
-from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
 from torch.utils.data import DataLoader
-from tqdm.auto import tqdm
 
 from aidd.models.model_types import model_name
 from aidd.models.spectrogram import SpectrogramFrontEnd
 from aidd.training.data.dummy_recording import write_dummy_recording
 from aidd.training.losses.denoising import NoisySpectrogramDataset, denoising_error
-from aidd.training.runs.arguments import check_kept, write_arguments
-from aidd.training.runs.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
-from aidd.training.runs.metrics_file import append_metrics
-from aidd.training.runs.recipes import recipe_options
-from aidd.training.runs.scripts import HelpFormatter, check_tracker, errors_in_one_line, is_due
+from aidd.training.runs.arguments import check_kept
+from aidd.training.runs.averaging import averaged_weights
+from aidd.training.runs.checkpoints import checkpoint_to_resume
+from aidd.training.runs.options import add_run_options, check_run_options
+from aidd.training.runs.recipes import parse_args_with_recipe
+from aidd.training.runs.scripts import HelpFormatter, errors_in_one_line
+from aidd.training.runs.training_run import TrainingRun
 
 
 logger = get_logger(__name__)
-# Of 1000 steps, those whose errors are told.
+# Times of the diffusion, out of 1000, whose errors are logged.
 VALIDATION_TIMESTEPS = (50, 150, 300, 500, 700, 900)
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
-    parser.add_argument("--arguments_path", type=Path, help="A JSON file of arguments.")
+    parser.add_argument("--arguments_path", type=Path, help="JSON file of arguments; the command line wins over it.")
     parser.add_argument("--train_data_dir", nargs="+", help="Folders of audio files.")
-    parser.add_argument("--train_data_probabilities", nargs="+", type=float, help="Share of each in the draws.")
+    parser.add_argument(
+        "--train_data_probabilities",
+        nargs="+",
+        type=float,
+        help="How often each is drawn from. Default: equally.",
+    )
     parser.add_argument("--validation_data_dir", nargs="+", help="Folders of audio files to validate on.")
     parser.add_argument("--use_dummy_data", action="store_true", help="Train on synthetic tones instead.")
     parser.add_argument("--config_path", required=True, help="A UNet2DModel config.json, 4 channels in and 2 out.")
     parser.add_argument("--front_end", help="A SpectrogramFrontEnd folder. Default: the class's defaults.")
-    parser.add_argument("--init_from", help="A folder of a trained UNet2DModel to go on with.")
-    parser.add_argument("--output_dir", type=Path, required=True, help="Where checkpoints and the model are written.")
-    parser.add_argument("--seed", type=int, default=0, help="Of weights, segments, noise and dropout.")
+    parser.add_argument("--init_from", help="Folder of a trained UNet2DModel whose weights are the start.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of weights, segments, noise and dropout.")
     parser.add_argument(
         "--prediction_type",
         choices=["epsilon", "v_prediction"],
@@ -79,34 +82,22 @@ def parse_args() -> argparse.Namespace:
         default="squaredcos_cap_v2",
         help="How the noise grows with time.",
     )
-    parser.add_argument("--train_batch_size", type=int, default=4, help="Segments a process and step.")
+    parser.add_argument("--train_batch_size", type=int, default=4, help="Segments per process and batch.")
     parser.add_argument("--max_train_steps", type=int, default=100_000, help="Steps of the whole run.")
-    parser.add_argument("--gradient_accumulation_steps", type=int, default=1, help="Batches a step.")
-    parser.add_argument("--learning_rate", type=float, default=5e-4, help="The highest, after the warm-up.")
-    parser.add_argument("--lr_scheduler", default="cosine", help="As diffusers names them.")
-    parser.add_argument("--lr_warmup_steps", type=int, default=100, help="Steps in which the learning rate rises.")
+    parser.add_argument("--gradient_accumulation_steps", type=int, default=1, help="Batches per step.")
+    parser.add_argument("--learning_rate", type=float, default=5e-4, help="Highest learning rate, after the warm-up.")
     parser.add_argument("--adam_beta1", type=float, default=0.9, help="Decay of AdamW's first moment.")
     parser.add_argument("--adam_beta2", type=float, default=0.99, help="Decay of AdamW's second moment.")
-    parser.add_argument("--adam_weight_decay", type=float, default=0.01, help="AdamW's.")
-    parser.add_argument("--max_grad_norm", type=float, default=1.0, help="Longer gradients are scaled down to it.")
-    parser.add_argument("--ema_decay", type=float, default=0.999, help="Of the moving average of the weights.")
-    parser.add_argument("--mixed_precision", choices=["no", "bf16"], default="no", help="Type of the computations.")
-    parser.add_argument("--dataloader_num_workers", type=int, default=0, help="Processes that load data.")
-    parser.add_argument("--logging_steps", type=int, default=50, help="Losses are logged every so many steps.")
-    parser.add_argument("--validation_steps", type=int, default=500, help="Validated every so many steps.")
-    parser.add_argument("--validation_segments", type=int, default=16, help="Segments that are validated on.")
-    parser.add_argument("--checkpointing_steps", type=int, default=500, help="A checkpoint every so many steps.")
-    parser.add_argument("--checkpoints_total_limit", type=int, default=2, help="Checkpoints that are kept.")
-    parser.add_argument("--resume_from_checkpoint", help='A checkpoint folder, or "latest".')
-    parser.add_argument("--report_to", default="none", help="tensorboard, wandb, ..., beside metrics.jsonl.")
-    args = parser.parse_args()
-    if args.arguments_path:
-        with errors_in_one_line():
-            options = recipe_options(args.arguments_path)
-        args = parser.parse_args([*options, *sys.argv[1:]])
+    parser.add_argument("--adam_weight_decay", type=float, default=0.01, help="Weight decay of AdamW.")
+    parser.add_argument(
+        "--ema_decay", type=float, default=0.999, help="Decay of the moving average of the weights, per step."
+    )
+    parser.add_argument("--validation_segments", type=int, default=16, help="Number of segments to validate on.")
+    add_run_options(parser)
+    args = parse_args_with_recipe(parser)
     if bool(args.train_data_dir) == args.use_dummy_data:
         parser.error("give either --train_data_dir or --use_dummy_data")
-    check_tracker(parser, args.report_to)
+    check_run_options(parser, args)
     return args
 
 
@@ -161,6 +152,7 @@ def main() -> None:
         log_with=None if args.report_to == "none" else args.report_to,
         project_config=ProjectConfiguration(project_dir=args.output_dir, logging_dir=args.output_dir / "logs"),
     )
+    run = TrainingRun(accelerator, args)
     set_seed(args.seed)
     with errors_in_one_line():
         front_end = SpectrogramFrontEnd.from_pretrained(args.front_end) if args.front_end else SpectrogramFrontEnd()
@@ -209,44 +201,22 @@ def main() -> None:
         betas=(args.adam_beta1, args.adam_beta2),
         weight_decay=args.adam_weight_decay,
     )
-    lr_scheduler = get_scheduler(
-        args.lr_scheduler,
-        optimizer,
-        num_warmup_steps=args.lr_warmup_steps * accelerator.num_processes,
-        num_training_steps=args.max_train_steps * accelerator.num_processes,
-    )
+    lr_scheduler = run.make_lr_scheduler(optimizer)
     ema = EMAModel(unet.parameters(), decay=args.ema_decay)
     accelerator.register_for_checkpointing(ema)
     unet, optimizer, dataloader, lr_scheduler = accelerator.prepare(unet, optimizer, dataloader, lr_scheduler)
     ema.to(accelerator.device)
     module = accelerator.unwrap_model(unet)
-    if args.report_to != "none":
-        accelerator.init_trackers("train_spectrogram_ddpm")
+    run.start("train_spectrogram_ddpm", checkpoint)
 
-    first_step = 0
-    if checkpoint:
-        first_step = load_checkpoint(accelerator, checkpoint, args.output_dir)
-        logger.info("resumed from %s", checkpoint)
-
-    def log(metrics: dict, step: int) -> None:
-        accelerator.log(metrics, step=step)
-        if accelerator.is_main_process:
-            append_metrics(args.output_dir, step, metrics)
-
-    args.output_dir.mkdir(parents=True, exist_ok=True)
-    step = first_step
-    batches = accelerator.skip_first_batches(dataloader, first_step * args.gradient_accumulation_steps)
-    progress = tqdm(
-        desc="Training", total=args.max_train_steps, initial=first_step, disable=not accelerator.is_local_main_process
-    )
     losses = []
-    for batch in batches:
+    for batch in run.batches(dataloader, args.gradient_accumulation_steps):
         with accelerator.accumulate(unet):
             error = denoising_error(unet, scheduler, coordinates, batch["clean"], batch["noise"], batch["timestep"])
             loss = error.mean()
             accelerator.backward(loss)
             if accelerator.sync_gradients:
-                accelerator.clip_grad_norm_(unet.parameters(), args.max_grad_norm)
+                run.clip_gradients(unet)
             optimizer.step()
             lr_scheduler.step()
             optimizer.zero_grad(set_to_none=True)
@@ -255,36 +225,29 @@ def main() -> None:
             continue
 
         ema.step(module.parameters())
-        step += 1
-        progress.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
-        progress.update()
-        if is_due(step, args.logging_steps, args.max_train_steps):
+        run.advance(loss=loss.item())
+        if run.is_due(args.logging_steps):
             mean_loss = accelerator.reduce(torch.stack(losses).mean(), "mean").item()
-            log({"train/loss": mean_loss, "train/learning_rate": lr_scheduler.get_last_lr()[0]}, step)
+            run.log({"train/loss": mean_loss, "train/learning_rate": lr_scheduler.get_last_lr()[0]})
             losses.clear()
-        validating = held_out and is_due(step, args.validation_steps, args.max_train_steps)
-        if accelerator.is_main_process and validating:
-            ema.store(module.parameters())
-            ema.copy_to(module.parameters())
-            with accelerator.autocast():
+        if accelerator.is_main_process and held_out and run.is_due(args.validation_steps):
+            with averaged_weights(ema, module), accelerator.autocast():
                 metrics = validate(module, scheduler, coordinates, held_out)
-            ema.restore(module.parameters())
-            logger.info("step %d: %s", step, metrics)
-            log(metrics, step)
-        if is_due(step, args.checkpointing_steps, args.max_train_steps):
-            save_checkpoint(accelerator, args, step)
+            logger.info("step %d: %s", run.step, metrics)
+            run.log(metrics)
+        if run.is_due(args.checkpointing_steps):
+            run.save_checkpoint()
 
-    progress.close()
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         ema.copy_to(module.parameters())
         module.save_pretrained(args.output_dir / "unet")
         scheduler.save_pretrained(args.output_dir / "scheduler")
         front_end.save_pretrained(args.output_dir / "front_end")
-        write_arguments(args.output_dir, args)
+        run.write_record()
     accelerator.end_training()
     accelerator.print(
-        f"{args.output_dir} has the network after {step} steps. Next: python "
+        f"{args.output_dir} has the network after {run.step} steps. Next: python "
         f"examples/assemble_spectrogram_pipeline.py --model {args.output_dir} --output_dir PIPELINE"
     )
 

@@ -22,7 +22,6 @@ import torch
 from accelerate import Accelerator
 from accelerate.logging import get_logger
 from accelerate.utils import DistributedDataParallelKwargs, ProjectConfiguration, set_seed
-from diffusers.optimization import get_scheduler
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 from transformers import WavTokenizerConfig, WavTokenizerModel
@@ -30,6 +29,7 @@ from transformers import WavTokenizerConfig, WavTokenizerModel
 from aidd.evaluation.metrics import log_spectral_distance
 from aidd.models.model_types import check_model_type
 from aidd.models.wavtokenizer import load_wavtokenizer, save_wavtokenizer
+from aidd.signals.seeds import seed_of
 from aidd.training.codec.codebook_usage import CodebookUsage
 from aidd.training.codec.discriminators import WavTokenizerDiscriminator
 from aidd.training.codec.straight_through import StraightThroughWavTokenizer, initialise_decoder
@@ -37,10 +37,11 @@ from aidd.training.data.audio_segments import AudioSegmentDataset
 from aidd.training.data.dummy_recording import write_dummy_recording
 from aidd.training.losses.adversarial import Adversary
 from aidd.training.losses.spectral_losses import MultiResolutionSpectralLoss, MultiScaleMelLoss
-from aidd.training.runs.arguments import check_kept, read_arguments, write_arguments
-from aidd.training.runs.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
-from aidd.training.runs.metrics_file import append_metrics
-from aidd.training.runs.scripts import HelpFormatter, check_tracker, errors_in_one_line, is_due
+from aidd.training.runs.arguments import check_kept, read_arguments
+from aidd.training.runs.checkpoints import checkpoint_to_resume
+from aidd.training.runs.options import add_run_options, check_run_options
+from aidd.training.runs.scripts import HelpFormatter, errors_in_one_line
+from aidd.training.runs.training_run import TrainingRun
 
 
 logger = get_logger(__name__)
@@ -53,54 +54,72 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--use_dummy_data", action="store_true", help="Train on synthetic tones instead.")
     parser.add_argument("--config_path", help="A WavTokenizer config.json. Default: the published architecture.")
     parser.add_argument(
-        "--init_from", help="Folder or Hub id of a trained WavTokenizer to go on with, its codebook included."
+        "--init_from", help="Folder or Hub id of a trained WavTokenizer whose weights and codebook are the start."
     )
-    parser.add_argument("--output_dir", type=Path, required=True, help="Where checkpoints and the model are written.")
-    parser.add_argument("--seed", type=int, default=0, help="Of weights, segments, codebook and dropout.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of weights, segments, codebook and dropout.")
     parser.add_argument("--segment_seconds", type=float, default=0.64, help="Duration of a training segment.")
-    parser.add_argument("--train_batch_size", type=int, default=8, help="Segments a process and step.")
+    parser.add_argument("--train_batch_size", type=int, default=8, help="Segments per process and step.")
     parser.add_argument("--max_train_steps", type=int, default=10_000, help="Steps of the whole run.")
     parser.add_argument(
         "--codebook_start_step",
         type=int,
-        help="Default: 60 %% of --max_train_steps; of a resumed run, what it was when the run was started.",
+        help="Step after which the codebook is started. Default: 60 %% of --max_train_steps; a resumed run keeps what "
+        "it was when the run was started.",
     )
-    parser.add_argument("--codebook_start_segments", type=int, default=640, help="Segments the k-means start sees.")
+    parser.add_argument(
+        "--codebook_start_segments", type=int, default=640, help="Segments whose latents the k-means start sees."
+    )
     parser.add_argument(
         "--freeze_encoder",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="Whether the encoder stands still once the codebook is started.",
+        help="Whether the encoder stops learning once the codebook is started.",
     )
     parser.add_argument("--codebook_decay", type=float, default=0.99, help="Decay of the codebook's moving averages.")
     parser.add_argument(
-        "--dead_code_threshold", type=float, default=2.0, help="A code with fewer uses a step is replaced."
+        "--dead_code_threshold", type=float, default=2.0, help="A code with fewer uses per step is replaced."
     )
     parser.add_argument("--dropout", type=float, default=0.1, help="Dropout in the decoder's residual blocks.")
-    parser.add_argument("--adversarial_start_step", type=int, help="Default: no discriminators.")
-    parser.add_argument("--adversarial_seconds", type=float, help="Middle of a segment judged. Default: all of it.")
-    parser.add_argument("--period_discriminator_channels", type=int, default=32, help="Of the first layer.")
-    parser.add_argument("--spectrogram_discriminator_channels", type=int, default=32, help="Of each layer.")
-    parser.add_argument("--learning_rate", type=float, default=1e-3, help="The highest, after the warm-up.")
-    parser.add_argument("--discriminator_learning_rate", type=float, default=2e-4, help="The discriminators' highest.")
-    parser.add_argument("--lr_scheduler", default="cosine", help="As diffusers names them.")
-    parser.add_argument("--lr_warmup_steps", type=int, default=100, help="Steps in which the learning rate rises.")
+    parser.add_argument(
+        "--adversarial_start_step", type=int, help="Step after which discriminators join in. Default: none do."
+    )
+    parser.add_argument(
+        "--adversarial_seconds", type=float, help="Middle of a segment that is judged. Default: all of it."
+    )
+    parser.add_argument(
+        "--period_discriminator_channels",
+        type=int,
+        default=32,
+        help="Width of their first layer; the last has 32 times it.",
+    )
+    parser.add_argument(
+        "--spectrogram_discriminator_channels", type=int, default=32, help="Width of each of their layers."
+    )
+    parser.add_argument("--learning_rate", type=float, default=1e-3, help="Highest learning rate, after the warm-up.")
+    parser.add_argument(
+        "--discriminator_learning_rate", type=float, default=2e-4, help="Highest learning rate of the discriminators."
+    )
     parser.add_argument("--adam_beta1", type=float, default=0.8, help="Decay of AdamW's first moment.")
     parser.add_argument("--adam_beta2", type=float, default=0.99, help="Decay of AdamW's second moment.")
-    parser.add_argument("--max_grad_norm", type=float, default=1.0, help="Longer gradients are scaled down to it.")
-    parser.add_argument("--mel_loss_weight", type=float, default=1.0, help="Of the distance of mel spectrograms.")
-    parser.add_argument("--spectral_loss_weight", type=float, default=0.2, help="Of the distance of spectrograms.")
-    parser.add_argument("--commitment_loss_weight", type=float, default=0.005, help="With --no-freeze_encoder.")
-    parser.add_argument("--adversarial_loss_weight", type=float, default=0.25, help="Of the discriminators' scores.")
-    parser.add_argument("--feature_matching_loss_weight", type=float, default=0.5, help="Of their feature maps.")
-    parser.add_argument("--mixed_precision", choices=["no", "bf16"], default="no", help="Type of the computations.")
-    parser.add_argument("--dataloader_num_workers", type=int, default=0, help="Processes that load data.")
-    parser.add_argument("--logging_steps", type=int, default=50, help="Losses are logged every so many steps.")
-    parser.add_argument("--validation_steps", type=int, default=500, help="Validated every so many steps.")
-    parser.add_argument("--checkpointing_steps", type=int, default=500, help="A checkpoint every so many steps.")
-    parser.add_argument("--checkpoints_total_limit", type=int, default=2, help="Checkpoints that are kept.")
-    parser.add_argument("--resume_from_checkpoint", help='A checkpoint folder, or "latest".')
-    parser.add_argument("--report_to", default="none", help="tensorboard, wandb, ..., beside metrics.jsonl.")
+    parser.add_argument(
+        "--mel_loss_weight", type=float, default=1.0, help="Weight of the distance of mel spectrograms."
+    )
+    parser.add_argument(
+        "--spectral_loss_weight", type=float, default=0.2, help="Weight of the distance of linear spectrograms."
+    )
+    parser.add_argument(
+        "--commitment_loss_weight",
+        type=float,
+        default=0.005,
+        help="Weight of the distance of latents to their codes, with --no-freeze_encoder.",
+    )
+    parser.add_argument(
+        "--adversarial_loss_weight", type=float, default=0.25, help="Weight of the discriminators' scores."
+    )
+    parser.add_argument(
+        "--feature_matching_loss_weight", type=float, default=0.5, help="Weight of the distance of their feature maps."
+    )
+    add_run_options(parser)
     args = parser.parse_args()
     if bool(args.train_data_dir) == args.use_dummy_data:
         parser.error("give either --train_data_dir or --use_dummy_data")
@@ -113,7 +132,7 @@ def parse_args() -> argparse.Namespace:
     args.adversarial_seconds = args.adversarial_seconds or args.segment_seconds
     if not 0 < args.adversarial_seconds <= args.segment_seconds:
         parser.error("--adversarial_seconds must lie in (0, --segment_seconds]")
-    check_tracker(parser, args.report_to)
+    check_run_options(parser, args)
     return args
 
 
@@ -139,7 +158,10 @@ def validate(
 
 
 def codebook_start_step(args: argparse.Namespace, checkpoint: Path | None) -> int:
-    """Of a resumed run, what was decided when it was started: a longer run must not start its codebook again."""
+    """
+    The step given, or the default. A resumed run keeps what was decided when it was started: a longer run must not
+    start its codebook again.
+    """
     step = args.codebook_start_step
     if step is None:
         default = int(0.6 * args.max_train_steps)
@@ -192,6 +214,7 @@ def main() -> None:
         # A frozen encoder takes no part in the backward pass.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=args.freeze_encoder)],
     )
+    run = TrainingRun(accelerator, args)
     set_seed(args.seed)
     with errors_in_one_line():
         model = load_model(args)
@@ -226,27 +249,20 @@ def main() -> None:
         dataset, args.train_batch_size, num_workers=args.dataloader_num_workers, generator=torch.Generator()
     )
 
-    def with_optimizer(network: torch.nn.Module, learning_rate: float, num_steps: int) -> tuple:
+    def with_optimizer(network: torch.nn.Module, learning_rate: float, first_step: int) -> tuple:
         optimizer = torch.optim.AdamW(
             network.parameters(), learning_rate, betas=(args.adam_beta1, args.adam_beta2), weight_decay=0.0
         )
-        lr_scheduler = get_scheduler(
-            args.lr_scheduler,
-            optimizer,
-            num_warmup_steps=args.lr_warmup_steps * accelerator.num_processes,
-            num_training_steps=num_steps * accelerator.num_processes,
-        )
-        return accelerator.prepare(network, optimizer, lr_scheduler)
+        return accelerator.prepare(network, optimizer, run.make_lr_scheduler(optimizer, first_step))
 
-    model, optimizer, lr_scheduler = with_optimizer(model, args.learning_rate, args.max_train_steps)
+    model, optimizer, lr_scheduler = with_optimizer(model, args.learning_rate, 0)
     dataloader = accelerator.prepare(dataloader)
     module = accelerator.unwrap_model(model)
     if args.adversarial_start_step is not None:
         discriminators = WavTokenizerDiscriminator(
             args.period_discriminator_channels, args.spectrogram_discriminator_channels
         )
-        num_steps = args.max_train_steps - args.adversarial_start_step
-        trained = with_optimizer(discriminators, args.discriminator_learning_rate, num_steps)
+        trained = with_optimizer(discriminators, args.discriminator_learning_rate, args.adversarial_start_step)
         adversary = Adversary(accelerator, *trained, args.max_grad_norm)
     judged_length = round(args.adversarial_seconds * config.sampling_rate)
     start = (dataset.segment_length - judged_length) // 2
@@ -255,36 +271,19 @@ def main() -> None:
     accelerator.register_for_checkpointing(usage)
     mel_loss = MultiScaleMelLoss(config.sampling_rate).to(accelerator.device)
     spectral_loss = MultiResolutionSpectralLoss().to(accelerator.device)
-    if args.report_to != "none":
-        accelerator.init_trackers("train_wavtokenizer")
+    run.start("train_wavtokenizer", checkpoint)
 
-    first_step = 0
-    if checkpoint:
-        first_step = load_checkpoint(accelerator, checkpoint, args.output_dir)
-        logger.info("resumed from %s", checkpoint)
-
-    def log(metrics: dict, step: int) -> None:
-        accelerator.log(metrics, step=step)
-        if accelerator.is_main_process:
-            append_metrics(args.output_dir, step, metrics)
-
-    args.output_dir.mkdir(parents=True, exist_ok=True)
-    batches = accelerator.skip_first_batches(dataloader, first_step)
-    progress = tqdm(
-        range(first_step, args.max_train_steps),
-        "Training",
-        total=args.max_train_steps,
-        initial=first_step,
-        disable=not accelerator.is_local_main_process,
-    )
-    for step, segments in zip(progress, batches, strict=False):
-        done = step + 1
-        quantize = step >= args.codebook_start_step
-        if step == args.codebook_start_step:
+    # A checkpoint holds the codebook as it was, started or not.
+    codebook_started = run.step > 0 and bool(module.codebook.inited)
+    for segments in run.batches(dataloader):
+        quantize = run.position >= args.codebook_start_step
+        started = {}
+        if quantize and not codebook_started:
             if not args.init_from:
-                log({"train/codes_in_use": start_codebook(module, dataset, args)}, done)
+                started["train/codes_in_use"] = start_codebook(module, dataset, args)
             if not args.freeze_encoder:
                 module.codebook.rescale_counts(num_latents)
+            codebook_started = True
         module.encoder.requires_grad_(not (quantize and args.freeze_encoder))
 
         output = model(segments, quantize=quantize)
@@ -293,12 +292,12 @@ def main() -> None:
         metrics = {}
         if quantize and not args.freeze_encoder:
             losses["commitment"] = output.commitment_loss
-        if args.adversarial_start_step is not None and step >= args.adversarial_start_step:
+        if args.adversarial_start_step is not None and run.position >= args.adversarial_start_step:
             judged = estimate[..., middle], segments[..., middle]
             metrics["discriminator"] = adversary.learn(*judged)
             losses["adversarial"], losses["feature_matching"] = adversary.judge(*judged)
         accelerator.backward(sum(vars(args)[f"{name}_loss_weight"] * loss for name, loss in losses.items()))
-        accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)
+        run.clip_gradients(model)
         optimizer.step()
         lr_scheduler.step()
         optimizer.zero_grad(set_to_none=True)
@@ -306,31 +305,37 @@ def main() -> None:
             usage.record(output.audio_codes)
             if not args.freeze_encoder:
                 # Keyed by seed and step alone: all processes revive the same codes.
-                generator = torch.Generator().manual_seed(hash((args.seed, step)) % 2**63)
+                generator = torch.Generator().manual_seed(seed_of(args.seed, run.step))
                 vectors = output.latents.detach().transpose(1, 2).flatten(0, 1)
                 module.codebook.update(vectors, output.audio_codes.flatten(), generator)
-        progress.set_postfix({name: f"{loss.item():.3f}" for name, loss in losses.items()})
+        run.advance(**{name: loss.item() for name, loss in losses.items()})
 
-        if is_due(done, args.logging_steps, args.max_train_steps):
+        if started:
+            run.log(started)
+        if run.is_due(args.logging_steps):
             metrics = {f"train/{name}": loss.item() for name, loss in (losses | metrics).items()}
             if quantize:
                 metrics["train/codes_in_use"], metrics["train/perplexity"] = usage.measure()
-            log(metrics, done)
-        validating = validation_segments and is_due(done, args.validation_steps, args.max_train_steps)
-        if accelerator.is_main_process and validating:
+            run.log(metrics)
+        if accelerator.is_main_process and validation_segments and run.is_due(args.validation_steps):
             metrics = validate(module, validation_segments, quantize, mel_loss)
-            logger.info("step %d: %s", done, metrics)
-            log(metrics, done)
-        if is_due(done, args.checkpointing_steps, args.max_train_steps):
-            save_checkpoint(accelerator, args, done)
+            logger.info("step %d: %s", run.step, metrics)
+            run.log(metrics)
+        if run.is_due(args.checkpointing_steps):
+            run.save_checkpoint()
 
+    if not codebook_started:
+        logger.warning(
+            "--max_train_minutes ended the run before a step with quantised input: starting the codebook now"
+        )
+        start_codebook(module, dataset, args)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         save_wavtokenizer(module.codec, args.output_dir)
-        write_arguments(args.output_dir, args)
+        run.write_record()
     accelerator.end_training()
     accelerator.print(
-        f"{args.output_dir} has the codec after {args.max_train_steps} steps. Next: python "
+        f"{args.output_dir} has the codec after {run.step} steps. Next: python "
         f"examples/tokenize_dataset.py --model {args.output_dir} --audio_dir {args.train_data_dir[0]} "
         "--output_dir TOKENS"
     )

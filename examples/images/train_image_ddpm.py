@@ -12,27 +12,27 @@ aidd[report].
 
 import argparse
 import logging
-from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from accelerate.logging import get_logger
-from accelerate.utils import set_seed
+from accelerate.utils import ProjectConfiguration, set_seed
 from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
-from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
 from diffusers.utils.torch_utils import randn_tensor
 from glyphs import GlyphDataset
 from torch import Tensor
 from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader
-from tqdm.auto import tqdm
 
+from aidd.signals.seeds import seed_of
 from aidd.training.losses.denoising import denoising_target
-from aidd.training.runs.arguments import check_kept, write_arguments
-from aidd.training.runs.checkpoints import checkpoint_to_resume, load_checkpoint, save_checkpoint
-from aidd.training.runs.metrics_file import append_metrics
-from aidd.training.runs.scripts import HelpFormatter, errors_in_one_line, is_due
+from aidd.training.runs.arguments import check_kept
+from aidd.training.runs.averaging import averaged_weights
+from aidd.training.runs.checkpoints import checkpoint_to_resume
+from aidd.training.runs.options import add_run_options, check_run_options
+from aidd.training.runs.scripts import HelpFormatter, errors_in_one_line
+from aidd.training.runs.training_run import TrainingRun
 
 
 logger = get_logger(__name__)
@@ -41,8 +41,7 @@ NUM_VALIDATION_IMAGES = 128
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
-    parser.add_argument("--output_dir", type=Path, required=True, help="Where checkpoints and the model are written.")
-    parser.add_argument("--seed", type=int, default=0, help="Of weights, pictures, times and noise.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of weights, pictures, times and noise.")
     parser.add_argument("--resolution", type=int, default=32, help="Height and width of the pictures.")
     parser.add_argument(
         "--block_out_channels",
@@ -59,21 +58,19 @@ def parse_args() -> argparse.Namespace:
         default="epsilon",
         help="What the network predicts: the noise, the picture or the velocity.",
     )
-    parser.add_argument("--train_batch_size", type=int, default=64, help="Pictures a process and step.")
+    parser.add_argument("--train_batch_size", type=int, default=64, help="Pictures per process and step.")
     parser.add_argument("--max_train_steps", type=int, default=3000, help="Steps of the whole run.")
-    parser.add_argument("--learning_rate", type=float, default=1e-3, help="The highest, after the warm-up.")
-    parser.add_argument("--lr_scheduler", default="cosine", help="As diffusers names them.")
-    parser.add_argument("--lr_warmup_steps", type=int, default=100, help="Steps in which the learning rate rises.")
-    parser.add_argument("--max_grad_norm", type=float, default=1.0, help="Longer gradients are scaled down to it.")
-    parser.add_argument("--ema_decay", type=float, default=0.999, help="Less in the first steps: (1 + n) / (10 + n).")
-    parser.add_argument("--mixed_precision", choices=["no", "bf16"], default="no", help="Type of the computations.")
-    parser.add_argument("--dataloader_num_workers", type=int, default=0, help="Processes that draw pictures.")
-    parser.add_argument("--logging_steps", type=int, default=50, help="Losses are logged every so many steps.")
-    parser.add_argument("--validation_steps", type=int, default=500, help="Validated every so many steps.")
-    parser.add_argument("--checkpointing_steps", type=int, default=500, help="A checkpoint every so many steps.")
-    parser.add_argument("--checkpoints_total_limit", type=int, default=2, help="Checkpoints that are kept.")
-    parser.add_argument("--resume_from_checkpoint", help='A checkpoint folder, or "latest".')
-    return parser.parse_args()
+    parser.add_argument("--learning_rate", type=float, default=1e-3, help="Highest learning rate, after the warm-up.")
+    parser.add_argument(
+        "--ema_decay",
+        type=float,
+        default=0.999,
+        help="Decay of the moving average of the weights; less in the first steps n: (1 + n) / (10 + n).",
+    )
+    add_run_options(parser)
+    args = parser.parse_args()
+    check_run_options(parser, args)
+    return args
 
 
 def make_unet(resolution: int, channels: list[int]) -> UNet2DModel:
@@ -92,8 +89,7 @@ def make_unet(resolution: int, channels: list[int]) -> UNet2DModel:
 
 def losses(model: torch.nn.Module, scheduler: DDPMScheduler, images: Tensor, indices: Tensor, seed: int) -> Tensor:
     """Squared error of each picture, at a time and with noise that belong to its number."""
-    # The hash of integers is the same in every process.
-    generators = [torch.Generator().manual_seed(hash((seed, index)) % 2**63) for index in indices.tolist()]
+    generators = [torch.Generator().manual_seed(seed_of(seed, index)) for index in indices.tolist()]
     times = [torch.randint(scheduler.config.num_train_timesteps, (), generator=generator) for generator in generators]
     timesteps = torch.stack(times).to(images.device)
     noise = randn_tensor(images.shape, generators, device=images.device)
@@ -121,7 +117,12 @@ def main() -> None:
         checkpoint = checkpoint_to_resume(args.output_dir, args.resume_from_checkpoint, args.max_train_steps)
         if checkpoint:
             check_kept(args, checkpoint)
-    accelerator = Accelerator(mixed_precision=args.mixed_precision)
+    accelerator = Accelerator(
+        mixed_precision=args.mixed_precision,
+        log_with=None if args.report_to == "none" else args.report_to,
+        project_config=ProjectConfiguration(project_dir=args.output_dir, logging_dir=args.output_dir / "logs"),
+    )
+    run = TrainingRun(accelerator, args)
     set_seed(args.seed)
     unet = make_unet(args.resolution, args.block_out_channels)
     scheduler = DDPMScheduler(
@@ -134,65 +135,46 @@ def main() -> None:
     validation_dataset = GlyphDataset(NUM_VALIDATION_IMAGES, args.seed + 1, args.resolution)
     dataloader = DataLoader(dataset, args.train_batch_size, num_workers=args.dataloader_num_workers)
     optimizer = torch.optim.AdamW(unet.parameters(), args.learning_rate, weight_decay=0.0)
-    lr_scheduler = get_scheduler(
-        args.lr_scheduler,
-        optimizer,
-        num_warmup_steps=args.lr_warmup_steps * accelerator.num_processes,
-        num_training_steps=args.max_train_steps * accelerator.num_processes,
-    )
+    lr_scheduler = run.make_lr_scheduler(optimizer)
     ema = EMAModel(unet.parameters(), decay=args.ema_decay)
     accelerator.register_for_checkpointing(ema)
     model, optimizer, dataloader, lr_scheduler = accelerator.prepare(unet, optimizer, dataloader, lr_scheduler)
     ema.to(accelerator.device)
     logger.info("a U-Net of %.2f million parameters", unet.num_parameters() / 1e6)
 
-    step = 0
-    if checkpoint:
-        step = load_checkpoint(accelerator, checkpoint, args.output_dir)
-        logger.info("resumed from %s", checkpoint)
+    run.start("train_image_ddpm", checkpoint)
 
-    args.output_dir.mkdir(parents=True, exist_ok=True)
-    progress = tqdm(
-        desc="Training", total=args.max_train_steps, initial=step, disable=not accelerator.is_local_main_process
-    )
     recent = []
-    for batch in accelerator.skip_first_batches(dataloader, step):
+    for batch in run.batches(dataloader):
         loss = losses(model, scheduler, batch["image"], batch["index"], args.seed).mean()
         accelerator.backward(loss)
-        accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)
+        run.clip_gradients(model)
         optimizer.step()
         lr_scheduler.step()
         optimizer.zero_grad(set_to_none=True)
         ema.step(unet.parameters())
         recent.append(loss.detach())
-        step += 1
-        progress.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
-        progress.update()
-        if is_due(step, args.logging_steps, args.max_train_steps):
+        run.advance(loss=loss.item())
+        if run.is_due(args.logging_steps):
             mean_loss = accelerator.reduce(torch.stack(recent).mean(), "mean").item()
+            run.log({"train/loss": mean_loss, "train/learning_rate": lr_scheduler.get_last_lr()[0]})
             recent.clear()
-            if accelerator.is_main_process:
-                metrics = {"train/loss": mean_loss, "train/learning_rate": lr_scheduler.get_last_lr()[0]}
-                append_metrics(args.output_dir, step, metrics)
-        if accelerator.is_main_process and is_due(step, args.validation_steps, args.max_train_steps):
-            ema.store(unet.parameters())
-            ema.copy_to(unet.parameters())
-            error = validate(unet, scheduler, validation_dataset, args.train_batch_size)
-            ema.restore(unet.parameters())
-            logger.info("step %d: error on pictures it was not trained on %.4f", step, error)
-            append_metrics(args.output_dir, step, {"valid/loss": error})
-        if is_due(step, args.checkpointing_steps, args.max_train_steps):
-            save_checkpoint(accelerator, args, step)
+        if accelerator.is_main_process and run.is_due(args.validation_steps):
+            with averaged_weights(ema, unet):
+                error = validate(unet, scheduler, validation_dataset, args.train_batch_size)
+            logger.info("step %d: error on held-out pictures %.4f", run.step, error)
+            run.log({"valid/loss": error})
+        if run.is_due(args.checkpointing_steps):
+            run.save_checkpoint()
 
-    progress.close()
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         ema.copy_to(unet.parameters())
         DDPMPipeline(unet, scheduler).save_pretrained(args.output_dir)
-        write_arguments(args.output_dir, args)
+        run.write_record()
     accelerator.end_training()
     accelerator.print(
-        f"{args.output_dir} has the pipeline after {step} steps. Next: examples/images/train_glyph_classifier.py, "
+        f"{args.output_dir} has the pipeline after {run.step} steps. Next: examples/images/train_glyph_classifier.py, "
         "which examples/images/repaint_images.py needs too"
     )
 

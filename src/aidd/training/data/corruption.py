@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ...schedulers import LogLinearSchedule
 from ...schedulers.sampling import RandomSource, uniform
+from ...signals.seeds import seed_of
 
 
 # The loss has a factor of 1 / t: SEDD (Lou et al. 2024, arXiv:2310.16834) draws no earlier times.
@@ -91,8 +92,7 @@ def corrupt(
     """
     if not 0 <= gap_probability <= 1:
         raise ValueError(f"gap_probability must lie in [0, 1], got {gap_probability}")
-    # The hash of integers is the same in every process.
-    generators = [torch.Generator().manual_seed(hash((seed, index)) % 2**63) for index in indices]
+    generators = [torch.Generator().manual_seed(seed_of(seed, index)) for index in indices]
     of_times, of_patterns = uniform((len(generators), 2), generators).unbind(-1)
     t = EARLIEST_TIME + (1 - EARLIEST_TIME) * of_times
     has_gaps = of_patterns < gap_probability

@@ -6,6 +6,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from ..runs.gradients import clip_gradients
+
 
 def discriminator_hinge_loss(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[Tensor]]) -> Tensor:
     """
@@ -71,14 +73,17 @@ class Adversary:
         self.max_grad_norm = max_grad_norm
 
     def learn(self, estimate: Tensor, target: Tensor) -> Tensor:
-        """A training step on audio `(batch, 1, num_samples)`; returns the loss before it, `()`."""
+        """
+        Takes a training step on audio `(batch, 1, num_samples)`; returns the loss before it, `()`. Raises
+        `FloatingPointError` on a gradient that is not finite.
+        """
         self.discriminator.requires_grad_(True)
         # One pass over both: with several processes every pass rewrites the buffers that the backward pass needs.
         maps = self.discriminator(torch.cat([target, estimate.detach()]))
         real, fake = ([[m.chunk(2)[half] for m in features] for features in maps] for half in (0, 1))
         loss = discriminator_hinge_loss(real, fake)
         self.accelerator.backward(loss)
-        self.accelerator.clip_grad_norm_(self.discriminator.parameters(), self.max_grad_norm)
+        clip_gradients(self.accelerator, self.discriminator, self.max_grad_norm, place="the discriminators")
         self.optimizer.step()
         self.lr_scheduler.step()
         self.optimizer.zero_grad(set_to_none=True)

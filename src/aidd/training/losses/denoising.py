@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ...models.spectrogram import SpectrogramFrontEnd, predict
+from ...signals.seeds import seed_of
 from ..data.audio_segments import AudioSegmentDataset
 
 
@@ -55,7 +56,7 @@ class NoisySpectrogramDataset(Dataset):
         """`clean` and `noise`, float32 `(2, bins, num_frames)`, and `timestep`, int64 `()`."""
         cut = self.front_end.grid.overlap - 1
         clean = torch.from_numpy(self.front_end(self.segments[index][0].numpy())[..., cut:-cut].copy())
-        generator = torch.Generator().manual_seed(hash((self.seed, index)) % 2**63)
+        generator = torch.Generator().manual_seed(seed_of(self.seed, index))
         return {
             "clean": clean,
             "noise": torch.randn(clean.shape, generator=generator),

@@ -43,18 +43,18 @@ def latest_checkpoint(output_dir: str | Path) -> Path:
 
 def checkpoint_to_resume(output_dir: Path, resume_from_checkpoint: str | None, max_train_steps: int) -> Path | None:
     """
-    The checkpoint that a run is to go on from.
+    Finds the checkpoint that a run is to go on from.
 
     Args:
-        output_dir: of the run.
+        output_dir: folder of the run.
         resume_from_checkpoint: a checkpoint's folder, "latest", or None for a run from the start.
-        max_train_steps: of the run.
+        max_train_steps: steps of the whole run.
 
     Returns:
         Its folder, or None.
 
     Raises:
-        ValueError: a run from the start where one has been; no such checkpoint; or one behind the last step.
+        ValueError: a run from the start where one has been; no such checkpoint; or one after the last step.
     """
     if resume_from_checkpoint is None:
         records = [output_dir / name for name in (metrics_file.FILE_NAME, arguments.FILE_NAME)]
@@ -67,14 +67,14 @@ def checkpoint_to_resume(output_dir: Path, resume_from_checkpoint: str | None, m
     latest = resume_from_checkpoint == "latest"
     checkpoint = latest_checkpoint(output_dir) if latest else Path(resume_from_checkpoint)
     if checkpoint_step(checkpoint) > max_train_steps:
-        raise ValueError(f"{checkpoint} is behind the last step, --max_train_steps {max_train_steps}")
+        raise ValueError(f"{checkpoint} is after the last step, --max_train_steps {max_train_steps}")
     if not checkpoint.is_dir():
         raise ValueError(f"there is no {checkpoint}")
     return checkpoint
 
 
 def load_checkpoint(accelerator: Accelerator, checkpoint: Path, output_dir: str | Path) -> int:
-    """Restores the state of a run, drops the metrics behind it, and returns the number of steps that were done."""
+    """Restores the state of a run, drops what was measured after it, and returns the number of steps done."""
     accelerator.load_state(str(checkpoint))
     step = checkpoint_step(checkpoint)
     if accelerator.is_main_process:
@@ -88,17 +88,18 @@ def prune_checkpoints(output_dir: str | Path, total_limit: int) -> None:
         shutil.rmtree(checkpoint)
 
 
-def save_checkpoint(accelerator: Accelerator, args: Namespace, step: int) -> None:
+def save_checkpoint(accelerator: Accelerator, args: Namespace, step: int, minutes: float) -> None:
     """
-    Writes the state of a run and its arguments to `checkpoint-<step>` in `args.output_dir`, and deletes the oldest
-    checkpoints, keeping `args.checkpoints_total_limit`. Every process calls it. The folder gets its name when it is
-    complete: a run killed while writing leaves nothing behind that could be taken for a checkpoint.
+    Writes the state of a run, its arguments, and the steps and minutes that it took to `checkpoint-<step>` in
+    `args.output_dir`, and deletes the oldest checkpoints, keeping `args.checkpoints_total_limit`. Every process calls
+    it. The folder gets its name when it is complete: a run killed while writing leaves nothing behind that could be
+    taken for a checkpoint.
     """
     unfinished = args.output_dir / "unfinished-checkpoint"
     accelerator.save_state(str(unfinished))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        arguments.write_arguments(unfinished, args)
+        arguments.write_arguments(unfinished, args, trained_steps=step, trained_minutes=minutes)
         checkpoint = args.output_dir / f"checkpoint-{step}"
         if checkpoint.exists():
             shutil.rmtree(checkpoint)

@@ -10,13 +10,13 @@ FILE_NAME = "metrics.jsonl"
 
 
 def append_metrics(folder: str | Path, step: int, metrics: dict[str, float]) -> None:
-    """Adds what was measured after a step."""
+    """Adds a line with what was measured after a step."""
     with open(Path(folder) / FILE_NAME, "a") as file:
         file.write(json.dumps({"step": step, **metrics}) + "\n")
 
 
 def cut_metrics(folder: str | Path, step: int) -> None:
-    """Drops what was measured behind a step, and a last line half written: a run that goes on measures it again."""
+    """Drops what was measured after a step, and a last line half written: a run that goes on measures it again."""
     path = Path(folder) / FILE_NAME
     if path.exists():
         lines = path.read_text().splitlines(keepends=True)

@@ -1,13 +1,27 @@
 """Arguments of a training script kept in JSON files that hold only the difference from another."""
 
+import argparse
 import json
+import sys
 from pathlib import Path
+
+from .scripts import errors_in_one_line
+
+
+def parse_args_with_recipe(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parses the command line after the arguments of the file `--arguments_path`, so that the command line wins."""
+    args = parser.parse_args()
+    if not args.arguments_path:
+        return args
+    with errors_in_one_line():
+        options = recipe_options(args.arguments_path)
+    return parser.parse_args([*options, *sys.argv[1:]])
 
 
 def recipe_options(path: str | Path) -> list[str]:
     """
-    The arguments in a file as they would stand on a command line, for `ArgumentParser.parse_args`: of two that
-    contradict, the later one holds.
+    The arguments in a file as they would stand on a command line, for `ArgumentParser.parse_args`: where two
+    contradict, the later one wins.
 
     A file is an object of names and values, a list for an argument of several. `"base"` names another file, whose
     arguments come first. Its path is relative to the file that names it, and so are arguments whose names end in

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from accelerate.tracking import get_available_trackers
-
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """The description as it is written, and every default that there is."""
@@ -27,14 +25,3 @@ def errors_in_one_line() -> Iterator[None]:
     except (ValueError, OSError) as error:
         sys.stderr.write(f"{Path(sys.argv[0]).name}: error: {' '.join(str(error).split())}\n")
         raise SystemExit(2) from error
-
-
-def check_tracker(parser: argparse.ArgumentParser, report_to: str) -> None:
-    """Ends the program where `--report_to` is neither `none` nor a tracker that is installed."""
-    if report_to not in ("none", *map(str, get_available_trackers())):
-        parser.error(f"--report_to: {report_to} is not installed: pip install aidd[train], or give none")
-
-
-def is_due(step: int, every: int, last_step: int) -> bool:
-    """Whether what is done every so many steps is to be done after this one: after the last, it always is."""
-    return step % every == 0 or step == last_step
