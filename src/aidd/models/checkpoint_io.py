@@ -25,13 +25,16 @@ _HARMLESS_GLOBALS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
 ]
 
 
+_FLOAT = ("tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"))
+
+
 class _CoreSchemaLoader(yaml.SafeLoader):
     """PyYAML's safe loader, reading numbers such as `2e-4` as numbers, as YAML 1.2 and OmegaConf do."""
 
-
-_CoreSchemaLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
+    # By first character, as PyYAML looks its patterns up.
+    yaml_implicit_resolvers = yaml.SafeLoader.yaml_implicit_resolvers | {
+        first: [*yaml.SafeLoader.yaml_implicit_resolvers.get(first, []), _FLOAT] for first in "-+0123456789"
+    }
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

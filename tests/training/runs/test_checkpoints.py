@@ -47,7 +47,7 @@ def test_a_checkpoint_is_resumed_by_name_or_as_the_latest(tmp_path):
         ("latest", "holds no checkpoint-<step> folder to resume from"),
         ("checkpoint-4", "there is no .*checkpoint-4"),
         ("model", "expected a folder checkpoint-<step>, got .*model"),
-        ("checkpoint-6", "checkpoint-6 is behind the last step, --max_train_steps 5"),
+        ("checkpoint-6", "checkpoint-6 is after the last step, --max_train_steps 5"),
     ],
 )
 def test_what_cannot_be_resumed_is_refused(name, message, tmp_path):

@@ -2,8 +2,7 @@ import argparse
 
 import pytest
 
-from aidd.training.runs import scripts
-from aidd.training.runs.scripts import HelpFormatter, check_tracker, errors_in_one_line, is_due
+from aidd.training.runs.scripts import HelpFormatter, errors_in_one_line
 
 
 def test_help_tells_every_default_that_there_is(capsys):
@@ -30,17 +29,3 @@ def test_what_the_user_got_wrong_is_told_in_one_line(error, monkeypatch, capsys)
 def test_bugs_keep_their_traceback():
     with pytest.raises(KeyError, match="loss"), errors_in_one_line():
         raise KeyError("loss")
-
-
-def test_a_tracker_that_is_not_there_is_not_passed_over(monkeypatch, capsys):
-    monkeypatch.setattr(scripts, "get_available_trackers", lambda: ["wandb"])
-    for name in ("none", "wandb"):
-        check_tracker(argparse.ArgumentParser(), name)
-    with pytest.raises(SystemExit, match="2"):
-        check_tracker(argparse.ArgumentParser(), "tensorboard")
-    assert "tensorboard is not installed: pip install aidd[train]" in capsys.readouterr().err
-
-
-def test_the_last_step_is_never_left_out():
-    assert [step for step in range(1, 12) if is_due(step, 4, 11)] == [4, 8, 11]
-    assert [step for step in range(1, 4) if is_due(step, 50, 3)] == [3]

@@ -11,16 +11,18 @@ ARGUMENTS = {"learning_rate": 1e-3, "max_train_steps": 5, "output_dir": Path("a"
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    write_arguments(tmp_path, Namespace(**ARGUMENTS))
+    write_arguments(tmp_path, Namespace(**ARGUMENTS), trained_steps=5)
     return tmp_path
 
 
 def test_what_was_written_is_read_and_nothing_where_nothing_was(checkpoint):
-    assert read_arguments(checkpoint) == ARGUMENTS | {"output_dir": "a", "speeds": [1, 2]}
+    assert read_arguments(checkpoint) == ARGUMENTS | {"output_dir": "a", "speeds": [1, 2], "trained_steps": 5}
     assert read_arguments(checkpoint / "elsewhere") == {}
 
 
-@pytest.mark.parametrize("changes", [{}, {"max_train_steps": 9, "output_dir": Path("b")}, {"new": 3}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"max_train_steps": 9, "output_dir": Path("b")}, {"max_train_minutes": 3.0}, {"new": 3}]
+)
 def test_a_run_may_be_longer_and_lie_elsewhere(checkpoint, changes):
     check_kept(Namespace(**ARGUMENTS | changes), checkpoint)
 
