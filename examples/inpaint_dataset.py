@@ -6,15 +6,15 @@ Repair every recording of a folder, or of an audio data set.
     accelerate launch examples/inpaint_dataset.py --dataset_name owner/name --split train --detect clipping \
         --subtype FLOAT --output_dir outputs/repaired
 
-Gaps are those of label tracks (.txt, as Audacity exports them) and bool arrays (.npy, True = missing) that lie beside
+Gaps are those of label tracks (.txt, as Audacity exports them) and bool arrays (.npy, True = missing) that lie next to
 a recording and are called like it, and what is found with `--detect`. Recordings without any are copied. Those that
 are repaired keep rate, channels, format and, unless `--subtype` says otherwise, subtype, and every sample outside the
 gaps, as `aidd inpaint` keeps them. They may be of any length: only what lies around their gaps is in memory.
 
-Writes the recordings to `audio`, in the output folder, and `manifest.jsonl`: a row a recording, with its name and
-SHA-256, the gaps of each channel in samples (starts and exclusive ends), what filled each, the seconds it took, and
-what was warned of. A recording that cannot be repaired has
-a row that says why, and does not stop the others; the exit code is 1 then.
+Writes the recordings to `audio`, in the output folder, and `manifest.jsonl`: a row for each recording, with its name
+and SHA-256, the gaps of each channel in samples (starts and exclusive ends), what filled each, the seconds it took,
+and its warnings. A recording that cannot be repaired has a row that says why, and does not stop the others; the exit
+code is 1 then.
 
 `accelerate launch` shares the recordings among processes and GPUs; a recording's draws depend on `--seed` and its name
 alone, and so the result is the same. Rows are kept as they come: a run that was stopped, or that finds new recordings
@@ -30,27 +30,22 @@ import warnings
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-import torch
 from accelerate import PartialState
 from accelerate.utils import parse_flag_from_env
 from tqdm.auto import tqdm
 
-from aidd import METHODS, AIDDPipeline, SpectrogramRePaintPipeline
+from aidd import METHODS, AIDDPipeline, RepairRequest, SpectrogramRePaintPipeline, repair_file
 from aidd.evaluation.protocols.recordings import hub_recordings_of, recordings_of
 from aidd.evaluation.runs.journal import Journal
 from aidd.masks.files import MASK_SUFFIXES
-from aidd.masks.gaps import num_missing, unite
+from aidd.masks.gaps import no_gaps, num_missing, unite
 from aidd.models.loading import pipeline_digest
 from aidd.pipelines.loading import load_pipeline
-from aidd.repair.clipping import within_bounds
-from aidd.repair.damage import detect, found_gaps, given_gaps
-from aidd.repair.filling import inpaint_file
-from aidd.repair.kinds import DETECTED_KINDS, kinds_of
 from aidd.repair.methods import MODEL_METHODS
-from aidd.repair.plan import filled_by
-from aidd.repair.recipe import method_for
-from aidd.repair.scan import survey_audio
-from aidd.signals.formats import FORMATS
+from aidd.repair.recipe import NothingToRepairError
+from aidd.repair.request import DETECTED_KINDS, RequestError
+from aidd.repair.scan import scan_audio
+from aidd.signals.formats import suffix_for
 from aidd.signals.recordings import file_sha256
 from aidd.signals.replacing import replacing
 
@@ -60,45 +55,52 @@ def parse_args() -> argparse.Namespace:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--audio_dir", type=Path, help="Folder of audio files, and of those in folders below it.")
     source.add_argument("--dataset_name", help="Audio data set on the Hub, or a folder that `load_dataset` reads.")
-    parser.add_argument("--split", help="Of --dataset_name.")
+    parser.add_argument("--split", help="Split of --dataset_name.")
     parser.add_argument("--dataset_config_name", help="Configuration of --dataset_name.")
     parser.add_argument("--audio_column_name", default="audio", help="Column of --dataset_name that holds the audio.")
     parser.add_argument("--cache_dir", type=Path, help="Where --dataset_name is kept. Default: the Hub's own cache.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Where recordings and manifest are written.")
     parser.add_argument(
         "--detect",
-        type=kinds_of,
+        type=lambda kinds: kinds.split(","),
         default=[],
         metavar="KINDS",
-        help=f"Damage to look for: {','.join(DETECTED_KINDS)}, or some of them.",
+        help=f"Damage to look for: one or more of {', '.join(DETECTED_KINDS)}, separated by commas.",
     )
     parser.add_argument(
         "--method",
         default="auto",
-        choices=list(METHODS),
-        help="What fills the gaps. Default: auto, with an AIDD model where they are long. spectrogram_repaint is for "
-        "comparing another kind of model with aidd, a diffusion of spectrograms, and takes longer.",
+        metavar="METHOD",
+        help=f"What fills the gaps: {', '.join(METHODS)}, or a function of yours as package.module:function. Default: "
+        "auto, with an AIDD model where they are long. spectrogram_repaint is another kind of model, a diffusion of "
+        "spectrograms, to compare aidd with; it takes longer.",
     )
     parser.add_argument(
         "--model",
-        help="Folder or Hub id: an AIDD pipeline of auto and aidd, a spectrogram RePaint pipeline of "
-        "spectrogram_repaint. Default: the one of the package.",
+        help="Folder or Hub id: an AIDD pipeline for auto and aidd, a spectrogram RePaint pipeline for "
+        "spectrogram_repaint. Default: the one that comes with the package.",
     )
-    parser.add_argument("--subtype", help="Of what is repaired, such as PCM_24 or FLOAT. Default: the recording's.")
-    parser.add_argument("--seed", type=int, default=0, help="Of all draws.")
-    parser.add_argument("--device", help="Default: what accelerate gives the process.")
+    parser.add_argument("--subtype", help="Encoding of repaired files, such as FLOAT. Default: the recording's.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of all draws.")
+    parser.add_argument("--device", help="Where the model runs. Default: what accelerate gives.")
     args = parser.parse_args()
+    try:
+        RepairRequest(detect=args.detect, method=args.method, model=args.model, subtype=args.subtype)
+    except RequestError as error:
+        parser.error(f"--{error.field} {error.problem}")
+    # In one order: a run that is taken up again compares them.
+    args.detect = [kind for kind in DETECTED_KINDS if kind in args.detect]
     if (args.dataset_name is not None) != (args.split is not None):
         parser.error(f"--split: {'needed' if args.dataset_name else 'a folder of audio files has none'}")
     if args.dataset_name is not None and not args.detect:
-        parser.error("--detect: needed, as nothing lies beside the recordings of a data set")
+        parser.error("--detect: needed, as no masks lie next to the recordings of a data set")
     if args.audio_dir is not None and args.output_dir.resolve().is_relative_to(args.audio_dir.resolve()):
         parser.error("--output_dir: must not lie in --audio_dir, whose recordings it would become")
     return args
 
 
 def find_recordings(args: argparse.Namespace) -> dict[str, Path]:
-    """Their files by their names, which are paths below the output folder, too."""
+    """Files of recordings by names, which are also their paths below the output folder."""
     if args.audio_dir is not None:
         return recordings_of(args.audio_dir)
     return hub_recordings_of(
@@ -110,17 +112,17 @@ def find_recordings(args: argparse.Namespace) -> dict[str, Path]:
     )
 
 
-def generator_of(seed: int, name: str) -> torch.Generator:
-    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+def seed_of(seed: int, name: str) -> int:
+    """Seed of a recording's draws, whichever process they are made in."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:7], "big")
 
 
-def masks_beside(path: Path) -> list[Path]:
+def masks_next_to(path: Path) -> list[Path]:
     return [mask for suffix in MASK_SUFFIXES if (mask := path.with_suffix(suffix)).is_file()]
 
 
 def inputs_of(path: Path, masks: list[Path]) -> dict[str, str | list[str]]:
-    """What a row holds of what it was made from: what has changed since is repaired anew."""
+    """Digests of a row's inputs: what has changed since is repaired anew."""
     return {"sha256": file_sha256(path), "masks_sha256": list(map(file_sha256, masks))}
 
 
@@ -131,50 +133,43 @@ def repair(
     args: argparse.Namespace,
     pipeline: AIDDPipeline | SpectrogramRePaintPipeline | None,
 ) -> dict:
-    """Repairs a recording, and tells of it."""
-    survey = survey_audio(path)
-    damage = detect(args.detect, survey)
-    found = found_gaps(args.detect, damage)
-    given = given_gaps([], masks, survey)
-    gaps = [unite(of_channel) for of_channel in zip(given, *found.values(), strict=True)]
-    # Sound that a data set holds in its tables may have a name without a suffix.
-    suffixes = [suffix for suffix, formats in FORMATS.items() if survey.format in formats]
-    suffix = "" if Path(name).suffix.lower() in suffixes else suffixes[0]
-    output = args.output_dir / "audio" / f"{name}{suffix}"
+    """Repairs a recording, or copies one without gaps. Returns what a row says of it."""
+    scan = scan_audio(path)
+    # Audio that a data set holds in its tables may have a name without a suffix.
+    suffix = suffix_for(scan.format, Path(name).suffix)
+    output = args.output_dir / "audio" / (name if name.endswith(suffix) else f"{name}{suffix}")
     output.parent.mkdir(parents=True, exist_ok=True)
-    if any(map(len, gaps)):
-        method, locality = method_for(args.method, sampling_rate=survey.sampling_rate, pipeline=pipeline)
-        inpaint_file(
-            survey,
-            [output],
-            gaps,
-            within_bounds(method, damage) if "clipping" in found else method,
-            locality=locality,
-            generator=generator_of(args.seed, name),
-            subtype=args.subtype,
-        )
-    else:
+    request = RepairRequest(
+        masks=masks,
+        detect=args.detect,
+        method=args.method,
+        model=pipeline,
+        seed=seed_of(args.seed, name),
+        subtype=args.subtype,
+    )
+    try:
+        report = repair_file(scan, output, request)
+        gaps, filled_by = report.gaps, report.filled_by
+    except NothingToRepairError:
         with replacing(output) as unfinished:
             shutil.copyfile(path, unfinished)
-    of_any_channel = unite(gaps)
-    by = filled_by(
-        args.method, gaps, num_samples=survey.num_samples, sampling_rate=survey.sampling_rate, pipeline=pipeline
-    )
+        gaps, filled_by = [no_gaps()] * scan.channels, [[]] * scan.channels
+    missing = unite(gaps)
     return {
         "output": output.relative_to(args.output_dir).as_posix(),
-        "gaps": [of_channel.tolist() for of_channel in gaps],
-        "filled_by": by,
-        "num_gaps": len(of_any_channel),
-        "filled_seconds": num_missing(of_any_channel) / survey.sampling_rate,
-        "recording_seconds": survey.num_samples / survey.sampling_rate,
+        "gaps": [channel_gaps.tolist() for channel_gaps in gaps],
+        "filled_by": filled_by,
+        "num_gaps": len(missing),
+        "filled_seconds": num_missing(missing) / scan.sampling_rate,
+        "recording_seconds": scan.num_samples / scan.sampling_rate,
     }
 
 
 def repair_or_say_why(name: str, path: Path, masks: list[Path], settings: dict, **options) -> dict:
-    """A row of the manifest."""
+    """A row of the manifest for a recording that is repaired, copied, or cannot be."""
     began = time.perf_counter()
     row = {"file": name, **settings, "error": None}
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as messages:
         warnings.simplefilter("always", UserWarning)
         try:
             row |= inputs_of(path, masks)
@@ -182,13 +177,13 @@ def repair_or_say_why(name: str, path: Path, masks: list[Path], settings: dict, 
         # All exceptions: whatever is wrong with one recording, the others can be repaired.
         except Exception as error:
             row["error"] = f"{type(error).__name__}: {error}"
-    row["warnings"] = [str(warning.message) for warning in told]
+    row["warnings"] = [str(warning.message) for warning in messages]
     row["seconds"] = time.perf_counter() - began
     return row | {"finished": datetime.now(timezone.utc).isoformat()}
 
 
 def latest_rows(journal: Journal) -> dict[str, dict]:
-    """By name. A recording may have rows of several runs, kept by several processes."""
+    """Rows by recordings' names. A recording may have rows of several runs, kept by several processes."""
     return {row["file"]: row for row in sorted(journal.read(), key=lambda row: row["finished"])}
 
 
@@ -203,7 +198,7 @@ def is_done(row: dict | None, path: Path, masks: list[Path], settings: dict, out
 
 def main() -> None:
     args = parse_args()
-    # The processes meet when all is repaired, which one may have to wait for long.
+    # The processes meet when all is repaired. One may have to wait long for the others.
     on_cpu = args.device == "cpu" or parse_flag_from_env("ACCELERATE_USE_CPU")
     state = PartialState(cpu=on_cpu, timeout=timedelta(days=30))
     pipeline, digest = None, None
@@ -218,16 +213,16 @@ def main() -> None:
     recordings = find_recordings(args)
     journal = Journal(args.output_dir, "rows", state.process_index)
     rows = latest_rows(journal)
-    # Shared out before any is left out: what is done changes while the processes start.
+    # All recordings are shared out, and those that are done left out later: these change while the processes start.
     mine = list(recordings.items())[state.process_index :: state.num_processes]
     with journal.writing():
-        # What a killed run has left half written.
+        # Files that a killed run has left half written.
         if state.is_main_process:
             for unfinished in (args.output_dir / "audio").rglob(".aidd-*.part"):
                 unfinished.unlink()
         state.wait_for_everyone()
         for name, path in tqdm(mine, "Repairing", unit="recording", disable=not state.is_local_main_process):
-            masks = masks_beside(path) if args.audio_dir is not None else []
+            masks = masks_next_to(path) if args.audio_dir is not None else []
             if not is_done(rows.get(name), path, masks, settings, args.output_dir):
                 journal.append([repair_or_say_why(name, path, masks, settings, args=args, pipeline=pipeline)])
         state.wait_for_everyone()

@@ -1,5 +1,5 @@
 """
-A page on which recordings are repaired: gaps are marked or found, filled, heard, seen and downloaded.
+A page on which recordings are repaired: gaps are marked or found, filled, played, drawn and downloaded.
 
     python examples/space/app.py
     python examples/space/app.py --model outputs/pipeline --port 8000
@@ -21,12 +21,23 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 from pictures import compare, draw, view_of
-from repair import ENCODINGS, Recording, describe, find, first_gap, open_recording, repair, sentence, write_examples
+from repair import (
+    ENCODINGS,
+    Recording,
+    describe,
+    find,
+    first_gap,
+    open_recording,
+    repair,
+    request_for,
+    sentence,
+    write_examples,
+)
 
 from aidd.pipelines.loading import load_pipeline
-from aidd.repair.kinds import DETECTED_KINDS
-from aidd.repair.methods import METHODS, check_model
+from aidd.repair.methods import METHODS, ROWS, check_model
 from aidd.repair.regions import Region
+from aidd.repair.request import DETECTED_KINDS
 
 
 if TYPE_CHECKING:
@@ -37,7 +48,7 @@ SHOWN_SECONDS = (1, 3, 10, 30, 60)
 # Files of visitors are deleted after this, and looked for as often.
 KEPT_SECONDS = 3600
 INTRODUCTION = """\
-# Repair music with holes in it
+# Repair music with gaps in it
 Gaps of up to {longest:.2g} s are filled, by a model of music or by signal processing. Every other sample stays as it
 was.\
 """
@@ -48,8 +59,6 @@ CSS = """
 .toast-wrap { top: auto !important; bottom: 16px; }
 """
 NOT_YET = "Nothing is repaired yet."
-# Of the package's model, which is loaded when it is first asked for.
-LONGEST_GAP_SECONDS = 1.4
 PAGE_WIDTH = "() => Math.max(300, Math.min(document.documentElement.clientWidth - 60, 1200))"
 
 
@@ -58,29 +67,29 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--model",
         default=os.environ.get("AIDD_MODEL"),
-        help="Folder or Hub id of the AIDD model that the methods aidd and auto take; by default what AIDD_MODEL says "
-        "in the environment, or the one of the package.",
+        help="Folder or Hub id of the AIDD model for the methods aidd and auto. Default: that of the environment "
+        "variable AIDD_MODEL, or the one that comes with the package.",
     )
     parser.add_argument(
-        "--host", help="Address to listen at; by default what GRADIO_SERVER_NAME says, or this machine alone."
+        "--host", help="Address to listen at. Default: that of GRADIO_SERVER_NAME, or this machine alone."
     )
     parser.add_argument(
-        "--port", type=int, help="By default what GRADIO_SERVER_PORT says, or the first free one from 7860 on."
+        "--port", type=int, help="Port. Default: that of GRADIO_SERVER_PORT, or the first free one from 7860 on."
     )
     return parser.parse_args()
 
 
 @contextmanager
 def in_sentences() -> Iterator[None]:
-    """What is wrong with a recording or a setting is told to the visitor, and ends the block."""
+    """Shows the visitor what is wrong with a recording or a setting, and ends the block there."""
     try:
         yield
     except ValueError as error:
         # Gradio's own errors would also cover parts of the page.
-        gr.Warning(html.escape(sentence(str(error))), duration=None)
+        gr.Warning(html.escape(sentence(error)), duration=None)
 
 
-def told(recording: Recording, begun: float | None) -> str:
+def status_of(recording: Recording, begun: float | None) -> str:
     hint = "Click on the picture where a gap **begins**, write its seconds below, or find damage."
     if begun is not None:
         hint = f"A gap begins at {begun:.3f} s. Click where it **ends**."
@@ -88,7 +97,7 @@ def told(recording: Recording, begun: float | None) -> str:
 
 
 def opened(path: str | None, seconds: float, width: float) -> Iterator[tuple]:
-    """Another recording, of which no gaps are known. What cannot be read leaves nothing on the page."""
+    """Shows another recording, without any gaps. A file that cannot be read leaves nothing on the page."""
     yield None, "", None, 0.0, "", None, NOT_YET, gr.Column(visible=False), gr.Column(visible=False)
     if path is None:
         return
@@ -97,11 +106,11 @@ def opened(path: str | None, seconds: float, width: float) -> Iterator[tuple]:
         picture = draw(recording, "", None, view_of(recording, 0.0, seconds, width))
         start = gr.Slider(maximum=max(recording.seconds, 0.1))
         workbench = gr.Column(visible=True)
-        yield recording, "", None, start, told(recording, None), picture, gr.skip(), workbench, gr.skip()
+        yield recording, "", None, start, status_of(recording, None), picture, gr.skip(), workbench, gr.skip()
 
 
 def redrawn(recording: Recording | None, marked: str, begun: float | None, start: float, seconds: float, width: float):
-    # What is left of a page whose recording is gone.
+    # A page whose recording is gone has nothing to draw.
     if recording is None:
         return None
     with in_sentences():
@@ -118,7 +127,7 @@ def clicked(
     seconds: float,
     width: float,
 ) -> tuple:
-    """One click begins a gap, the next one ends it, on whichever side."""
+    """Begins a gap at one click and ends it at the next, on whichever side."""
     with in_sentences():
         view = view_of(recording, start, seconds, width)
         place = view.at(click.index[0])
@@ -129,7 +138,7 @@ def clicked(
         else:
             first, last = sorted((begun, place))
             marked, begun = "\n".join([*marked.splitlines(), f"{first:.3f} {last:.3f}"]), None
-        return marked, begun, told(recording, begun), draw(recording, marked, begun, view)
+        return marked, begun, status_of(recording, begun), draw(recording, marked, begun, view)
     return gr.skip()
 
 
@@ -142,7 +151,7 @@ def searched(
     seconds: float,
     width: float,
 ) -> tuple:
-    """The damage of these kinds, and no other, counts as gaps; what is shown begins before the first of them."""
+    """Takes the damage of these kinds, and no other, as gaps, and shows the first of them."""
     with in_sentences():
         if not kinds:
             raise ValueError(f"nothing to find is chosen: choose among {', '.join(DETECTED_KINDS)}")
@@ -152,19 +161,19 @@ def searched(
         if place is not None and not view.start <= place < view.start + view.seconds:
             start = round(max(place - seconds / 4, 0.0), 1)
             view = view_of(recording, start, seconds, width)
-        return recording, start, told(recording, begun), draw(recording, marked, begun, view)
+        return recording, start, status_of(recording, begun), draw(recording, marked, begun, view)
     return gr.skip()
 
 
 def cleared(recording: Recording, start: float, seconds: float, width: float) -> tuple:
     recording = find(recording, [])
     picture = draw(recording, "", None, view_of(recording, start, seconds, width))
-    return recording, "", None, told(recording, None), picture
+    return recording, "", None, status_of(recording, None), picture
 
 
 def with_progress(progress: gr.Progress, regions: list[Region]) -> Iterable[Region]:
     for number, region in enumerate(regions):
-        progress((number, len(regions)), desc="Filling gaps", unit="stretches")
+        progress((number, len(regions)), desc="Filling gaps", unit="regions")
         yield region
 
 
@@ -177,7 +186,7 @@ def repaired(
     num_variations: int,
     encoding: str,
     width: float,
-    # The model's own steps are told of, too.
+    # The model's own steps are shown, too.
     progress: gr.Progress = gr.Progress(track_tqdm=True),  # noqa: B008
 ) -> Iterator[tuple]:
     progress(0.0, desc="Starting")
@@ -185,22 +194,21 @@ def repaired(
     with in_sentences(), TemporaryDirectory() as folder:
         if recording is None:
             raise ValueError("There is no recording yet: upload or record one, or take an example.")
-        gaps = recording.gaps(marked)
-        options = {"method": method, "seed": seed, "num_variations": num_variations, "encoding": encoding}
-        outputs, sentences = repair(
+        report, sentences = repair(
             recording,
-            gaps,
+            marked,
             Path(folder),
-            **options,
-            pipeline=pipeline,
+            request_for(method, seed, num_variations, pipeline),
+            as_float=encoding == ENCODINGS[1],
             progress=partial(with_progress, progress),
         )
-        files, picture, (first, last) = compare(recording, gaps, outputs, Path(folder), width)
-        heard = f"Below is what lies from {first:.2f} s to {last:.2f} s; the downloads are whole."
+        outputs = list(map(Path, report.outputs))
+        files, picture, (start, stop) = compare(recording, report.gaps, outputs, Path(folder), width)
+        played = f"Below is what lies from {start:.2f} s to {stop:.2f} s; the downloads are whole."
         unused = [None] * (MAX_VARIATIONS - num_variations)
         yield (
             gr.Column(visible=True),
-            "\n\n".join([" ".join([sentences[0], heard]), *map(html.escape, sentences[1:])]),
+            "\n\n".join([" ".join([sentences[0], played]), *map(html.escape, sentences[1:])]),
             *files,
             *unused,
             *outputs,
@@ -220,15 +228,15 @@ def image(description: str, name: str) -> gr.Image:
 
 def page(examples: dict[str, Path], pipeline: AIDDPipeline | None = None) -> gr.Blocks:
     """
-    The page. What a visitor does is kept with the visitor's own page; there is nothing else to keep but the models.
+    The page. What a visitor does is kept with the visitor's own page; nothing else is kept but the models.
 
     Args:
         examples: recordings by their names.
-        pipeline: of the methods `aidd` and `auto`; that of the package by default.
+        pipeline: the pipeline of the methods `aidd` and `auto`. Default: that of the package.
     """
-    longest = LONGEST_GAP_SECONDS if pipeline is None else pipeline.max_gap_seconds
+    longest = ROWS["aidd"].longest_gap_seconds if pipeline is None else pipeline.max_gap_seconds
     with gr.Blocks(
-        title="Repair music with holes in it", analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)
+        title="Repair music with gaps in it", analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)
     ) as blocks:
         recording, begun = gr.State(), gr.State()
         width = gr.Number(1000, visible=False)

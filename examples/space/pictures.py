@@ -17,12 +17,12 @@ from aidd.masks.gaps import mask_of, unite
 from aidd.signals.files import write_audio
 
 
-# Of the picture that gaps are marked on, in inches.
+# Size and margins of the picture that gaps are marked on, in inches.
 HEIGHT, LEFT, RIGHT, BOTTOM, TOP = 3.6, 0.55, 0.1, 0.4, 0.1
-# Pixels of an inch, on the page and in pictures: screens have more pixels than pages tell of.
+# Pixels of an inch, on the page and in pictures: many screens have several pixels for each of the page's.
 PAGE_DPI, DPI = 100, 200
-# What is heard before the first gap and behind the last, and how much at most.
-BESIDE_SECONDS, LONGEST_SECONDS = 2.0, 60.0
+# Seconds that are played before the first gap and after the last, and in all at most.
+AROUND_SECONDS, LONGEST_SECONDS = 2.0, 60.0
 MARKED, FOUND = "#ff8c2e", "#3ba7e8"
 
 
@@ -67,9 +67,9 @@ def draw(recording: Recording, marked: str, begun: float | None, view: View) -> 
     Returns:
         uint8 `(rows, columns, 3)`.
     """
-    survey = recording.survey
-    rate = survey.sampling_rate
-    samples = read(survey.path, round(view.start * rate), round((view.start + view.seconds) * rate))
+    scan = recording.scan
+    rate = scan.sampling_rate
+    samples = read(scan.path, round(view.start * rate), round((view.start + view.seconds) * rate))
     width = view.width / PAGE_DPI
     figure = Figure(figsize=(width, HEIGHT))
     inner, half = (width - LEFT - RIGHT) / width, (HEIGHT - BOTTOM - TOP) / HEIGHT / 2
@@ -88,10 +88,9 @@ def draw(recording: Recording, marked: str, begun: float | None, view: View) -> 
     spectrogram.set_xlim(view.start, view.start + view.seconds)
     spectrogram.set_xlabel("seconds", fontsize=8, labelpad=1)
     waveform.set_yticks([0.0], ["0"])
-    found = unite(gaps for of_kind in recording.found.values() for gaps in of_kind)
     for axes in (waveform, spectrogram):
         axes.tick_params(labelsize=8, bottom=axes is spectrogram, labelbottom=axes is spectrogram)
-        for gaps, colour in ((unite(recording.marked(marked)), MARKED), (found, FOUND)):
+        for gaps, colour in ((unite(recording.marked(marked)), MARKED), (recording.found(), FOUND)):
             spans = [(start / rate, (stop - start) / rate) for start, stop in gaps.tolist()]
             axes.broken_barh(spans, (0, 1), transform=axes.get_xaxis_transform(), color=colour, alpha=0.55, lw=1)
         if begun is not None:
@@ -124,13 +123,13 @@ def compare(
         WAV files in the order above, a picture of their spectrograms, uint8 `(rows, columns, 3)`, and the seconds at
         which they start and end.
     """
-    survey = recording.survey
-    rate, of_any_channel = survey.sampling_rate, unite(gaps)
-    start = max(of_any_channel[0, 0] - round(BESIDE_SECONDS * rate), 0)
-    stop = min(of_any_channel[-1, 1] + round(BESIDE_SECONDS * rate), start + round(LONGEST_SECONDS * rate))
-    stop = min(stop, survey.num_samples)
-    original = read(survey.path, start, stop)
-    mask = np.stack([mask_of(of_channel, start, stop) for of_channel in gaps])
+    scan = recording.scan
+    rate, missing = scan.sampling_rate, unite(gaps)
+    start = max(missing[0, 0] - round(AROUND_SECONDS * rate), 0)
+    stop = min(missing[-1, 1] + round(AROUND_SECONDS * rate), start + round(LONGEST_SECONDS * rate))
+    stop = min(stop, scan.num_samples)
+    original = read(scan.path, start, stop)
+    mask = np.stack([mask_of(channel_gaps, start, stop) for channel_gaps in gaps])
     audios = {"original": original, "damaged": np.where(mask, 0.0, original)}
     audios |= {f"variation {number}": read(output, start, stop) for number, output in enumerate(outputs, start=1)}
     files = [folder / f"{name.replace(' ', '_')}.wav" for name in audios]
@@ -138,7 +137,7 @@ def compare(
         write_audio(path, np.clip(audio, -1, 1 - 2**-15), sampling_rate=rate, subtype="PCM_16")
     # Gaps that are one in the picture are drawn as one: there may be thousands.
     margins = np.array([-1, 1]) * ((stop - start) // 400)
-    drawn = unite([of_any_channel + margins]) - margins
+    drawn = unite([missing + margins]) - margins
     in_seconds = [(max(a - start, 0) / rate, (min(b, stop) - start) / rate) for a, b in drawn.tolist() if a < stop]
     figure = spectrogram_figure(audios, in_seconds, sampling_rate=rate, title="")
     figure.set_size_inches(width / PAGE_DPI, figure.get_figheight())

@@ -1,4 +1,4 @@
-"""Repair music with holes in it. Names are imported when first used: `import aidd` alone loads no framework."""
+"""Repair music with gaps in it. Names are imported when first used: `import aidd` alone loads no framework."""
 
 import warnings
 from importlib import import_module
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .repair import clipping as saturation
     from .repair.filling import inpaint_file
     from .repair.methods import DEFAULT_MODEL, DEFAULT_SPECTROGRAM_MODEL, METHODS
+    from .repair.recipe import repair_file
+    from .repair.report import RepairReport
+    from .repair.request import RepairRequest
     from .schedulers import (
         EulerTauLeapingScheduler,
         MaskedDiscreteScheduler,
@@ -44,6 +47,8 @@ __all__ = [
     "EulerTauLeapingScheduler",
     "MaskedDiscreteScheduler",
     "MaskedEntropyBoundScheduler",
+    "RepairReport",
+    "RepairRequest",
     "SpectrogramFrontEnd",
     "SpectrogramRePaintPipeline",
     "TauLeapingScheduler",
@@ -55,6 +60,7 @@ __all__ = [
     "inpaint_file",
     "mask_io",
     "masks",
+    "repair_file",
     "saturation",
     "tf_masks",
 ]
@@ -79,11 +85,14 @@ _MODULES = {
     "EulerTauLeapingScheduler": "aidd.schedulers",
     "MaskedDiscreteScheduler": "aidd.schedulers",
     "MaskedEntropyBoundScheduler": "aidd.schedulers",
+    "RepairReport": "aidd.repair.report",
+    "RepairRequest": "aidd.repair.request",
     "SpectrogramFrontEnd": "aidd.models.spectrogram",
     "SpectrogramRePaintPipeline": "aidd.pipelines.pipeline_spectrogram_repaint",
     "TauLeapingScheduler": "aidd.schedulers",
     "ThetaTrapezoidalScheduler": "aidd.schedulers",
     "inpaint_file": "aidd.repair.filling",
+    "repair_file": "aidd.repair.recipe",
 }
 # Former names, which folders still say, and the present ones.
 _RENAMED = {"EntropyBoundScheduler": "MaskedEntropyBoundScheduler"}

@@ -294,7 +294,7 @@ def test_the_other_kind_of_model_is_refused(folder, tiny_model, spectrogram_mode
 def test_variations_never_replace_the_input(folder, tiny_model, capsys):
     (folder / "in.wav").rename("in-2.wav")
     assert run("in-2.wav in.wav --gap 0.5 0.6 --model model --variations 2") == 2
-    assert "in-2.wav: OUT is IN" in capsys.readouterr().err
+    assert "in-2.wav: the output is the input" in capsys.readouterr().err
 
 
 def damage(path, **settings):
@@ -416,8 +416,8 @@ BAD_INPUTS = [
     ("pipe.wav out.wav --method linear --gap 0.1 0.2", "pipe.wav: is not a regular file"),
     ("in.wav pipe.wav --method linear --gap 0.1 0.2", "pipe.wav: is not a regular file"),
     ("broken.wav out.wav --method linear --gap 0.001 0.002", "1 samples that are not finite"),
-    ("in.wav in.wav --method linear --gap 0.1 0.2", "in.wav: OUT is IN"),
-    ("in.wav ../{folder}/in.wav --method linear --gap 0.1 0.2", "OUT is IN"),
+    ("in.wav in.wav --method linear --gap 0.1 0.2", "in.wav: the output is the input"),
+    ("in.wav ../{folder}/in.wav --method linear --gap 0.1 0.2", "the output is the input, which is never written to"),
     ("in.wav none/out.wav --method linear --gap 0.1 0.2", "there is no folder none"),
     ("in.wav folder.wav --method linear --gap 0.1 0.2", "folder.wav: is a folder"),
     ("in.wav out.xyz --method linear --gap 0.1 0.2", "out.xyz: expected a file name that ends in one of"),
@@ -444,26 +444,28 @@ BAD_INPUTS = [
     ("in.wav out.wav --method linear --mask none.npy --mask short.npy", "short.npy: expected a bool array"),
     ("in.wav out.wav --method linear --mask all.npy", "everything is missing"),
     ("in.wav out.wav --method linear --mask labels.txt", "labels.txt, line 1: gap from 0.5 s to 0.4 s"),
-    ("in.wav out.wav --method magic --gap 0.1 0.2", "argument --method: invalid choice: 'magic'"),
+    ("in.wav out.wav --method magic --gap 0.1 0.2", "expected a method out of aidd, "),
+    ("in.wav out.wav --method magic:fill --gap 0.1 0.2", "magic:fill: no module named magic can be imported"),
+    ("in.wav out.wav --method json:nothing --gap 0.1 0.2", "json:nothing: module json has no function nothing"),
     ("in.wav out.wav --gap 0.1 0.2 --model nowhere", "nowhere: no such model folder"),
     ("in.wav out.wav --method spectrogram_repaint --gap 0.1 0.2 --model nowhere", "nowhere: no such model folder"),
     ("in.wav out.wav --gap 0.1 0.2 --model ./a/b", "./a/b: no such model folder"),
     ("in.wav out.wav --gap 0.1 0.2 --model folder.wav", "folder.wav: the folder holds no pipeline"),
     ("in.wav out.wav --gap 0.1 0.2 --model in.wav", "in.wav: no such model folder"),
-    ("in.wav out.wav --method linear --gap 0.1 0.2 --model a/b", "--model goes with --method aidd, auto or"),
+    ("in.wav out.wav --method linear --gap 0.1 0.2 --model a/b", "--model must be left out for linear"),
     (
         "in.wav out.wav --method linear --gap 0.1 0.2 --variations 2",
-        "--variations goes with --method aidd, auto or spectrogram_repaint; linear gives one result",
+        "--variations must be 1 for linear; the methods aidd, auto and spectrogram_repaint give several results",
     ),
-    ("in.wav out.wav --gap 0.1 0.105 --variations 2", "--variations goes with gaps of more than 5 ms"),
+    ("in.wav out.wav --gap 0.1 0.105 --variations 2", "--variations must be 1 for gaps of up to 5 ms: janssen"),
     ("in.wav out.wav --gap 0.1 0.2 --variations 0", "--variations must be at least 1, got 0"),
     ("in.wav out.wav --gap 0.1 0.2 --variations two", "argument --variations: invalid int value"),
     ("in.wav out.wav --method linear --gap 0.1 0.2 --seed -1", "--seed must lie in [0, 2^63), got -1"),
     (
         "in.wav out.wav --method linear --detect dropouts,wow",
-        "argument --detect: expected kinds out of dropouts, clicks",
+        "--detect must be kinds out of dropouts, clicks, clipping, got 'wow'",
     ),
-    ("in.wav out.wav --method linear --detect clipping,", "parted by commas, got ''"),
+    ("in.wav out.wav --method linear --detect clipping,", "must be kinds out of dropouts, clicks, clipping, got ''"),
     ("in.wav out.wav --method linear --gap 0.1 0.2 --unknown", "unrecognized arguments: --unknown"),
 ]
 

@@ -4,7 +4,6 @@ import torch
 
 from aidd import METHODS
 from aidd.repair.auto import auto, auto_with
-from aidd.repair.plan import choose
 
 
 RATE = 8_000
@@ -16,32 +15,6 @@ def mask_of(num_samples: int, *gaps: tuple[int, int]) -> np.ndarray:
     for start, end in gaps:
         mask[start:end] = True
     return mask
-
-
-@pytest.mark.parametrize("shape", [(0,), (500,), (2, 300), (2, 3, 200)])
-@pytest.mark.parametrize("rate", [8_000, 44_100])
-def test_parts_are_disjoint_and_add_up_to_the_mask(shape, rate):
-    mask = np.repeat(np.random.default_rng(0).random(shape) < 0.4, 20, axis=-1)
-    for given in (mask, torch.from_numpy(mask)):
-        parts = choose(given, sampling_rate=rate)
-        assert list(parts) == ["janssen", "aidd"]
-        assert np.array_equal(np.add(*(part.astype(int) for part in parts.values())), mask)
-
-
-def test_short_gaps_are_those_up_to_5_ms_and_single_samples():
-    parts = choose(mask_of(1000, (0, 120), (200, 321), (400, 401), (600, 800)), sampling_rate=24_000)
-    assert np.array_equal(parts["janssen"], mask_of(1000, (0, 120), (400, 401)))
-    parts = choose(mask_of(100, (10, 11), (20, 22)), sampling_rate=50)
-    assert np.array_equal(parts["janssen"], mask_of(100, (10, 11)))
-
-
-def test_what_is_no_mask_is_refused():
-    with pytest.raises(ValueError, match="mask must be bool"):
-        choose(np.zeros(10), sampling_rate=RATE)
-    with pytest.raises(ValueError, match="samples as its last axis"):
-        choose(np.array(True), sampling_rate=RATE)
-    with pytest.raises(ValueError, match="positive integer"):
-        choose(mask_of(10, (1, 2)), sampling_rate=0)
 
 
 def test_short_gaps_alone_are_janssens(tones):

@@ -1,95 +1,93 @@
-import warnings
+"""What is found in a file block by block is what is found in the whole array."""
 
 import numpy as np
 import pytest
 import soundfile as sf
 
-from aidd.masks.gaps import gaps_of, mask_of
-from aidd.repair.damage import detect, found_gaps, given_gaps, warn_of_silence_beside
-from aidd.repair.scan import survey_audio
+from aidd.detection import find_clicks, find_clipping, find_dropouts
+from aidd.detection.clipping import clipping_bounds
+from aidd.detection.runs import RunFinder, find_runs, level_beside
+from aidd.masks.gaps import gaps_of
+from aidd.repair.damage import apart_from, find_damage
+from aidd.repair.scan import scan_audio
+from aidd.signals.files import read_audio
 
 
-RATE = 24_000
+RATE = 8_000
 
 
 @pytest.fixture
 def damaged(tmp_path):
-    """A function that writes noise with silent gaps, and gives its samples, its mask, and a survey of them."""
-
-    def write(*gaps: tuple[int, int], change=lambda samples, mask: None):
-        samples = 0.1 * np.random.default_rng(0).normal(size=(2, 24_000))
-        mask = np.zeros(24_000, bool)
-        for start, end in gaps:
-            samples[:, start:end] = 0
-            mask[start:end] = True
-        change(samples, mask)
-        sf.write(tmp_path / "in.wav", samples.T, RATE, subtype="FLOAT")
-        return mask, survey_audio(tmp_path / "in.wav")
-
-    return write
-
-
-def warn(mask, survey):
-    dropouts = detect([], survey).dropouts
-    warn_of_silence_beside(dropouts, [gaps_of(mask)] * 2, sampling_rate=RATE)
-
-
-@pytest.mark.parametrize("left", [24, 600])
-def test_silence_left_beside_a_gap_is_told_of(damaged, left):
-    mask, survey = damaged((10_000, 14_000))
-    mask[10_000 : 10_000 + left] = False
-    with pytest.warns(UserWarning, match=f"{left // 24} ms of the dropout from 0.417 s to 0.583 s are not marked"):
-        warn(mask, survey)
+    """
+    Four seconds: a channel with dropouts, one of them of a second, and clicks, a clipped one, one of silence, one that
+    stands still at its highest value from its start, and noise.
+    """
+    time = np.arange(4 * RATE) / RATE
+    draw = np.random.default_rng(0)
+    tones = sum(np.sin(2 * np.pi * 330 * k * time + k) / k for k in range(1, 5)) * (1 + 0.2 * np.sin(5 * time)) / 4
+    channels = tones + 1e-3 * draw.standard_normal((5, len(time)))
+    for start in range(400, len(time) - 400, 1500):
+        channels[0, start : start + 3] += draw.choice([-0.3, 0.3], 3)
+        channels[0, start + 700 : start + 700 + draw.integers(4, 90)] = channels[0, start + 699] * (start % 2)
+    channels[0, 2 * RATE : 3 * RATE] = 0
+    channels[1] = channels[1].clip(-0.3, 0.3)
+    channels[2] = 0
+    channels[3, :9000] = 0.75
+    channels[4] = draw.standard_normal(len(time)) / 10
+    sf.write(tmp_path / "in.wav", np.round(channels.T * 2**15).astype(np.int16), RATE, subtype="PCM_16")
+    return tmp_path / "in.wav"
 
 
-def test_nothing_is_told_of_gaps_marked_whole_or_silence_elsewhere(damaged):
-    def put_nan(samples, mask):
-        samples[:, 12_000] = np.nan
-
-    mask, survey = damaged((10_000, 14_000), (18_000, 18_100), change=put_nan)
-    mask[18_000:18_100] = False
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        warn(mask, survey)
-
-
-def test_a_dropouts_edge_is_no_click(damaged):
-    def put_tone_and_click(samples, mask):
-        samples[:] = np.sin(2 * np.pi * 440 * np.arange(24_000) / RATE) + 0.01 * samples
-        samples[:, mask] = 0
-        samples[0, 5000:5003] += 0.5
-
-    mask, survey = damaged((10_000, 10_500), change=put_tone_and_click)
-    kinds = ["dropouts", "clicks"]
-    found = {
-        kind: np.stack([mask_of(gaps, 0, 24_000) for gaps in of_kind])
-        for kind, of_kind in found_gaps(kinds, detect(kinds, survey)).items()
+@pytest.mark.parametrize("block_samples", [1, 1_000, 7_777, 2**18])
+def test_a_file_has_the_damage_of_the_array(damaged, block_samples):
+    audio = read_audio(damaged).samples
+    damage = find_damage(scan_audio(damaged), block_samples=block_samples)
+    mask, lower, upper = find_clipping(audio)
+    expected = {
+        "dropouts": find_dropouts(audio, sampling_rate=RATE),
+        "clicks": find_clicks(audio, sampling_rate=RATE),
+        "clipping": mask,
     }
-    assert found["dropouts"][:, mask].mean() > 0.99
-    assert found["clicks"][0, 5000:5003].all()
-    assert not found["clicks"][:, 9000:11_500].any()
+    for kind, of_kind in expected.items():
+        assert of_kind.any()
+        for channel, gaps in zip(of_kind, getattr(damage, kind), strict=True):
+            assert np.array_equal(gaps, gaps_of(channel)), kind
+    bounds = clipping_bounds(audio, damage.ceilings, damage.floors)
+    assert all(np.array_equal(one, other) for one, other in zip(bounds, (mask, lower, upper), strict=True))
+    assert not any(map(len, find_damage(scan_audio(damaged), ["dropouts"]).clicks))
 
 
-def test_damage_is_looked_for_in_finite_samples_alone(damaged):
-    def put_nan(samples, mask):
-        samples[1, [700, 900]] = np.nan
+@pytest.mark.parametrize("longest", [1, 3, 50])
+@pytest.mark.parametrize("min_samples", [1, 4])
+def test_runs_are_found_whatever_the_blocks(longest, min_samples):
+    """Against a search of the whole; blocks of one sample too, and runs longer than any block."""
+    draw = np.random.default_rng(longest)
+    for _ in range(20):
+        signal = np.repeat(draw.integers(0, 3, 60), draw.choice([1, 1, 2, 5, 90], 60)).astype(float)
+        expected = [
+            (start, end, signal[start])
+            for start, end in zip(*(edge.tolist() for edge in find_runs(signal)), strict=True)
+            if end - start >= min_samples and signal[start] != 2 and level_beside(signal, start, end, longest) > 1.0
+        ]
+        for length in (1, 7, 64, len(signal)):
+            finder = RunFinder(
+                min_samples=min_samples, longest=longest, threshold=1.0, wanted=lambda values: values != 2
+            )
+            for start in range(0, len(signal), length):
+                finder.feed(signal[start : start + length])
+            assert finder.finish() == expected
 
-    _, survey = damaged(change=put_nan)
-    with pytest.raises(ValueError, match=r"must be finite, got 2 samples that are not, the first at index \(1, 700\)"):
-        detect(["clipping"], survey)
+
+def test_a_long_run_takes_no_memory():
+    finder = RunFinder(min_samples=4, longest=40, threshold=0.0, wanted=lambda values: values == 0)
+    finder.feed(np.ones(100))
+    for _ in range(1000):
+        finder.feed(np.zeros(500))
+        assert len(finder._before) + len(finder._behind) <= 2 * 40
+    finder.feed(np.ones(100))
+    assert finder.finish() == [(100, 500_100, 0.0)]
 
 
-def test_gaps_of_all_options_unite(damaged, tmp_path):
-    _, survey = damaged()
-    mask = np.zeros((2, 24_000), bool)
-    mask[1, 100:200] = True
-    np.save(tmp_path / "a.npy", mask)
-    np.save(tmp_path / "b.npy", np.asfortranarray(mask[1:]))
-    (tmp_path / "c.txt").write_text("0.5\t0.6\ta\n0.55\t0.7\tb\n")
-    masks = [tmp_path / name for name in ("a.npy", "b.npy", "c.txt")]
-    assert [gaps.tolist() for gaps in given_gaps([(0.0, 0.001)], masks[:1], survey)] == [
-        [[0, 24]],
-        [[0, 24], [100, 200]],
-    ]
-    assert [gaps.tolist() for gaps in given_gaps([], masks, survey)] == [[[100, 200], [12_000, 16_800]]] * 2
-    assert [gaps.tolist() for gaps in given_gaps([], [], survey)] == [[], []]
+def test_clicks_beside_dropouts_are_none():
+    clicks, dropouts = np.array([[5, 7], [10, 12], [31, 33], [50, 51]]), np.array([[12, 30], [49, 52]])
+    assert apart_from(clicks, dropouts).tolist() == [[5, 7], [31, 33]]

@@ -9,15 +9,8 @@ import pytest
 from aidd import METHODS
 from aidd.classical.sparse import OVERLAP, TRAINING_FRAMES, WINDOW_SECONDS
 from aidd.masks.cells import RESAMPLING_REACH
-from aidd.repair.regions import (
-    CLASSICAL_SECONDS,
-    RESAMPLING_SAMPLES,
-    Locality,
-    locality_of,
-    locality_of_pipeline,
-    plan_regions,
-    whole_hops,
-)
+from aidd.repair.methods import REACH_SECONDS, ROWS
+from aidd.repair.regions import RESAMPLING_SAMPLES, Reach, plan_regions, reach_of, whole_hops
 
 
 def test_no_classical_method_is_made_to_read_further():
@@ -28,7 +21,8 @@ def test_no_classical_method_is_made_to_read_further():
     }
     # Frames that touch the gap, then those to learn from, each a hop further.
     contexts["sparse"] = (OVERLAP + TRAINING_FRAMES) * WINDOW_SECONDS / OVERLAP
-    assert max(contexts.values()) < 0.9 * CLASSICAL_SECONDS, contexts
+    assert max(contexts.values()) < 0.9 * REACH_SECONDS, contexts
+    assert {row.reach_seconds for row in ROWS.values()} == {REACH_SECONDS}
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 24_000, 44_100, 44_101, 48_000, 96_000])
@@ -43,9 +37,9 @@ def test_the_grid_is_whole_tokens_and_whole_samples_and_the_least_that_is(rate):
 
 def test_a_pipeline_reads_a_window(tiny_pipeline):
     for rate in (24_000, 44_100):
-        locality = locality_of_pipeline(tiny_pipeline, sampling_rate=rate)
+        reach = reach_of("aidd", sampling_rate=rate, pipeline=tiny_pipeline)
         window = tiny_pipeline.transformer.config.max_position_embeddings / 75 * rate
-        assert window < locality.context < 1.1 * window and locality.grid == whole_hops(rate, 24_000, 320)
+        assert window < reach.samples < 1.1 * window and reach.grid == whole_hops(rate, 24_000, 320)
 
 
 @pytest.mark.parametrize(("hop_length", "num_frames"), [(63, 220), (42, 330), (21, 700)])
@@ -55,9 +49,9 @@ def test_a_pipeline_of_spectrograms_reads_no_further_and_nearly_as_far(
 ):
     """Of one gap anywhere: what the frames of its window hear, with what resampling adds on both sides."""
     pipe = tiny_spectrogram_pipeline(126, hop_length, num_frames)
-    locality, overlap = locality_of_pipeline(pipe, sampling_rate=rate), 126 // hop_length
-    assert locality.grid == whole_hops(rate, 24_000, hop_length) and 2 * RESAMPLING_REACH < RESAMPLING_SAMPLES
-    assert locality.context > CLASSICAL_SECONDS * rate
+    reach, overlap = reach_of("spectrogram_repaint", sampling_rate=rate, pipeline=pipe), 126 // hop_length
+    assert reach.grid == whole_hops(rate, 24_000, hop_length) and 2 * RESAMPLING_REACH < RESAMPLING_SAMPLES
+    assert reach.samples > REACH_SECONDS * rate
     draw = np.random.default_rng(0)
     num_samples, longest = 2 * rate + 31, int(0.9 * pipe.max_gap_seconds * rate)
     starts = [0, 1, num_samples - 1, *draw.integers(0, num_samples, 60)]
@@ -67,27 +61,27 @@ def test_a_pipeline_of_spectrograms_reads_no_further_and_nearly_as_far(
         mask = np.zeros(num_samples, bool)
         mask[start:stop] = True
         (window,) = pipe._plan(mask, rate)[1]
-        reach = RESAMPLING_REACH * max(24_000 / rate, 1)
-        first = (window.start + 1 - overlap) * hop_length - reach
-        last = (window.start + num_frames) * hop_length + reach
+        resampled = RESAMPLING_REACH * max(24_000 / rate, 1)
+        first = (window.start + 1 - overlap) * hop_length - resampled
+        last = (window.start + num_frames) * hop_length + resampled
         read.append(start - max(first * rate / 24_000, 0))
         read.append(min(last * rate / 24_000, num_samples) - stop)
-    assert max(read) <= locality.context < 1.05 * max(read)
+    assert max(read) <= reach.samples < 1.05 * max(read)
 
 
-@pytest.mark.parametrize("locality", [Locality(10, 1), Locality(10, 7), Locality(100, 64), Locality(5, 400)])
-def test_regions_hold_every_gap_once_with_all_that_is_read(locality):
+@pytest.mark.parametrize("reach", [Reach(10, 1), Reach(10, 7), Reach(100, 64), Reach(5, 400)])
+def test_regions_hold_every_gap_once_with_all_that_is_read(reach):
     draw = np.random.default_rng(0)
     for _ in range(20):
         edges = np.sort(draw.choice(3000, 40, replace=False)).reshape(-1, 2)
-        regions = plan_regions(edges, 3001, locality)
+        regions = plan_regions(edges, 3001, reach)
         held = []
         for region, following in zip(regions, [*regions[1:], None], strict=True):
             inside = [gap for gap in edges.tolist() if region.start < gap[1] and gap[0] < region.stop]
             held += inside
-            assert region.start % locality.grid == 0
-            assert region.start <= max(region.fill_start - locality.context, 0)
-            assert region.stop == min(region.fill_stop + locality.context, 3001)
+            assert region.start % reach.grid == 0
+            assert region.start <= max(region.fill_start - reach.samples, 0)
+            assert region.stop == min(region.fill_stop + reach.samples, 3001)
             assert (region.fill_start, region.fill_stop) == (inside[0][0], inside[-1][1])
             # What it reads of the next region's is intact.
             assert following is None or following.start >= region.fill_stop
@@ -95,11 +89,19 @@ def test_regions_hold_every_gap_once_with_all_that_is_read(locality):
 
 
 def test_far_gaps_are_apart_and_near_ones_together():
-    locality = locality_of("linear", sampling_rate=1000)
+    reach = reach_of("linear", sampling_rate=1000)
     gaps = np.array([[1000, 1100], [1200, 1300], [4000, 4001]])
-    regions = plan_regions(gaps, 10_000, locality)
+    regions = plan_regions(gaps, 10_000, reach)
     assert [(r.start, r.fill_start, r.fill_stop, r.stop) for r in regions] == [
         (500, 1000, 1300, 1800),
         (3500, 4000, 4001, 4501),
     ]
-    assert plan_regions(np.zeros((0, 2), int), 10, locality) == []
+    assert plan_regions(np.zeros((0, 2), int), 10, reach) == []
+
+
+def test_a_users_method_reads_all(monkeypatch, tmp_path):
+    (tmp_path / "users_reader.py").write_text("def fill(audio, mask, *, sampling_rate, generator=None): ...")
+    monkeypatch.syspath_prepend(tmp_path)
+    gaps = np.array([[1000, 1100], [9_000_000, 9_000_001]])
+    (region,) = plan_regions(gaps, 10_000_000, reach_of("users_reader:fill", sampling_rate=8_000))
+    assert (region.start, region.stop) == (0, 10_000_000)

@@ -110,7 +110,7 @@ def test_a_failed_write_leaves_everything_as_it_was(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(b"precious")
     for paths, audios in [([path], [np.array([2.0])]), ([path, tmp_path / "b.wav"], [np.zeros(5), np.array([2.0])])]:
-        with pytest.raises(ValueError, match="--subtype FLOAT"):
+        with pytest.raises(ValueError, match="the subtype FLOAT"):
             write_audio_files(paths, audios, sampling_rate=8_000, subtype="PCM_16")
         assert path.read_bytes() == b"precious" and list(tmp_path.iterdir()) == [path]
 
@@ -288,17 +288,17 @@ BAD_INPUTS = [
     (
         "unknown subtype",
         lambda d: write(d / "a.wav", subtype="PCM_17"),
-        "hold no PCM_17; choose --subtype from PCM_16",
+        "hold no PCM_17; choose the subtype from PCM_16",
     ),
     ("FLOAT in FLAC", lambda d: write(d / "a.flac", subtype="FLOAT"), "FLAC files hold no FLOAT"),
-    ("Vorbis in .opus", lambda d: write(d / "a.opus", subtype="VORBIS"), "choose --subtype OPUS"),
+    ("Vorbis in .opus", lambda d: write(d / "a.opus", subtype="VORBIS"), "choose the subtype OPUS"),
     ("Opus at 44.1 kHz", lambda d: write(d / "a.opus", subtype="OPUS", sampling_rate=44_100), "at 44100 Hz cannot"),
     ("FLAC of 9 channels", lambda d: write(d / "a.flac", np.zeros((9, 4))), "of 9 channels at 8000 Hz cannot"),
     ("unknown format", lambda d: write(d / "a.wav", format="WOW"), "unknown format WOW"),
     ("AIFF that libsndfile pads", lambda d: write(d / "a.aiff", np.zeros(3), "PCM_S8"), "does not give back"),
-    ("loud sample", lambda d: write(d / "a.wav", [0.0, 1.0]), "reach 1, beyond the range of PCM_16.*--subtype FLOAT"),
-    ("loud sample in FLAC", lambda d: write(d / "a.flac", [-1.1, 0.0]), "reach 1.1, beyond.*--subtype FLOAT"),
-    ("loud sample in u-law", lambda d: write(d / "a.wav", [1.5], "ULAW"), "reach 1.5, beyond.*--subtype FLOAT"),
+    ("loud sample", lambda d: write(d / "a.wav", [0.0, 1.0]), "reach 1, beyond the range of PCM_16.*the subtype FLOAT"),
+    ("loud sample in FLAC", lambda d: write(d / "a.flac", [-1.1, 0.0]), "reach 1.1, beyond.*the subtype FLOAT"),
+    ("loud sample in u-law", lambda d: write(d / "a.wav", [1.5], "ULAW"), "reach 1.5, beyond.*the subtype FLOAT"),
     ("NaN to write", lambda d: write(d / "a.wav", [np.nan], "FLOAT"), "expected finite samples, got 1"),
     ("integers to write", lambda d: write(d / "a.wav", [1, 2]), "expected float audio.*got int64"),
     ("nothing to write", lambda d: write(d / "a.wav", np.zeros((2, 0))), r"got float64 of shape \(2, 0\)"),

@@ -5,28 +5,22 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import time
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from ..repair.kinds import DETECTED_KINDS, kinds_of
-from ..repair.methods import METHODS, MODEL_METHODS, check_model
+from ..repair.methods import METHODS
+from ..repair.request import DETECTED_KINDS, RepairRequest, RequestError
 
 
 if TYPE_CHECKING:
-    import numpy as np
-    from torch import Generator
-
-    from ..pipelines import AIDDPipeline, SpectrogramRePaintPipeline
     from ..repair.regions import Region
-    from ..repair.scan import Survey
+    from ..repair.report import RepairReport
 
 DESCRIPTION = """\
-Fills gaps in an audio file. Gaps come from --gap, in seconds, from files with --mask, or are found with --detect, or
-from all of these together. What the file holds inside a gap is not listened to."""
+Fills gaps in an audio file. Gaps are given by --gap, in seconds, or by files with --mask, or are found by --detect, or
+by all of these together. What the file holds inside a gap is not used."""
 
 EPILOG = """\
 examples:
@@ -34,6 +28,7 @@ examples:
   aidd inpaint damaged.wav restored.wav --mask labels.txt --variations 4 --seed 1
   aidd inpaint damaged.flac restored.flac --mask missing.npy --method linear
   aidd inpaint damaged.wav restored.wav --gap 3.2 3.95 --method spectrogram_repaint
+  aidd inpaint damaged.wav restored.wav --gap 3.2 3.95 --method my_module:my_method
   aidd inpaint damaged.wav restored.wav --detect dropouts,clicks,clipping --subtype FLOAT
 
 masks:
@@ -42,20 +37,27 @@ masks:
   label is a gap.
 
 detection:
-  dropouts are runs of silence, or of one value, with an abrupt edge on both sides; clicks, samples that the music
-  around them does not predict, for up to 3 ms; clipping, the samples of a channel's highest or lowest value, where it
-  stays at that. Each channel has its own. Restored peaks lie beyond the value they were clipped at, and may need
+  Dropouts are runs of silence, or of one value, with an abrupt edge on both sides. Clicks are up to 3 ms of samples
+  that the music around them does not predict. Clipping is where a channel stays at its highest or lowest value. Each
+  channel is searched by itself. Restored peaks lie beyond the value that they were clipped at, and may need
   --subtype FLOAT.
+
+methods:
+  auto fills gaps of up to 5 ms by janssen, gaps of up to 20 ms by the autoregressive continuation of both edges
+  (reported as continuation), and longer ones by the model aidd. spectrogram_repaint is another kind of model, a
+  diffusion of spectrograms, to compare aidd with; it takes longer. A function of yours is given as
+  package.module:function, and called as function(audio, mask, sampling_rate=..., generator=...) with the whole
+  recording. Samples outside the gaps must come back as they were.
 
 output:
   Rate and channels are those of IN. Format and subtype are too, where the suffix of OUT allows. A suffix of another
-  format keeps the subtype if that is lossless and the format has it (PCM_16 from .wav to .flac); else --subtype must
-  say which to take. A subtype with fewer bits than IN's rounds all samples, those outside the gaps too. Tags are not
-  copied. An existing OUT is replaced, once all variations are ready; IN itself is never written to. IN may be of any
+  format keeps the subtype if that is lossless and the format has it (PCM_16 from .wav to .flac); otherwise --subtype
+  must be given. A subtype with fewer bits than IN's rounds all samples, those outside the gaps too. Tags are not
+  copied. An existing OUT is replaced once all variations are ready; IN itself is never written to. IN may be of any
   length: only what lies around a gap, or around gaps within some seconds of one another, is in memory at a time.
 
-exit code: 0 on success, 2 on bad input, with one line on stderr that says what was wrong; 130 when interrupted, 143
-when terminated, with OUT as it was."""
+exit code: 0 on success; 2 on bad input, with one line on stderr that says what was wrong; 130 when interrupted, and
+143 when terminated, with OUT as it was."""
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -90,25 +92,23 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--detect",
-        type=kinds_of,
+        type=lambda kinds: kinds.split(","),
         default=[],
         metavar="KINDS",
-        help=f"find damage, and fill it: {','.join(DETECTED_KINDS)}, or some of them",
+        help=f"find damage, and fill it: one or more of {', '.join(DETECTED_KINDS)}, separated by commas",
     )
     parser.add_argument(
         "--method",
         default="auto",
-        choices=list(METHODS),
-        help="how to fill the gaps (default: auto, which fills gaps of up to 5 ms by janssen and longer ones by aidd; "
-        "that one uses no model up to 20 ms, but continues the edges); spectrogram_repaint is for comparing another "
-        "kind of model with aidd, a diffusion of spectrograms, and takes longer",
+        metavar="METHOD",
+        help=f"what fills the gaps: {', '.join(METHODS)}, or a function of yours as package.module:function "
+        "(default: auto)",
     )
     parser.add_argument(
         "--model",
         metavar="FOLDER_OR_HUB_ID",
-        help="the pipeline to use, a folder or a repository on the Hugging Face Hub: for auto and aidd an AIDD "
-        "pipeline, for spectrogram_repaint a spectrogram RePaint pipeline (default: the one that comes with the "
-        "package)",
+        help="the pipeline to use, a folder or a repository on the Hugging Face Hub: an AIDD pipeline for auto and "
+        "aidd, a spectrogram RePaint pipeline for spectrogram_repaint (default: the one that comes with the package)",
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="same seed, same audio (default: another result every time)"
@@ -125,7 +125,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--plot",
         type=Path,
         metavar="PICTURE",
-        help="draw the stretch with the gaps, before and after (of several variations the first), as .png or .svg; "
+        help="draw the part with the gaps, before and after (for several variations the first), as .png or .svg; "
         "needs matplotlib",
     )
     parser.add_argument(
@@ -136,154 +136,62 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
 
 
+# Options that are not called like the field of a request that they set.
+OPTIONS = {"gaps": "gap", "masks": "mask", "num_variations": "variations"}
+
+
 def inpaint(arguments: argparse.Namespace) -> None:
-    from ..masks.gaps import unite
-    from ..repair.clipping import within_bounds
-    from ..repair.damage import detect, found_gaps, given_gaps, warn_of_silence_beside
-    from ..repair.filling import inpaint_file
-    from ..repair.plan import MAX_JANSSEN_SECONDS, filled_by, needs_pipeline
-    from ..repair.recipe import method_for
-    from ..repair.scan import survey_audio
-    from ..signals.formats import check_writable
-
-    began = time.perf_counter()
+    """Repairs a file as the arguments say, and prints what was done."""
     _check_options(arguments)
-    survey = survey_audio(arguments.input)
-    outputs = _output_paths(arguments)
-    subtype, format = _encoding(arguments.output, survey, arguments.subtype)
-    for output in outputs:
-        check_writable(
-            output, sampling_rate=survey.sampling_rate, subtype=subtype, format=format, channels=survey.channels
-        )
-    damage = detect(arguments.detect, survey)
-    found = found_gaps(arguments.detect, damage)
-    given = given_gaps(arguments.gap, arguments.mask, survey)
-    gaps = [unite(of_channel) for of_channel in zip(given, *found.values(), strict=True)]
-    _check_any(arguments, gaps)
-    warn_of_silence_beside(damage.dropouts, gaps, sampling_rate=survey.sampling_rate)
-    if arguments.variations > 1 and not needs_pipeline(arguments.method, gaps, sampling_rate=survey.sampling_rate):
-        raise ValueError(
-            f"--variations goes with gaps of more than {1000 * MAX_JANSSEN_SECONDS:g} ms: shorter ones are filled by "
-            "janssen, which gives one result"
-        )
-    pipe = model = None
-    if needs_pipeline(arguments.method, gaps, sampling_rate=survey.sampling_rate):
-        model = arguments.model or MODEL_METHODS[arguments.method]
-        from ..pipelines.loading import load_pipeline
+    report = _repair(arguments)
+    from ..masks.gaps import unite
+    from ..repair.report import extent
 
-        pipe = load_pipeline(model, arguments.method)
-    method, locality = method_for(
-        arguments.method, sampling_rate=survey.sampling_rate, pipeline=pipe, num_variations=arguments.variations
-    )
-    if "clipping" in found:
-        method = within_bounds(method, damage)
-    inpaint_file(
-        survey,
-        outputs,
-        gaps,
-        method,
-        locality=locality,
-        generator=_generator(arguments.seed),
-        subtype=subtype,
-        format=format,
-        progress=partial(_progress, pipe),
-    )
-
-    by = filled_by(
-        arguments.method,
-        gaps,
-        num_samples=survey.num_samples,
-        sampling_rate=survey.sampling_rate,
-        pipeline=pipe,
-    )
     if arguments.plot is not None:
         from .picture import write_picture
 
-        write_picture(arguments.plot, arguments.input, outputs[0], unite(gaps))
-    seconds = time.perf_counter() - began
+        write_picture(arguments.plot, arguments.input, Path(report.outputs[0]), unite(report.gaps))
     if arguments.json:
-        print(json.dumps(_report(arguments, survey, model, outputs, gaps, by, found, seconds)))
+        print(json.dumps({"version": __version__, **report.to_dict()}))
         return
-    for kind, of_kind in found.items():
-        print(f"{arguments.input}: {kind}: {_extent(of_kind, survey.sampling_rate, 'found')}")
-    print(f"{arguments.input}: {_shares(gaps, by)}")
-    filled = _extent(gaps, survey.sampling_rate, "filled")
-    for output in outputs:
-        print(f"{output}: {filled}, in {seconds:.1f} s")
+    for kind, gaps in report.found.items():
+        print(f"{report.input}: {kind}: {extent(gaps, report.sampling_rate, 'found')}")
+    print(f"{report.input}: {report.fillers()}")
+    filled = extent(report.gaps, report.sampling_rate, "filled")
+    for output in report.outputs:
+        print(f"{output}: {filled}, in {report.seconds:.1f} s")
 
 
-def _report(
-    arguments: argparse.Namespace,
-    survey: Survey,
-    model: str | None,
-    outputs: list[Path],
-    gaps: list[np.ndarray],
-    by: list[list[str]],
-    found: dict[str, list[np.ndarray]],
-    seconds: float,
-) -> dict:
-    """What `--json` prints. Gaps are in samples, starts and exclusive ends; the model is one that had a part."""
-    return {
-        "version": __version__,
-        "input": str(arguments.input),
-        "outputs": [str(output) for output in outputs],
-        "sampling_rate": survey.sampling_rate,
-        "channels": survey.channels,
-        "num_samples": survey.num_samples,
-        "method": arguments.method,
-        "model": model if any(name in MODEL_METHODS for names in by for name in names) else None,
-        "seed": arguments.seed,
-        "filled_by": by,
-        "gaps": [of_channel.tolist() for of_channel in gaps],
-        "found": {kind: [of_channel.tolist() for of_channel in of_kind] for kind, of_kind in found.items()},
-        "seconds": round(seconds, 3),
-    }
+def _repair(arguments: argparse.Namespace) -> RepairReport:
+    """What the library says of fields of a request and of encodings, it says of the options that set them."""
+    try:
+        request = RepairRequest(
+            gaps=arguments.gap,
+            masks=arguments.mask,
+            detect=arguments.detect,
+            method=arguments.method,
+            model=arguments.model,
+            seed=arguments.seed,
+            num_variations=arguments.variations,
+            subtype=arguments.subtype,
+        )
+        # numpy and soundfile are imported for requests that can be met.
+        from ..repair.recipe import repair_file
+        from ..signals.formats import SubtypeError
+
+        try:
+            return repair_file(arguments.input, arguments.output, request, progress=_with_bar)
+        except SubtypeError as error:
+            raise ValueError(f"{error.problem}; choose --subtype {error.proposal}") from error
+    except RequestError as error:
+        raise ValueError(f"--{OPTIONS.get(error.field, error.field)} {error.problem}") from error
 
 
-def _progress(pipe: AIDDPipeline | SpectrogramRePaintPipeline | None, regions: list[Region]) -> Iterable[Region]:
-    """One bar: of one region, the pipeline's own; of several, of these, where they take long."""
+def _with_bar(regions: list[Region]) -> Iterable[Region]:
+    """Shows a bar of several regions if they take long. A single region has the pipeline's own."""
     from tqdm.auto import tqdm
 
-    if len(regions) == 1:
-        return regions
-    if pipe is not None:
-        pipe.set_progress_bar_config(disable=True)
-    return tqdm(regions, unit="region", delay=1)
-
-
-def _check_any(arguments: argparse.Namespace, gaps: list[np.ndarray]) -> None:
-    if any(map(len, gaps)):
-        return
-    if arguments.detect:
-        nothing = f"{arguments.input}: found no {' and no '.join(arguments.detect)}"
-        raise ValueError(f"{nothing}, and no other gap is given")
-    raise ValueError(f"{', '.join(map(str, arguments.mask))}: nothing is marked as missing (True = missing)")
-
-
-def _shares(gaps: list[np.ndarray], by: list[list[str]]) -> str:
-    """How many gaps were filled by what, any channel's."""
-    from ..masks.gaps import unite
-    from ..repair.plan import CONTINUATION
-
-    said = {CONTINUATION: "the continuation of their edges"}
-    parts = []
-    for name in dict.fromkeys(name for of_channel in by for name in of_channel):
-        of_name = [of_channel[[one == name for one in names]] for of_channel, names in zip(gaps, by, strict=True)]
-        parts.append(f"{_count(len(unite(of_name)))} by {said.get(name, name)}")
-    return ", ".join(parts)
-
-
-def _extent(gaps: list[np.ndarray], sampling_rate: int, verb: str) -> str:
-    """How many gaps there are, and how long they are together, any channel's."""
-    from ..masks.gaps import num_missing, unite
-
-    of_any_channel = unite(gaps)
-    seconds = num_missing(of_any_channel) / sampling_rate
-    return f"{_count(len(of_any_channel))} {verb}, {seconds:.3f} s in all"
-
-
-def _count(num_gaps: int) -> str:
-    return f"{num_gaps} {'gap' if num_gaps == 1 else 'gaps'}"
+    return regions if len(regions) == 1 else tqdm(regions, unit="region", delay=1)
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
@@ -291,8 +199,6 @@ def _check_options(arguments: argparse.Namespace) -> None:
         raise ValueError(
             "no gap given: say what is missing with --gap START END or --mask FILE, or find it with --detect KINDS"
         )
-    if arguments.variations < 1:
-        raise ValueError(f"--variations must be at least 1, got {arguments.variations}")
     if arguments.plot is not None:
         if arguments.plot.suffix not in (".png", ".svg"):
             raise ValueError(f"--plot {arguments.plot}: expected a picture's name, *.png or *.svg")
@@ -302,54 +208,3 @@ def _check_options(arguments: argparse.Namespace) -> None:
             raise ValueError(f"--plot {arguments.plot}: no such folder: {arguments.plot.parent}")
         if importlib.util.find_spec("matplotlib") is None:
             raise ValueError('--plot needs matplotlib: pip install "aidd[report]"')
-    if arguments.seed is not None and not 0 <= arguments.seed < 2**63:
-        raise ValueError(f"--seed must lie in [0, 2^63), got {arguments.seed}")
-    if arguments.method in MODEL_METHODS:
-        check_model(arguments.model or MODEL_METHODS[arguments.method])
-        return
-    *others, last = MODEL_METHODS
-    methods = f"{', '.join(others)} or {last}"
-    if arguments.model is not None:
-        raise ValueError(f"--model goes with --method {methods}; {arguments.method} has no model")
-    if arguments.variations > 1:
-        raise ValueError(f"--variations goes with --method {methods}; {arguments.method} gives one result")
-
-
-def _output_paths(arguments: argparse.Namespace) -> list[Path]:
-    """OUT, or its variations."""
-    paths = [arguments.output]
-    if arguments.variations > 1:
-        stem, suffix = arguments.output.stem, arguments.output.suffix
-        paths = [arguments.output.with_name(f"{stem}-{i}{suffix}") for i in range(1, arguments.variations + 1)]
-    for path in paths:
-        if path.exists() and path.samefile(arguments.input):
-            raise ValueError(f"{path}: OUT is IN; the input is never written to, choose another name")
-    return paths
-
-
-def _encoding(output: Path, source: Survey, subtype: str | None) -> tuple[str, str]:
-    """Subtype and format to write: the input's, as far as the output's suffix allows."""
-    import soundfile as sf
-
-    from ..signals.formats import FORMATS, LOSSLESS_SUBTYPES, format_of
-
-    default_format = format_of(output)
-    kept = source.format in FORMATS[output.suffix.lower()]
-    format = source.format if kept else default_format
-    subtypes = list(sf.available_subtypes(format))
-    if subtype is None:
-        if not kept and not (source.subtype in LOSSLESS_SUBTYPES and source.subtype in subtypes):
-            raise ValueError(
-                f"{output}: {source.format} {source.subtype} does not carry over to {format}; "
-                f"choose --subtype from {', '.join(subtypes)}"
-            )
-        subtype = source.subtype
-    return subtype, format
-
-
-def _generator(seed: int | None) -> Generator | None:
-    if seed is None:
-        return None
-    import torch
-
-    return torch.Generator().manual_seed(seed)

@@ -17,8 +17,12 @@ from . import evaluate, info, inpaint
 
 
 DESCRIPTION = """\
-Repairs music with holes in it. Say where samples are missing; they are filled in, and everything else is written as it
+Repairs music with gaps in it. Say where samples are missing; they are filled in, and everything else is written as it
 was read, to the bit where the file format is lossless."""
+
+
+# What the command line adds to warnings of the library, by their category: the option that helps.
+HINTS = {"UnmarkedSilenceWarning": ", or add --detect dropouts"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     interrupted.
 
     Raises:
-        SystemExit: of code 143 on SIGTERM, of code 2 on arguments that cannot be parsed.
+        SystemExit: with code 143 on SIGTERM, with code 2 on arguments that cannot be parsed.
     """
     arguments = _parser().parse_args(argv)
     with warnings.catch_warnings(), _unwinding_on_sigterm():
@@ -92,7 +96,8 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    sys.stderr.write(f"aidd: warning: {' '.join(str(message).split())}\n")
+    hint = HINTS.get(category.__name__, "")
+    sys.stderr.write(f"aidd: warning: {' '.join(str(message).split())}{hint}\n")
 
 
 if __name__ == "__main__":

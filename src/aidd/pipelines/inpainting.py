@@ -3,11 +3,14 @@
 import os
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from torch import Tensor
 from typing_extensions import Self
 
 from ..models.registration import write_pipeline_code
+from ..signals.arrays import Method, Waveform
 
 
 class InpaintingPipeline(DiffusionPipeline):
@@ -31,3 +34,22 @@ class InpaintingPipeline(DiffusionPipeline):
         base = next(one for one in type(self).__mro__ if one.__module__.startswith(__package__))
         write_pipeline_code(save_directory, type(self).__name__, base.__name__)
         super().save_pretrained(save_directory, *args, **kwargs)
+
+    def as_method(self, **options: Any) -> Method:
+        """
+        The pipeline as a method, a function `method(audio, mask, *, sampling_rate, generator=None) -> audio`.
+
+        Args:
+            options: of the pipeline's call, such as `num_variations`.
+        """
+
+        def method(
+            audio: Waveform,
+            mask: np.ndarray | Tensor,
+            *,
+            sampling_rate: int,
+            generator: torch.Generator | None = None,
+        ) -> Waveform:
+            return self(audio, mask, sampling_rate=sampling_rate, generator=generator, **options).audios
+
+        return method

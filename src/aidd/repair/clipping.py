@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..detection import find_clipping, project_to_bounds
+from ..detection.clipping import clipping_bounds, find_clipping, project_to_bounds
 from ..masks.gaps import find_gaps
 from ..signals.arrays import as_signals
 from ..splice.contract import read, write_back
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..signals.arrays import Method, Waveform
     from .damage import Damage
+    from .filling import FillRegion
 
 
 def restore_saturated(
@@ -37,10 +37,10 @@ def restore_saturated(
         audio: float32 or float64, `(samples,)`, `(channels, samples)` or `(batch, channels, samples)`, finite.
         method: an inpainting method, `method(audio, mask, *, sampling_rate, generator)`.
         sampling_rate: Hz.
-        generator: of the method's draws.
-        join_seconds: clipped samples no further apart than this are one gap, which the method fills as a whole: for
-            methods that generate, and for those of whose frames the clipped samples leave none intact. What lies
-            between clipped samples comes back to the bit even so.
+        generator: source of the method's draws.
+        join_seconds: clipped samples no further apart than this are one gap, which the method fills as a whole. Meant
+            for methods that generate, and for those whose frames would all hold clipped samples. What lies between
+            clipped samples comes back to the bit even so.
 
     Returns:
         Audio of the same type, shape and dtype. Samples that are not clipped are equal to the bit, those that are lie
@@ -52,9 +52,10 @@ def restore_saturated(
     if join_seconds < 0:
         raise ValueError(f"join_seconds must be at least 0, got {join_seconds}")
     values = as_signals(audio)
-    found = [find_clipping(one) for one in values.reshape(-1, values.shape[-1])]
+    found = [find_clipping(channel) for channel in values.reshape(-1, values.shape[-1])]
     mask, lower, upper = (np.stack(part).reshape(values.shape) for part in zip(*found, strict=True))
-    gaps = np.array([joined(one, round(join_seconds * sampling_rate)) for one in mask.reshape(-1, values.shape[-1])])
+    distance = round(join_seconds * sampling_rate)
+    gaps = np.array([joined(channel, distance) for channel in mask.reshape(-1, values.shape[-1])])
     prepared = read(audio, mask)
     filled = method(audio, gaps.reshape(mask.shape), sampling_rate=sampling_rate, generator=generator)
     restored = project_to_bounds(as_signals(filled).astype(np.float64), mask, lower, upper)
@@ -62,7 +63,7 @@ def restore_saturated(
 
 
 def joined(mask: np.ndarray, distance: int) -> np.ndarray:
-    """A bool mask `(samples,)` with stretches of at most `distance` samples between missing ones missing, too."""
+    """A bool mask `(samples,)` in which up to `distance` intact samples between missing ones are missing, too."""
     gaps = find_gaps(mask)
     result = mask.copy()
     for end, start in zip(gaps[:-1, 1], gaps[1:, 0], strict=True):
@@ -71,21 +72,13 @@ def joined(mask: np.ndarray, distance: int) -> np.ndarray:
     return result
 
 
-def within_bounds(method: Callable[..., np.ndarray], damage: Damage) -> Callable[..., np.ndarray]:
-    """A method whose fillings of clipped samples are brought beyond the values that they were clipped at."""
-    return partial(_within_bounds, method, damage)
+def within_bounds(fill: FillRegion, damage: Damage) -> FillRegion:
+    """
+    [`~aidd.repair.filling.fill_as_planned`], or the like, whose fillings of clipped samples are brought to or beyond
+    the values that they were clipped at.
+    """
+    return partial(_within_bounds, fill, damage)
 
 
-def _within_bounds(
-    method: Callable[..., np.ndarray],
-    damage: Damage,
-    audio: np.ndarray,
-    mask: np.ndarray,
-    *,
-    sampling_rate: int,
-    generator: Generator | None,
-) -> np.ndarray:
-    from ..detection.clipping import clipping_bounds, project_to_bounds
-
-    filled = method(audio, mask, sampling_rate=sampling_rate, generator=generator)
-    return project_to_bounds(filled, *clipping_bounds(audio, damage.ceilings, damage.floors))
+def _within_bounds(fill: FillRegion, damage: Damage, audio: np.ndarray, masks: dict[str, np.ndarray]) -> np.ndarray:
+    return project_to_bounds(fill(audio, masks), *clipping_bounds(audio, damage.ceilings, damage.floors))

@@ -1,33 +1,97 @@
-"""Gaps in audio files filled, however long the files: what is around gaps is read and rewritten, the rest copied."""
+"""Gaps filled as planned, in arrays and in files of any length: regions around gaps are rewritten, the rest copied."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..masks.gaps import mask_of, num_missing, num_shared, touching, unite
+from ..classical.janssen import janssen
+from ..masks.gaps import find_gaps, num_missing, num_shared, touching, unite
 from ..signals.blocks import BLOCK_SAMPLES, AudioReader, writing_audio
 from ..signals.formats import LOSSLESS_SUBTYPES
-from ..splice.contract import MaskWarning, check_share, read, write_back
-from .regions import Locality, Region, plan_regions
-from .scan import Survey, survey_audio
+from ..signals.warning import warn_at_caller
+from ..splice.continuation import splice_short_gaps
+from ..splice.contract import ContractError, MaskWarning, check_share, read, write_back
+from .plan import CONTINUATION, RepairPlan
+from .regions import Reach, Region, plan_regions
+from .scan import Scan, scan_audio
 
 
 if TYPE_CHECKING:
     from torch import Generator
 
+# From a region's audio, float64 `(channels, samples)`, and what each filler fills in it, bool arrays of the same shape
+# by the fillers' names, to the region filled: `(channels, samples)`, or `(variations, channels, samples)`.
+FillRegion = Callable[[np.ndarray, dict[str, np.ndarray]], np.ndarray]
+
+
+def fill_as_planned(
+    signals: np.ndarray,
+    masks: dict[str, np.ndarray],
+    *,
+    method: Callable[..., np.ndarray],
+    sampling_rate: int,
+    generator: Generator | None = None,
+) -> np.ndarray:
+    """
+    Fills gaps in memory, each by the filler that the plan names. Every filler takes what those before it have filled
+    as intact, and knows nothing of the gaps of those after it.
+
+    Args:
+        signals: float64 `(..., samples)`. Values under the masks are not read.
+        masks: what each filler fills, bool `(..., samples)`, in the order in which they fill
+            ([`~aidd.repair.plan.RepairPlan.masks`]). The masks are disjoint.
+        method: what fills the gaps of the last filler. It may return several variations in front of the other axes,
+            and is not called if there are no such gaps.
+        sampling_rate: Hz.
+        generator: source of the method's draws.
+
+    Returns:
+        A new array: the signals, with a leading axis of variations if the method returned one.
+    """
+    fill_short = {
+        "janssen": partial(janssen, sampling_rate=sampling_rate),
+        CONTINUATION: partial(_continue_edges, sampling_rate=sampling_rate),
+    }
+    filled = signals.copy()
+    missing = np.any(list(masks.values()), axis=0)
+    *others, last = masks
+    with warnings.catch_warnings():
+        # The whole recording was checked; where gaps stand close, a part of it is mostly gap.
+        warnings.simplefilter("ignore", MaskWarning)
+        for filler in others:
+            missing = missing & ~masks[filler]
+            for channel in np.ndindex(missing.shape[:-1]):
+                # Between the gaps of later fillers, about which nothing is known yet.
+                for start, stop in find_gaps(~missing[channel]).tolist():
+                    mask = masks[filler][channel][start:stop]
+                    if mask.any():
+                        filled[channel][start:stop] = fill_short[filler](filled[channel][start:stop], mask)
+        if masks[last].any():
+            filled = method(filled, masks[last], sampling_rate=sampling_rate, generator=generator)
+    return filled
+
+
+def _continue_edges(signal: np.ndarray, mask: np.ndarray, *, sampling_rate: int) -> np.ndarray:
+    """All gaps of a channel, float64 and bool `(samples,)`, filled by the continuation of their edges."""
+    (filled,), _ = splice_short_gaps(
+        signal[None], mask[None], sampling_rate=sampling_rate, longest_seconds=len(signal) / sampling_rate
+    )
+    return filled
+
 
 def inpaint_file(
-    source: str | Path | Survey,
+    source: str | Path | Scan,
     outputs: Sequence[str | Path],
     gaps: Sequence[np.ndarray],
     method: Callable[..., np.ndarray],
     *,
-    locality: Locality,
+    reach: Reach,
     generator: Generator | None = None,
     subtype: str | None = None,
     format: str | None = None,
@@ -35,56 +99,91 @@ def inpaint_file(
     progress: Callable[[list[Region]], Iterable[Region]] = iter,
 ) -> None:
     """
-    Fills the gaps of an audio file. Samples outside the gaps are those of the source, to the bit where the subtype is
-    lossless and no narrower. In memory there are never more than some blocks and one region: gaps with what the method
-    reads beside them ([`~aidd.repair.regions.plan_regions`]).
+    Fills the gaps of an audio file by one method ([`~aidd.repair.recipe.repair_file`] finds and fills gaps in one
+    call). Samples outside the gaps are those of the source, to the bit where the subtype is lossless and no narrower.
+    In memory there are never more than some blocks and one region: gaps with what the method reads around them
+    ([`~aidd.repair.regions.plan_regions`]).
 
-    For methods that draw nothing, the result is what they give of the whole recording; of those that do, each region
-    takes its draws after the one before it. Same seed, same audio. AIDD tells which channels are of inverted polarity
-    within each region.
+    For methods that draw nothing, the result is what they give for the whole recording; for those that do, each region
+    takes its draws after the one before it. Same seed, same audio. AIDD decides within each region which channels are
+    of inverted polarity.
 
     ```python
-    survey = survey_audio("damaged.wav")
-    gaps = gaps_from_seconds(3.2, 3.95, num_samples=survey.num_samples, sampling_rate=survey.sampling_rate)
-    locality = locality_of("janssen", sampling_rate=survey.sampling_rate)
-    inpaint_file(survey, ["restored.wav"], [gaps] * survey.channels, METHODS["janssen"], locality=locality)
+    scan = scan_audio("damaged.wav")
+    gaps = gaps_from_seconds(3.2, 3.95, num_samples=scan.num_samples, sampling_rate=scan.sampling_rate)
+    reach = reach_of("janssen", sampling_rate=scan.sampling_rate)
+    inpaint_file(scan, ["restored.wav"], [gaps] * scan.channels, METHODS["janssen"], reach=reach)
     ```
 
     Args:
-        source: an audio file, or what [`~aidd.repair.scan.survey_audio`] tells of it, which spares a pass over it.
+        source: an audio file, or its scan ([`~aidd.repair.scan.scan_audio`]), which spares a pass over it.
         outputs: files to write, one, or one for each variation that the method returns. All of them are renamed to
             their places once all are written.
-        gaps: of every channel, int64 `(gaps, 2)`: starts and exclusive ends in samples, in any order.
-        method: as of `aidd.METHODS`, called as `method(audio, mask, sampling_rate=..., generator=...)` on regions,
-            float64 and bool `(channels, samples)`. It returns audio `(channels, samples)`, or
-            `(variations, channels, samples)` where there are several outputs.
-        locality: of the method, see [`~aidd.repair.regions.locality_of`] and
-            [`~aidd.repair.regions.locality_of_pipeline`].
-        generator: given to the method.
-        subtype, format: of the outputs, in libsndfile's terms. Default: the source's.
+        gaps: gaps of every channel, int64 `(gaps, 2)`: starts and exclusive ends in samples, in any order.
+        method: a function like those of `aidd.METHODS`, called as `method(audio, mask, sampling_rate=...,
+            generator=...)` on regions, float64 and bool `(channels, samples)`. It returns audio `(channels, samples)`,
+            or `(variations, channels, samples)` where there are several outputs.
+        reach: how much the method reads around a gap, see [`~aidd.repair.regions.reach_of`].
+        generator: source of the method's draws.
+        subtype, format: encoding of the outputs, in libsndfile's terms. Default: the source's.
         block_samples: samples of a channel that are copied at a time.
         progress: what the regions are passed through as they are filled, such as `tqdm`.
 
     Raises:
         ValueError: gaps of another number of channels or outside the recording, a channel that is missing whole,
-            samples that are not finite outside the gaps, and as the method, [`~aidd.signals.files.read_audio`] and
-            [`~aidd.signals.files.write_audio`]. Nothing is written then.
+            samples that are not finite outside the gaps, a method that changes samples outside the gaps, leaves
+            samples in them that are not finite or returns another shape, and as the method,
+            [`~aidd.signals.files.read_audio`] and [`~aidd.signals.files.write_audio`]. Nothing is written then.
 
     Warns:
         UserWarning: nothing is missing, more than half of a channel is, variations are all the same, or a lossy
             subtype.
     """
-    survey = source if isinstance(source, Survey) else survey_audio(source)
-    gaps = check_gaps(survey, gaps)
-    subtype, format = subtype or survey.subtype, format or survey.format
+    scan = source if isinstance(source, Scan) else scan_audio(source)
+    gaps = check_gaps(scan, gaps)
+    plan = RepairPlan(("method",), gaps, [["method"] * len(channel_gaps) for channel_gaps in gaps])
+    fill = partial(fill_as_planned, method=method, sampling_rate=scan.sampling_rate, generator=generator)
+    fill_file(
+        scan,
+        outputs,
+        plan,
+        fill,
+        reach=reach,
+        subtype=subtype or scan.subtype,
+        format=format or scan.format,
+        block_samples=block_samples,
+        progress=progress,
+    )
+
+
+def fill_file(
+    scan: Scan,
+    outputs: Sequence[str | Path],
+    plan: RepairPlan,
+    fill: FillRegion,
+    *,
+    reach: Reach,
+    subtype: str,
+    format: str,
+    block_samples: int = BLOCK_SAMPLES,
+    progress: Callable[[list[Region]], Iterable[Region]] = iter,
+) -> None:
+    """
+    Fills the gaps of an audio file as planned, region by region.
+
+    Args:
+        scan: of the file.
+        plan: what fills each gap, with gaps that have passed [`check_gaps`].
+        fill: what fills a region, such as [`fill_as_planned`].
+        outputs, reach, subtype, format, block_samples, progress: as of [`inpaint_file`].
+
+    Raises, warns:
+        as [`inpaint_file`].
+    """
     with (
-        AudioReader(survey.path) as reader,
+        AudioReader(scan.path) as reader,
         writing_audio(
-            outputs,
-            sampling_rate=survey.sampling_rate,
-            subtype=subtype,
-            channels=survey.channels,
-            format=format,
+            outputs, sampling_rate=scan.sampling_rate, subtype=subtype, channels=scan.channels, format=format
         ) as writers,
     ):
 
@@ -95,82 +194,85 @@ def inpaint_file(
                     writer.write(block)
 
         done, alike = 0, True
-        for region in progress(plan_regions(unite(gaps), survey.num_samples, locality)):
+        for region in progress(plan_regions(unite(plan.gaps), scan.num_samples, reach)):
             copy(done, region.start)
-            audio = reader.read(region.start, region.stop)
-            mask = np.stack([mask_of(of_channel, region.start, region.stop) for of_channel in gaps])
+            audio, masks = reader.read(region.start, region.stop), plan.masks(region.start, region.stop)
             try:
-                filled = _fill(method, audio, mask, survey.sampling_rate, generator, len(writers))
-            except ValueError as error:
-                seconds = (region.start + np.flatnonzero(mask.any(0))) / survey.sampling_rate
-                place = f"{survey.path}, from {seconds[0]:.3f} to {seconds[-1]:.3f} s"
+                filled = _fill(fill, audio, masks, len(writers))
+            except (ValueError, ContractError) as error:
+                missing = np.any(list(masks.values()), axis=(0, 1))
+                seconds = (region.start + np.flatnonzero(missing)) / scan.sampling_rate
+                place = f"{scan.path}, from {seconds[0]:.3f} to {seconds[-1]:.3f} s"
                 raise ValueError(f"{place}: {error}") from error
             for writer, variation in zip(writers, filled, strict=True):
                 writer.write(variation[:, : region.fill_stop - region.start])
             alike &= bool((filled == filled[0]).all())
             done = region.fill_stop
-        copy(done, survey.num_samples)
+        copy(done, scan.num_samples)
         if len(writers) > 1 and alike:
-            warnings.warn(
-                "the variations are all the same: gaps this short are filled by the continuation of their edges alone",
-                stacklevel=2,
+            warn_at_caller(
+                "the variations are all the same: gaps this short are filled from their edges, without the model"
             )
     if subtype not in LOSSLESS_SUBTYPES:
-        warnings.warn(f"{subtype} is lossy: encoding has changed samples outside the gaps too", stacklevel=2)
+        warn_at_caller(f"{subtype} is lossy: encoding has changed samples outside the gaps too")
 
 
-def check_gaps(survey: Survey, gaps: Sequence[np.ndarray]) -> list[np.ndarray]:
+def check_gaps(scan: Scan, gaps: Sequence[np.ndarray]) -> list[np.ndarray]:
     """
-    What [`~aidd.splice.contract.prepare`] checks in memory, of a file: the gaps of every channel in order, or
-    `ValueError`, and warnings, as of [`inpaint_file`].
+    Checks of a file what [`~aidd.splice.contract.prepare`] checks in memory.
+
+    Returns:
+        The gaps of every channel in order, not touching one another, int64 `(gaps, 2)`.
+
+    Raises, warns:
+        as [`inpaint_file`].
     """
-    if len(gaps) != survey.channels:
-        raise ValueError(f"{survey.path}: expected gaps of each of {survey.channels} channels, got {len(gaps)}")
-    gaps = [unite([of_channel]) for of_channel in gaps]
-    outside = [gap for of_channel in gaps for gap in of_channel.tolist() if gap[0] < 0 or gap[1] > survey.num_samples]
+    if len(gaps) != scan.channels:
+        raise ValueError(f"{scan.path}: expected gaps of each of {scan.channels} channels, got {len(gaps)}")
+    gaps = [unite([channel_gaps]) for channel_gaps in gaps]
+    outside = [gap for gap in np.concatenate(gaps).tolist() if gap[0] < 0 or gap[1] > scan.num_samples]
     if outside:
-        raise ValueError(f"{survey.path}: expected gaps within its {survey.num_samples} samples, got {outside[0]}")
-    num_broken = survey.num_broken - sum(map(num_shared, survey.broken, gaps))
-    if num_broken:
+        raise ValueError(f"{scan.path}: expected gaps within its {scan.num_samples} samples, got {outside[0]}")
+    num_non_finite = scan.num_non_finite - sum(map(num_shared, scan.non_finite, gaps))
+    if num_non_finite:
         first = next(
             (channel, place)
-            for channel, (broken, missing) in enumerate(zip(survey.broken, gaps, strict=True))
-            if (place := _first_outside(broken, missing)) is not None
+            for channel, (non_finite, missing) in enumerate(zip(scan.non_finite, gaps, strict=True))
+            if (place := _first_outside(non_finite, missing)) is not None
         )
         raise ValueError(
-            f"audio holds {num_broken} samples that are not finite and not marked as missing, "
+            f"audio holds {num_non_finite} samples that are not finite and not marked as missing, "
             f"the first at index {first}"
         )
-    check_share(max(num_missing(of_channel) for of_channel in gaps) / survey.num_samples)
+    check_share(max(num_missing(channel_gaps) for channel_gaps in gaps) / scan.num_samples)
     return gaps
 
 
-def _first_outside(broken: np.ndarray, missing: np.ndarray) -> int | None:
-    """First sample that is broken but not missing; both `(gaps, 2)`."""
-    for start, end in broken.tolist():
-        for gap_start, gap_end in touching(missing, start, end).tolist():
+def _first_outside(non_finite: np.ndarray, missing: np.ndarray) -> int | None:
+    """First sample that is not finite and not missing; both `(gaps, 2)`."""
+    for start, stop in non_finite.tolist():
+        for gap_start, gap_stop in touching(missing, start, stop).tolist():
             if gap_start <= start:
-                start = gap_end
-        if start < end:
+                start = gap_stop
+        if start < stop:
             return start
     return None
 
 
-def _fill(
-    method: Callable[..., np.ndarray],
-    audio: np.ndarray,
-    mask: np.ndarray,
-    sampling_rate: int,
-    generator: Generator | None,
-    num_variations: int,
-) -> np.ndarray:
-    """A region filled: float64 `(variations, channels, samples)`, equal to the audio outside the mask."""
-    prepared = read(audio, mask)
-    with warnings.catch_warnings():
-        # The whole recording was checked; where gaps stand close, a region is mostly gap.
-        warnings.simplefilter("ignore", MaskWarning)
-        filled = method(audio, mask, sampling_rate=sampling_rate, generator=generator)
-    expected = (num_variations, *audio.shape) if num_variations > 1 else audio.shape
-    if filled.shape != expected:
-        raise ValueError(f"expected the method to return audio of shape {expected}, got {filled.shape}")
-    return write_back(prepared, filled.reshape(num_variations, 1, *audio.shape))
+def _fill(fill: FillRegion, audio: np.ndarray, masks: dict[str, np.ndarray], num_variations: int) -> np.ndarray:
+    """
+    A filled region as `(variations, channels, samples)`.
+
+    Raises:
+        ContractError: samples outside the masks have changed, or samples under them are not finite.
+        ValueError: what is filled has another shape.
+    """
+    prepared = read(audio, np.any(list(masks.values()), axis=0))
+    filled = fill(audio, masks)
+    *_, last = masks.values()
+    expected = (num_variations, *audio.shape) if num_variations > 1 and last.any() else audio.shape
+    if np.shape(filled) != expected:
+        raise ValueError(f"expected the method to return audio of shape {expected}, got {np.shape(filled)}")
+    # Gaps that need no model are filled in one way.
+    variations = np.broadcast_to(filled, (num_variations, *audio.shape))
+    return write_back(prepared, variations[:, None])

@@ -122,11 +122,16 @@ def row_of(method: str) -> MethodRow:
         return ROWS[method]
     if ":" not in method:
         raise ValueError(
-            f"method must be one of {', '.join(METHODS)}, or a function of yours as package.module:function, "
+            f"expected a method out of {', '.join(METHODS)}, or a function of yours as package.module:function, "
             f"got {method!r}"
         )
     load_method(method)
     return MethodRow(method, reach_seconds=math.inf)
+
+
+def method_of(name: str) -> Method:
+    """The function of a method by its name in `METHODS`, or by the place of a user's own ([`load_method`])."""
+    return METHODS[name] if name in ROWS else load_method(name)
 
 
 def load_method(place: str) -> Method:

@@ -1,115 +1,121 @@
-"""What fills which gaps: Janssen's method scattered samples and very short gaps, AIDD the rest."""
+"""
+What fills each gap. This is the one place that says which filler fills which length:
+
+| filler | gaps that it fills |
+| --- | --- |
+| `janssen` | those of up to 5 ms, and single samples at any rate, by the method `auto` |
+| `continuation` | those of up to `short_gap_seconds` of the pipeline with intact edges, by methods with a model |
+| the model, `aidd` for `auto` | all others, by methods with a model |
+| the method itself | all, by methods without a model |
+
+Each filler takes what those above it have filled as intact.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..masks.gaps import find_gaps
-from ..signals.arrays import as_numpy, check_sampling_rate
+from ..masks.gaps import mask_of
+from ..signals.arrays import check_sampling_rate
 from ..signals.autoregressive import SAMPLES_PER_COEFFICIENT
-from .methods import MODEL_METHODS
+from .methods import row_of
 
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ..pipelines import AIDDPipeline, SpectrogramRePaintPipeline
-
-# Up to here Janssen's method is no worse than its rivals in either measure; from 10 ms on its spectra fall short:
-# docs/auto_study.md, made by examples/studies/study_auto.py.
+# Longest gap that `auto` fills by Janssen's method, in seconds. Up to here that method is no worse than its rivals in
+# either measure; from 10 ms on its spectra fall short: docs/auto_study.md, made by examples/studies/study_auto.py.
 MAX_JANSSEN_SECONDS = 0.005
+# What a gap is filled by that takes no model but the autoregressive models of its edges.
 CONTINUATION = "continuation"
 
 
-def choose(mask: np.ndarray | Tensor, *, sampling_rate: int) -> dict[str, np.ndarray]:
+@dataclass(frozen=True)
+class RepairPlan:
     """
-    Which method [`auto`] fills which gaps by.
+    What fills each gap of a recording.
 
     Args:
-        mask: bool, `(..., samples)`, True = missing. Every channel has its own gaps.
-        sampling_rate: Hz.
-
-    Returns:
-        `{"janssen": ..., "aidd": ...}`, bool, each of the mask's shape: gaps of up to 5 ms (a single sample at any
-        rate), and longer ones. The parts are disjoint, and add up to the mask.
-
-    Raises:
-        ValueError: a mask that is not bool or has no axis, or a rate that is no positive integer.
+        fillers: names of the fillers in the order in which they fill. The last is the method, or the model in it.
+        gaps: gaps of every channel in order, int64 `(gaps, 2)`.
+        filled_by: the filler of each of them.
     """
-    check_sampling_rate(sampling_rate)
-    mask = as_numpy(mask, "mask")
-    if mask.dtype != bool or mask.ndim == 0:
-        raise ValueError(f"mask must be bool, with samples as its last axis, got {mask.dtype} of shape {mask.shape}")
-    longest = longest_for_janssen(sampling_rate)
-    short = np.zeros(mask.shape, bool)
-    for channel in np.ndindex(mask.shape[:-1]):
-        for start, end in find_gaps(mask[channel]).tolist():
-            short[channel][start:end] = end - start <= longest
-    return {"janssen": short, "aidd": mask & ~short}
+
+    fillers: tuple[str, ...]
+    gaps: list[np.ndarray]
+    filled_by: list[list[str]]
+
+    def gaps_filled_by(self, filler: str) -> list[np.ndarray]:
+        """Gaps of every channel that a filler fills, int64 `(gaps, 2)`."""
+        return [gaps[np.array(names, object) == filler] for gaps, names in zip(self.gaps, self.filled_by, strict=True)]
+
+    def masks(self, start: int, stop: int) -> dict[str, np.ndarray]:
+        """What each filler fills from `start` to before `stop`: bool `(channels, stop - start)`, True = missing."""
+        return {
+            filler: np.stack([mask_of(gaps, start, stop) for gaps in self.gaps_filled_by(filler)])
+            for filler in self.fillers
+        }
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether a model fills any gap."""
+        return row_of(self.fillers[-1]).has_model and any(self.fillers[-1] in names for names in self.filled_by)
 
 
-def longest_for_janssen(sampling_rate: int) -> int:
-    """Longest gap that Janssen's method fills, in samples: 5 ms, and a single sample at any rate."""
-    return max(round(MAX_JANSSEN_SECONDS * sampling_rate), 1)
-
-
-def filled_by(
-    name: str,
+def plan_repair(
     gaps: Sequence[np.ndarray],
     *,
+    method: str,
     num_samples: int,
     sampling_rate: int,
-    pipeline: AIDDPipeline | SpectrogramRePaintPipeline | None = None,
-) -> list[list[str]]:
+    short_gap_seconds: float = 0.0,
+) -> RepairPlan:
     """
-    What fills each gap: the name of a method, or `continuation`, that of its edges alone, as pipelines do with short
-    gaps ([`~aidd.splice.continuation.splice_short_gaps`]).
+    Names the filler of each gap of a recording.
 
     Args:
-        name: of `aidd.METHODS`.
-        gaps: of every channel, int64 `(gaps, 2)`, in order.
-        num_samples: of the recording.
+        gaps: gaps of every channel in order, int64 `(gaps, 2)`, see [`aidd.masks.gaps`].
+        method: name of a method, or the place of a user's own, see [`~aidd.repair.methods.row_of`].
+        num_samples: length of the recording.
         sampling_rate: Hz.
-        pipeline: that of the method, if any.
+        short_gap_seconds: longest gap, in seconds, that the method's pipeline fills by the continuation of its edges
+            ([`~aidd.splice.continuation.splice_short_gaps`]); 0 before there is a pipeline.
+
+    Raises:
+        ValueError: no such method, or a rate that is no positive integer.
     """
-    of_janssen = longest_for_janssen(sampling_rate) if name == "auto" else 0
-    of_edges = 0 if pipeline is None else round(pipeline.config.short_gap_seconds * sampling_rate)
-    by_model = "aidd" if name == "auto" else name
-    found = []
-    for of_channel in gaps:
-        names = ["janssen" if end - start <= of_janssen else by_model for start, end in of_channel.tolist()]
-        longer = [number for number, by in enumerate(names) if by == by_model]
-        starts = [*of_channel[longer, 0].tolist(), num_samples]
-        # Where what is still missing ends, from left to right.
-        reached = 0
-        for number, start, next_start in zip(longer, starts, starts[1:], strict=False):
-            end = int(of_channel[number, 1])
-            if end - start <= of_edges and min(start - reached, next_start - end) >= SAMPLES_PER_COEFFICIENT:
-                names[number] = CONTINUATION
-            else:
-                reached = end
-        found.append(names)
-    return found
+    check_sampling_rate(sampling_rate)
+    main = "aidd" if method == "auto" else method
+    longest_for_janssen = max(round(MAX_JANSSEN_SECONDS * sampling_rate), 1) if method == "auto" else 0
+    longest_for_edges = round(short_gap_seconds * sampling_rate) if row_of(method).has_model else 0
+    fillers = [main]
+    if longest_for_edges:
+        fillers.insert(0, CONTINUATION)
+    if longest_for_janssen:
+        fillers.insert(0, "janssen")
+    filled_by = []
+    for channel_gaps in gaps:
+        lengths = channel_gaps[:, 1] - channel_gaps[:, 0]
+        names = np.where(lengths <= longest_for_janssen, "janssen", main).astype(object)
+        (longer,) = np.nonzero(lengths > longest_for_janssen)
+        names[longer[_continued(channel_gaps[longer], num_samples, longest_for_edges)]] = CONTINUATION
+        filled_by.append(names.tolist())
+    return RepairPlan(tuple(fillers), list(gaps), filled_by)
 
 
-def needs_pipeline(name: str, gaps: Sequence[np.ndarray], *, sampling_rate: int) -> bool:
+def _continued(gaps: np.ndarray, num_samples: int, longest: int) -> np.ndarray:
     """
-    Whether a method fills any of these gaps, int64 `(gaps, 2)` of every channel, by a model: `aidd` and
-    `spectrogram_repaint` always do, `auto` those that are too long for Janssen's method.
+    Which gaps of a channel are short enough for the continuation of their edges, and have intact samples enough on
+    both sides by the time that they are filled, from left to right: bool `(gaps,)`.
     """
-    if name == "auto":
-        return any(map(len, short_and_long(gaps, sampling_rate=sampling_rate)[1]))
-    return name in MODEL_METHODS
-
-
-def short_and_long(gaps: Sequence[np.ndarray], *, sampling_rate: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """
-    Which gaps of every channel, int64 `(gaps, 2)`, [`~aidd.repair.auto.auto`] fills by Janssen's method, and by AIDD.
-    """
-    is_short = [of_channel[:, 1] - of_channel[:, 0] <= longest_for_janssen(sampling_rate) for of_channel in gaps]
-    parts = zip(gaps, is_short, strict=True)
-    short, long = zip(*((of_channel[short], of_channel[~short]) for of_channel, short in parts), strict=True)
-    return list(short), list(long)
+    continued = np.zeros(len(gaps), bool)
+    next_starts = [*gaps[1:, 0].tolist(), num_samples]
+    # End of the last gap that is still missing.
+    missing_until = 0
+    for number, ((start, stop), next_start) in enumerate(zip(gaps.tolist(), next_starts, strict=False)):
+        if stop - start <= longest and min(start - missing_until, next_start - stop) >= SAMPLES_PER_COEFFICIENT:
+            continued[number] = True
+        else:
+            missing_until = stop
+    return continued

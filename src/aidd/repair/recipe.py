@@ -1,15 +1,27 @@
-"""Methods by name for [`~aidd.repair.filling.inpaint_file`], with how much of a file they need."""
+"""From a damaged file to a repaired one, with a report: the command line, the Space and the scripts follow it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .auto import auto_with
-from .methods import METHODS, MODEL_METHODS
-from .regions import Locality, locality_of, locality_of_pipeline
+from ..masks.files import read_gaps
+from ..masks.gaps import gaps_from_seconds, unite
+from ..signals.formats import check_writable, encoding_for
+from .clipping import within_bounds
+from .damage import Damage, find_damage, warn_of_unmarked_silence
+from .filling import check_gaps, fill_as_planned, fill_file
+from .methods import MODEL_METHODS, method_of
+from .plan import MAX_JANSSEN_SECONDS, plan_repair
+from .regions import Region, reach_of
+from .report import RepairReport
+from .request import RepairRequest, RequestError
+from .scan import Scan, scan_audio
 
 
 if TYPE_CHECKING:
@@ -18,50 +30,187 @@ if TYPE_CHECKING:
     from ..pipelines import AIDDPipeline, SpectrogramRePaintPipeline
 
 
-def method_for(
-    name: str,
+class NothingToRepairError(ValueError):
+    """No gap is given, and none was found."""
+
+
+def repair_file(
+    source: str | Path | Scan,
+    output: str | Path,
+    request: RepairRequest,
     *,
-    sampling_rate: int,
-    pipeline: AIDDPipeline | SpectrogramRePaintPipeline | None = None,
-    num_variations: int = 1,
-) -> tuple[Callable[..., np.ndarray], Locality]:
+    damage: Damage | None = None,
+    progress: Callable[[list[Region]], Iterable[Region]] = iter,
+) -> RepairReport:
     """
-    A method by name, with any pipeline.
+    Repairs an audio file of any length. Samples outside the gaps are those of the source, to the bit where the
+    encoding is lossless and no narrower. Rate and channels are the source's; format and subtype are too, as far as the
+    suffix of `output` allows.
+
+    ```python
+    report = repair_file("damaged.wav", "restored.wav", RepairRequest(gaps=[(3.2, 3.95)], detect=["clicks"], seed=0))
+    ```
 
     Args:
-        name: of `aidd.METHODS`.
-        sampling_rate: Hz of the recording.
-        pipeline: of the recordings that need one, see [`needs_pipeline`].
-        num_variations: of a pipeline, the best first in each gap.
-
-    Returns:
-        The method, as `inpaint_file` calls it, and its locality.
+        source: the damaged file, or its scan ([`~aidd.repair.scan.scan_audio`]), which spares a pass over it.
+        output: the file to write. An existing one is replaced once the repair is done. Of several variations, the
+            numbers stand before the suffix: `restored-1.wav`, `restored-2.wav`.
+        request: what is missing or to be looked for, what fills it, and how the result is encoded.
+        damage: what [`~aidd.repair.damage.find_damage`] has found in the scan already for the kinds of the request,
+            which spares another search.
+        progress: what the regions are passed through as they are filled, such as `tqdm`.
 
     Raises:
-        ValueError: `aidd` or `spectrogram_repaint` without a pipeline.
+        NothingToRepairError: no gap is given, and none was found.
+        RequestError: variations of gaps that no model fills.
+        ValueError: an output that is the source, gaps outside the recording, damage of other kinds, a gap longer than
+            the method can fill, and as [`~aidd.repair.filling.inpaint_file`], [`~aidd.masks.files.read_mask`] and
+            [`~aidd.pipelines.loading.load_pipeline`]. Nothing is written then.
+
+    Warns:
+        UnmarkedSilenceWarning: a dropout that is marked as missing in part.
+        UserWarning: as [`~aidd.repair.filling.inpaint_file`].
     """
-    if name in MODEL_METHODS and name != "auto" and pipeline is None:
-        raise ValueError(f"{name} needs a pipeline, got None")
-    if name not in MODEL_METHODS or pipeline is None:
-        return METHODS[name], locality_of(name, sampling_rate=sampling_rate)
+    began = time.perf_counter()
+    scan = source if isinstance(source, Scan) else scan_audio(source)
+    outputs = numbered(Path(output), request.num_variations)
+    for path in outputs:
+        if path.exists() and path.samefile(scan.path):
+            raise ValueError(f"{path}: the output is the input, which is never written to; choose another name")
+    subtype, format = encoding_for(outputs[0], scan.subtype, scan.format, request.subtype)
+    for path in outputs:
+        check_writable(path, sampling_rate=scan.sampling_rate, subtype=subtype, format=format, channels=scan.channels)
 
-    def by_model(
-        audio: np.ndarray, mask: np.ndarray, *, sampling_rate: int, generator: Generator | None
-    ) -> np.ndarray:
-        return pipeline(
-            audio,
-            mask,
-            sampling_rate=sampling_rate,
-            generator=generator,
-            num_variations=num_variations,
-            select="agreement",
-        ).audios
+    if damage is None:
+        damage = find_damage(scan, request.detect)
+    elif set(damage.kinds) != set(request.detect):
+        raise ValueError(f"expected damage of the kinds {list(request.detect)}, got {list(damage.kinds)}")
+    given = given_gaps(scan, request.gaps, request.masks)
+    gaps = [unite(channel) for channel in zip(given, *damage.found.values(), strict=True)]
+    if not any(map(len, gaps)):
+        raise NothingToRepairError(_nothing(scan, request, damage))
+    warn_of_unmarked_silence(damage.dropouts, gaps, sampling_rate=scan.sampling_rate)
 
-    def auto_by_model(
-        audio: np.ndarray, mask: np.ndarray, *, sampling_rate: int, generator: Generator | None
-    ) -> np.ndarray:
-        filled = auto_with(by_model, audio, mask, sampling_rate=sampling_rate, generator=generator)
-        # Of a region without longer gaps, there is one filling.
-        return np.broadcast_to(filled, (num_variations, *audio.shape)) if num_variations > 1 else filled
+    plan = partial(
+        plan_repair,
+        check_gaps(scan, gaps),
+        method=request.method,
+        num_samples=scan.num_samples,
+        sampling_rate=scan.sampling_rate,
+    )
+    planned, pipeline = plan(), None
+    if planned.needs_model:
+        pipeline = pipeline_for(request)
+        planned = plan(short_gap_seconds=pipeline.config.short_gap_seconds)
+    elif request.num_variations > 1:
+        longest = f"{1000 * MAX_JANSSEN_SECONDS:g} ms"
+        raise RequestError(
+            "num_variations", f"must be 1 for gaps of up to {longest}: janssen fills them, which gives one result"
+        )
+    options = {"num_variations": request.num_variations, "select": "agreement"}
+    fill = partial(
+        fill_as_planned,
+        method=method_of(request.method) if pipeline is None else pipeline.as_method(**options),
+        sampling_rate=scan.sampling_rate,
+        generator=generator_of(request.seed),
+    )
 
-    return auto_by_model if name == "auto" else by_model, locality_of_pipeline(pipeline, sampling_rate=sampling_rate)
+    def shown(regions: list[Region]) -> Iterable[Region]:
+        # The bar of a pipeline that was loaded for this repair is for a single region; several have one of their own.
+        if pipeline is not None and pipeline is not request.model and len(regions) > 1:
+            pipeline.set_progress_bar_config(disable=True)
+        return progress(regions)
+
+    fill_file(
+        scan,
+        outputs,
+        planned,
+        within_bounds(fill, damage) if "clipping" in damage.kinds else fill,
+        reach=reach_of(request.method, sampling_rate=scan.sampling_rate, pipeline=pipeline),
+        subtype=subtype,
+        format=format,
+        progress=shown,
+    )
+    return RepairReport(
+        input=str(scan.path),
+        outputs=list(map(str, outputs)),
+        sampling_rate=scan.sampling_rate,
+        channels=scan.channels,
+        num_samples=scan.num_samples,
+        method=request.method,
+        model=_model_name(request) if planned.needs_model else None,
+        seed=request.seed,
+        filled_by=planned.filled_by,
+        gaps=planned.gaps,
+        found=damage.found,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def numbered(output: Path, num_variations: int) -> list[Path]:
+    """The output, or those of several variations, with their numbers before the suffix."""
+    if num_variations == 1:
+        return [output]
+    return [output.with_name(f"{output.stem}-{number}{output.suffix}") for number in range(1, num_variations + 1)]
+
+
+def given_gaps(
+    scan: Scan, seconds: Sequence[tuple[float, float]], masks: Sequence[str | Path] = ()
+) -> list[np.ndarray]:
+    """
+    Gaps in seconds and those of mask files together.
+
+    Args:
+        scan: of the recording.
+        seconds: starts and ends of gaps in all channels.
+        masks: files of masks, of all channels alike or of each.
+
+    Returns:
+        Gaps of every channel, int64 `(gaps, 2)`.
+
+    Raises:
+        ValueError: what is no gap of this recording, or a mask of another number of channels.
+    """
+    extent = {"num_samples": scan.num_samples, "sampling_rate": scan.sampling_rate}
+    shared = [gaps_from_seconds(*zip(*seconds, strict=True), **extent)] if seconds else []
+    channels: list[list[np.ndarray]] = [list(shared) for _ in range(scan.channels)]
+    for path in masks:
+        gaps = read_gaps(path, **extent)
+        if len(gaps) not in (1, scan.channels):
+            raise ValueError(f"{path}: expected a mask of {scan.channels} channels, or of 1 for all, got {len(gaps)}")
+        for number, channel in enumerate(channels):
+            channel.append(gaps[number % len(gaps)])
+    return [unite(channel) for channel in channels]
+
+
+def pipeline_for(request: RepairRequest) -> AIDDPipeline | SpectrogramRePaintPipeline:
+    """The pipeline that a request brings, or loads by name."""
+    # Which takes torch, as gaps that need no model do not.
+    from ..pipelines.loading import load_pipeline
+
+    if request.model is None or isinstance(request.model, str):
+        return load_pipeline(request.model or MODEL_METHODS[request.method], request.method)
+    return request.model
+
+
+def generator_of(seed: int | None) -> Generator | None:
+    """A generator of a seed's draws."""
+    if seed is None:
+        return None
+    import torch
+
+    return torch.Generator().manual_seed(seed)
+
+
+def _model_name(request: RepairRequest) -> str | None:
+    if request.model is None or isinstance(request.model, str):
+        return request.model or MODEL_METHODS[request.method]
+    return request.model.name_or_path
+
+
+def _nothing(scan: Scan, request: RepairRequest, damage: Damage) -> str:
+    if damage.kinds:
+        return f"{scan.path}: found no {' and no '.join(damage.kinds)}, and no other gap is given"
+    if request.masks:
+        return f"{', '.join(map(str, request.masks))}: nothing is marked as missing (True = missing)"
+    return f"{scan.path}: no gap is given, and no kind of damage to look for"

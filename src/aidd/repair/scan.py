@@ -13,15 +13,17 @@ from ..signals.blocks import AudioReader
 
 
 @dataclass(frozen=True)
-class Survey:
+class Scan:
     """
+    What a pass over a recording's file has found.
+
     Args:
-        path: of the file.
+        path: the file.
         sampling_rate: Hz.
-        subtype, format: in libsndfile's terms.
-        num_samples: of every channel, as many as can be decoded.
-        broken: of every channel, int64 `(gaps, 2)`: samples that are not finite.
-        statistics: of every channel, with zeros for samples that are not finite.
+        subtype, format: encoding of the samples, and of the file, in libsndfile's terms.
+        num_samples: samples of every channel, as many as can be decoded.
+        non_finite: where the samples of every channel are not finite, int64 `(gaps, 2)`.
+        statistics: statistics of every channel, with zeros for samples that are not finite.
     """
 
     path: Path
@@ -29,21 +31,21 @@ class Survey:
     subtype: str
     format: str
     num_samples: int
-    broken: list[np.ndarray]
+    non_finite: list[np.ndarray]
     statistics: list[ChannelStatistics]
 
     @property
     def channels(self) -> int:
-        """How many there are."""
+        """Number of channels."""
         return len(self.statistics)
 
     @property
-    def num_broken(self) -> int:
-        """Samples that are not finite, of all channels."""
-        return sum(map(num_missing, self.broken))
+    def num_non_finite(self) -> int:
+        """Number of samples that are not finite, in all channels together."""
+        return sum(map(num_missing, self.non_finite))
 
 
-def survey_audio(path: str | Path) -> Survey:
+def scan_audio(path: str | Path) -> Scan:
     """
     Reads a file once, from its start to its end.
 
@@ -52,23 +54,23 @@ def survey_audio(path: str | Path) -> Survey:
     """
     with AudioReader(path) as reader:
         statistics = [ChannelStatistics() for _ in range(reader.channels)]
-        broken: list[list[np.ndarray]] = [[] for _ in statistics]
+        non_finite: list[list[np.ndarray]] = [[] for _ in statistics]
         num_samples = 0
         while (block := reader.read(num_samples, num_samples + BLOCK_SAMPLES)).shape[-1]:
             finite = np.isfinite(block)
-            for channel, of_channel in enumerate(statistics):
+            for channel, channel_statistics in enumerate(statistics):
                 if not finite[channel].all():
-                    broken[channel].append(gaps_of(~finite[channel], num_samples))
-                of_channel.update(np.where(finite[channel], block[channel], 0.0))
+                    non_finite[channel].append(gaps_of(~finite[channel], num_samples))
+                channel_statistics.update(np.where(finite[channel], block[channel], 0.0))
             num_samples += block.shape[-1]
         if num_samples == 0:
             raise ValueError(f"{path}: the file holds no samples")
-        return Survey(
+        return Scan(
             path=Path(path),
             sampling_rate=reader.sampling_rate,
             subtype=reader.subtype,
             format=reader.format,
             num_samples=num_samples,
-            broken=[unite(of_channel) for of_channel in broken],
+            non_finite=[unite(gaps) for gaps in non_finite],
             statistics=statistics,
         )

@@ -18,6 +18,7 @@ from .formats import (
     FLOAT_TYPES,
     INTEGER_BITS,
     LOSSLESS_SUBTYPES,
+    SubtypeError,
     check_is_file,
     check_writable,
     format_of,
@@ -166,9 +167,9 @@ class AudioWriter:
         if self._num_broken:
             raise ValueError(f"{self.path}: expected finite samples, got {self._num_broken} that are not")
         if not self._fits:
-            raise ValueError(
-                f"{self.path}: samples reach {self._peak:.6g}, beyond the range of {self.subtype}, which is [-1, 1); "
-                "choose --subtype FLOAT"
+            raise SubtypeError(
+                f"{self.path}: samples reach {self._peak:.6g}, beyond the range of {self.subtype}, which is [-1, 1)",
+                ["FLOAT"],
             )
 
     def compare(self) -> None:

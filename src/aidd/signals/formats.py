@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,21 @@ LOSSLESS_SUBTYPES = frozenset(INTEGER_BITS) | frozenset(FLOAT_TYPES)
 FLOAT_CODECS = frozenset({"VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"})
 
 
+class SubtypeError(ValueError):
+    """
+    Samples cannot be encoded as they were to be.
+
+    Args:
+        problem: what was expected and what came.
+        choices: subtypes that would do.
+    """
+
+    def __init__(self, problem: str, choices: Sequence[str]):
+        self.problem, self.choices = problem, tuple(choices)
+        self.proposal = choices[0] if len(choices) == 1 else f"from {', '.join(choices)}"
+        super().__init__(f"{problem}; choose the subtype {self.proposal}")
+
+
 def check_is_file(path: Path) -> None:
     """Raises `ValueError` unless there is a regular file, saying what there is."""
     if not path.is_file():
@@ -64,6 +80,43 @@ def format_of(path: str | Path) -> str:
     return FORMATS[suffix][0]
 
 
+def suffix_for(format: str, wanted: str) -> str:
+    """
+    Suffix of new files of a format: the wanted one if it fits, otherwise the format's first.
+
+    Raises:
+        ValueError: a format that no suffix stands for.
+    """
+    suffixes = [suffix for suffix, formats in FORMATS.items() if format in formats]
+    if not suffixes:
+        raise ValueError(f"expected a format that can be written, got {format}")
+    return wanted if wanted.lower() in suffixes else suffixes[0]
+
+
+def encoding_for(
+    path: str | Path, source_subtype: str, source_format: str, subtype: str | None = None
+) -> tuple[str, str]:
+    """
+    Subtype and format of a file that holds what another one held, in libsndfile's terms.
+
+    Args:
+        path: the file to write. Its suffix decides on the format; the source's is kept if the suffix allows it.
+        source_subtype, source_format: encoding of the source.
+        subtype: the subtype to take. Default: the source's, which must be lossless if the format is another.
+
+    Raises:
+        SubtypeError: no subtype is given, and the source's does not carry over to the format.
+        ValueError: an unknown suffix.
+    """
+    default_format = format_of(path)
+    kept = source_format in FORMATS[Path(path).suffix.lower()]
+    format = source_format if kept else default_format
+    subtypes = list(sf.available_subtypes(format))
+    if subtype is None and not kept and not (source_subtype in LOSSLESS_SUBTYPES and source_subtype in subtypes):
+        raise SubtypeError(f"{path}: {source_format} {source_subtype} does not carry over to {format}", subtypes)
+    return subtype or source_subtype, format
+
+
 def check_writable(
     path: str | Path, *, sampling_rate: int, subtype: str, channels: int, format: str | None = None
 ) -> None:
@@ -82,9 +135,9 @@ def check_writable(
         raise ValueError(f"{path}: unknown format {format}, expected one of {', '.join(sf.available_formats())}")
     subtypes = sf.available_subtypes(format)
     if subtype not in subtypes:
-        raise ValueError(f"{path}: {format} files hold no {subtype}; choose --subtype from {', '.join(subtypes)}")
+        raise SubtypeError(f"{path}: {format} files hold no {subtype}", list(subtypes))
     if path.suffix.lower() == ".opus" and subtype != "OPUS":
-        raise ValueError(f"{path}: .opus files hold no {subtype}; choose --subtype OPUS")
+        raise SubtypeError(f"{path}: .opus files hold no {subtype}", ["OPUS"])
     check_sampling_rate(sampling_rate)
     try:
         with open(os.devnull, "wb") as nothing:

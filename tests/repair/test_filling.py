@@ -13,9 +13,8 @@ import torch
 from aidd import METHODS, inpaint_file
 from aidd.masks.gaps import gaps_of, mask_of
 from aidd.repair.filling import check_gaps
-from aidd.repair.recipe import method_for
-from aidd.repair.regions import Locality, locality_of, locality_of_pipeline
-from aidd.repair.scan import survey_audio
+from aidd.repair.regions import Reach, reach_of
+from aidd.repair.scan import scan_audio
 from aidd.signals.files import read_audio, write_audio
 
 
@@ -46,7 +45,7 @@ def masks_of(gaps, num_samples):
 
 
 def filled(path, output, gaps, method, **options):
-    inpaint_file(path, [output], gaps, METHODS[method], locality=locality_of(method, sampling_rate=RATE), **options)
+    inpaint_file(path, [output], gaps, METHODS[method], reach=reach_of(method, sampling_rate=RATE), **options)
     return read_audio(output).samples
 
 
@@ -103,12 +102,13 @@ def test_one_gap_is_filled_as_the_pipeline_fills_it_in_the_array(tmp_path, tones
     generators = [torch.Generator().manual_seed(5) for _ in range(2)]
     options = {"num_variations": 2, "select": "agreement", "generator": generators[0]}
     expected = tiny_pipeline(audio, mask, sampling_rate=rate, **options).audios
-    method, locality = method_for("auto", sampling_rate=rate, pipeline=tiny_pipeline, num_variations=2)
+    method = tiny_pipeline.as_method(num_variations=2, select="agreement")
+    reach = reach_of("aidd", sampling_rate=rate, pipeline=tiny_pipeline)
     outputs = [tmp_path / "a.wav", tmp_path / "b.wav"]
-    inpaint_file(path, outputs, gaps, method, locality=locality, generator=generators[1], subtype="DOUBLE")
+    inpaint_file(path, outputs, gaps, method, reach=reach, generator=generators[1], subtype="DOUBLE")
     restored = np.stack([read_audio(output).samples for output in outputs])
     # The file is not read whole.
-    assert locality.context + rate // 8 < audio.shape[1] / 3
+    assert reach.samples + rate // 8 < audio.shape[1] / 3
     assert np.allclose(restored, expected, rtol=0, atol=1e-6)
     assert np.array_equal(restored[..., ~mask], expected[..., ~mask])
     assert not np.array_equal(restored[0], restored[1])
@@ -150,34 +150,35 @@ def test_one_gap_is_filled_as_by_the_spectrogram_pipeline_to_the_bit(
     start = round(place * (audio.shape[1] - rate // 100))
     gap = np.array([[start, start + rate // 100]])
     mask = mask_of(gap, 0, audio.shape[1])
-    locality, heard = locality_of_pipeline(*fill.args, sampling_rate=rate), []
+    read = []
+    reach = reach_of("spectrogram_repaint", sampling_rate=rate, pipeline=fill.args[0])
 
     def noted(audio, mask, **options):
-        heard.append(audio.shape[1])
+        read.append(audio.shape[1])
         return fill(audio, mask, **options)
 
     subtype = {np.float32: "FLOAT", np.float64: "DOUBLE"}[dtype]
-    options = {"locality": locality, "generator": seeded(), "subtype": subtype}
+    options = {"reach": reach, "generator": seeded(), "subtype": subtype}
     inpaint_file(tmp_path / "in.wav", [tmp_path / "out.wav"], [gap] * 2, noted, **options)
     restored = read_audio(tmp_path / "out.wav").samples
     assert np.array_equal(restored, fill(audio, mask, sampling_rate=rate, generator=seeded()).astype(dtype))
     assert not np.array_equal(restored[:, mask], audio[:, mask])
     # The file is not read whole.
-    assert heard[0] <= 2 * locality.context + locality.grid + rate // 100 < audio.shape[1] / 2
+    assert read[0] <= 2 * reach.samples + reach.grid + rate // 100 < audio.shape[1] / 2
 
 
-@pytest.mark.parametrize(("start", "context", "grid"), [(0, 0.9, 1), (63_000, 1, 0)])
+@pytest.mark.parametrize(("start", "share", "grid"), [(0, 0.9, 1), (63_000, 1, 0)])
 def test_with_less_beside_it_or_other_frames_a_gap_is_filled_otherwise(
-    tmp_path, wide_stereo, tiny_spectrogram_pipeline, start, context, grid
+    tmp_path, wide_stereo, tiny_spectrogram_pipeline, start, share, grid
 ):
-    """A locality is no wider than it has to be: at the file's start by 10 %, and further on by frames of its own."""
+    """A reach is no wider than it has to be: at the file's start by 10 %, and further on by frames of its own."""
     fill = partial(fill_by_spectrograms, tiny_spectrogram_pipeline(126, 63, 220))
     audio, gap = wide_stereo(24_000), np.array([[start, start + 240]])
-    locality = locality_of_pipeline(*fill.args, sampling_rate=24_000)
-    less = Locality(round(context * locality.context), grid * locality.grid or 1)
+    reach = reach_of("spectrogram_repaint", sampling_rate=24_000, pipeline=fill.args[0])
+    less = Reach(round(share * reach.samples), grid * reach.grid or 1)
     results = []
-    for one in (locality, less):
-        options = {"locality": one, "generator": seeded(), "subtype": "DOUBLE"}
+    for one in (reach, less):
+        options = {"reach": one, "generator": seeded(), "subtype": "DOUBLE"}
         inpaint_file(tmp_path / "in.wav", [tmp_path / "out.wav"], [gap] * 2, fill, **options)
         results.append(read_audio(tmp_path / "out.wav").samples)
     expected = fill(audio, mask_of(gap, 0, audio.shape[1]), sampling_rate=24_000, generator=seeded())
@@ -188,12 +189,11 @@ def test_regions_draw_one_after_the_other(tmp_path, tones, tiny_pipeline):
     path = tmp_path / "in.wav"
     write_audio(path, tones(8 * 24_000, 24_000), sampling_rate=24_000, subtype="FLOAT")
     gaps = [np.array([[48_000, 50_400], [144_000, 146_400]])]
-    locality = locality_of_pipeline(tiny_pipeline, sampling_rate=24_000)
+    reach = reach_of("aidd", sampling_rate=24_000, pipeline=tiny_pipeline)
 
     def fill(seed):
-        method, _ = method_for("aidd", sampling_rate=24_000, pipeline=tiny_pipeline)
-        generator = torch.Generator().manual_seed(seed)
-        inpaint_file(path, [tmp_path / "out.wav"], gaps, method, locality=locality, generator=generator)
+        options = {"reach": reach, "generator": torch.Generator().manual_seed(seed)}
+        inpaint_file(path, [tmp_path / "out.wav"], gaps, tiny_pipeline.as_method(), **options)
         return read_audio(tmp_path / "out.wav").samples[0]
 
     first = fill(0)
@@ -245,11 +245,11 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
         gaps = [np.stack([starts, starts + 500], axis=-1)] * 2
         tracemalloc.start()
         inpaint_file(
-            survey_audio(path),
+            scan_audio(path),
             [tmp_path / "out.wav"],
             gaps,
             METHODS["linear"],
-            locality=locality_of("linear", sampling_rate=RATE),
+            reach=reach_of("linear", sampling_rate=RATE),
         )
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -270,41 +270,49 @@ def test_a_failure_leaves_everything_as_it_was(recording, tmp_path):
     def loud(audio, mask, *, sampling_rate, generator):
         return np.stack([np.where(mask, level, audio) for level in (0.0, 1.25)])
 
+    def careless(audio, mask, *, sampling_rate, generator):
+        return np.stack([np.where(mask, 0.0, audio), np.where(mask, 0.0, 0.5 * audio)])
+
+    def idle(audio, mask, *, sampling_rate, generator):
+        return np.stack([np.where(mask, np.nan, audio)] * 2)
+
     def of_one_variation(audio, mask, *, sampling_rate, generator):
         return audio
 
-    locality = locality_of("linear", sampling_rate=RATE)
+    reach = reach_of("linear", sampling_rate=RATE)
     for method, message in (
         (failing, "too hard"),
-        (loud, r"b\.wav: samples reach 1.25, beyond the range of PCM_24.*choose --subtype FLOAT"),
+        (loud, r"b\.wav: samples reach 1.25, beyond the range of PCM_24.*choose the subtype FLOAT"),
+        (careless, r"in\.wav, from 5.000 to 5.009 s: expected intact samples to come back as they were read, got \d+"),
+        (idle, "expected every missing sample to be filled, got 400 that are not finite"),
         (of_one_variation, r"expected the method to return audio of shape \(2, 2, \d+\)"),
     ):
         with pytest.raises(ValueError, match=message):
-            inpaint_file(recording, outputs, gaps, method, locality=locality)
+            inpaint_file(recording, outputs, gaps, method, reach=reach)
         assert outputs[0].read_bytes() == b"precious"
         assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "in.wav"]
 
 
 @pytest.fixture
-def broken(tmp_path):
+def non_finite(tmp_path):
     """Noise in stereo with samples that are no numbers: 10 to 19 of the first channel, 15 and 900 of the second."""
     samples = 0.1 * np.random.default_rng(0).standard_normal((1000, 2))
     samples[10:20, 0] = np.nan
     samples[[15, 900], 1] = np.inf
-    sf.write(tmp_path / "broken.wav", samples, RATE, subtype="FLOAT")
-    return tmp_path / "broken.wav"
+    sf.write(tmp_path / "non_finite.wav", samples, RATE, subtype="FLOAT")
+    return tmp_path / "non_finite.wav"
 
 
-def test_what_is_not_finite_must_be_missing(broken, tmp_path):
+def test_what_is_not_finite_must_be_missing(non_finite, tmp_path):
     marked = [np.array([[10, 20]]), np.array([[15, 16], [890, 901]])]
-    assert np.isfinite(filled(broken, tmp_path / "out.wav", marked, "linear")).all()
-    audio = read_audio(broken).samples
+    assert np.isfinite(filled(non_finite, tmp_path / "out.wav", marked, "linear")).all()
+    audio = read_audio(non_finite).samples
     for gaps in ([marked[0][:0], marked[1]], [np.array([[9, 13], [14, 30]]), marked[1][1:]], [marked[0], marked[0]]):
         mask = masks_of(gaps, 1000)
         with pytest.raises(ValueError) as of_array:
             METHODS["linear"](audio, mask, sampling_rate=RATE)
         with pytest.raises(ValueError) as of_file:
-            filled(broken, tmp_path / "out.wav", gaps, "linear")
+            filled(non_finite, tmp_path / "out.wav", gaps, "linear")
         assert str(of_file.value) == str(of_array.value)
 
 
@@ -331,10 +339,10 @@ def test_whole_files_are_checked_as_whole_arrays(tmp_path, ends):
     assert of_file == said(lambda: METHODS["linear"](audio, masks_of(gaps, 1000), sampling_rate=RATE)) and of_file
 
 
-def test_gaps_must_be_of_the_file(broken):
-    survey = survey_audio(broken)
+def test_gaps_must_be_of_the_file(non_finite):
+    scan = scan_audio(non_finite)
     with pytest.raises(ValueError, match="gaps of each of 2 channels, got 1"):
-        check_gaps(survey, [np.array([[0, 5]])])
+        check_gaps(scan, [np.array([[0, 5]])])
     for gap in ([-1, 5], [990, 1001]):
         with pytest.raises(ValueError, match="expected gaps within its 1000 samples"):
-            check_gaps(survey, [np.array([gap])] * 2)
+            check_gaps(scan, [np.array([gap])] * 2)

@@ -1,0 +1,79 @@
+"""What a repair has done: a record, and the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ..masks.gaps import num_missing, unite
+
+
+@dataclass(frozen=True)
+class RepairReport:
+    """
+    What was done to a recording.
+
+    Args:
+        input, outputs: the files, as they were named.
+        sampling_rate: Hz.
+        channels: number of channels.
+        num_samples: samples of every channel.
+        method: what the gaps were filled by, as it was asked for.
+        model: folder or Hub id of the pipeline, if a model filled any gap; otherwise None.
+        seed: seed of the draws, None if they were drawn anew.
+        filled_by: what filled each gap of every channel: a method's name, or `continuation`, that of the gap's edges.
+        gaps: gaps of every channel, starts and exclusive ends in samples, int64 `(gaps, 2)`.
+        found: gaps of every channel by kinds of damage that were looked for, int64 `(gaps, 2)`.
+        seconds: time that the repair took.
+    """
+
+    input: str
+    outputs: list[str]
+    sampling_rate: int
+    channels: int
+    num_samples: int
+    method: str
+    model: str | None
+    seed: int | None
+    filled_by: list[list[str]]
+    gaps: list[np.ndarray]
+    found: dict[str, list[np.ndarray]]
+    seconds: float
+
+    def to_dict(self) -> dict:
+        """The report as JSON can hold it."""
+        return asdict(self) | {
+            "gaps": [gaps.tolist() for gaps in self.gaps],
+            "found": {kind: [gaps.tolist() for gaps in channels] for kind, channels in self.found.items()},
+            "seconds": round(self.seconds, 3),
+        }
+
+    def fillers(self) -> str:
+        """How many gaps of any channel were filled by what: `2 gaps by janssen, 1 gap by aidd`."""
+        parts = []
+        for filler in dict.fromkeys(name for names in self.filled_by for name in names):
+            filled = [
+                gaps[[name == filler for name in names]] for gaps, names in zip(self.gaps, self.filled_by, strict=True)
+            ]
+            parts.append(f"{count(len(unite(filled)))} by {filler}")
+        return ", ".join(parts)
+
+
+def extent(gaps: Sequence[np.ndarray], sampling_rate: int, verb: str) -> str:
+    """
+    How many gaps any channel has, and how long they are together: `3 gaps filled, 0.362 s in all`.
+
+    Args:
+        gaps: gaps of every channel, int64 `(gaps, 2)`.
+        sampling_rate: Hz.
+        verb: what was done to them.
+    """
+    missing = unite(gaps)
+    return f"{count(len(missing))} {verb}, {num_missing(missing) / sampling_rate:.3f} s in all"
+
+
+def count(num_gaps: int) -> str:
+    """A number of gaps in words."""
+    return f"{num_gaps} {'gap' if num_gaps == 1 else 'gaps'}"

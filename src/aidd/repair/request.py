@@ -1,0 +1,83 @@
+"""What a repair is asked for. Imports no framework: the command line lists these names in its help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .methods import MODEL_METHODS, check_model, row_of
+
+
+if TYPE_CHECKING:
+    from ..pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+
+# Kinds of damage that can be looked for.
+DETECTED_KINDS = ("dropouts", "clicks", "clipping")
+
+
+class RequestError(ValueError):
+    """
+    A field of a request that cannot be met.
+
+    Args:
+        field: name of the field.
+        problem: what was expected and what came, to be read after the name.
+    """
+
+    def __init__(self, field: str, problem: str):
+        super().__init__(f"{field} {problem}")
+        self.field, self.problem = field, problem
+
+
+@dataclass(frozen=True)
+class RepairRequest:
+    """
+    What is to be repaired in a recording, and how. Gaps, masks and damage that is found unite.
+
+    Args:
+        gaps: starts and ends of gaps in seconds, which are missing in all channels.
+        masks: files that mark gaps, see [`~aidd.masks.files.read_mask`]: bool arrays (.npy, True = missing) and
+            Audacity's label tracks (.txt).
+        detect: kinds of damage to look for, out of `DETECTED_KINDS`.
+        method: what fills the gaps: a name of `aidd.METHODS`, or a function of yours as `package.module:function`
+            ([`~aidd.repair.methods.load_method`]), which is given the recording whole.
+        model: the pipeline of a method with a model, or its folder or its name on the Hub. Default: the model that
+            comes with the package.
+        seed: seed of all draws, in [0, 2^63). Same seed, same audio; None draws anew every time.
+        num_variations: results to write, at least 1, ordered in each gap by how much the others agree with them.
+        subtype: encoding of the samples in libsndfile's terms, such as `PCM_24` or `FLOAT`. Default: the recording's.
+
+    Raises:
+        RequestError: a value out of range, no such method, or a model or variations of a method that has no model.
+        ValueError: no such model folder.
+    """
+
+    gaps: Sequence[tuple[float, float]] = ()
+    masks: Sequence[str | Path] = ()
+    detect: Sequence[str] = ()
+    method: str = "auto"
+    model: str | AIDDPipeline | SpectrogramRePaintPipeline | None = None
+    seed: int | None = None
+    num_variations: int = 1
+    subtype: str | None = None
+
+    def __post_init__(self):
+        for kind in self.detect:
+            if kind not in DETECTED_KINDS:
+                raise RequestError("detect", f"must be kinds out of {', '.join(DETECTED_KINDS)}, got {kind!r}")
+        if self.num_variations < 1:
+            raise RequestError("num_variations", f"must be at least 1, got {self.num_variations}")
+        if self.seed is not None and not 0 <= self.seed < 2**63:
+            raise RequestError("seed", f"must lie in [0, 2^63), got {self.seed}")
+        if row_of(self.method).has_model:
+            if not self.model or isinstance(self.model, str):
+                check_model(self.model or MODEL_METHODS[self.method])
+            return
+        *others, last = MODEL_METHODS
+        methods = f"the methods {', '.join(others)} and {last}"
+        if self.model is not None:
+            raise RequestError("model", f"must be left out for {self.method}, which has none; {methods} have one")
+        if self.num_variations > 1:
+            raise RequestError("num_variations", f"must be 1 for {self.method}; {methods} give several results")
