@@ -50,7 +50,7 @@ def test_any_module_can_be_imported_first(module):
 def test_short_gaps_need_no_torch():
     code = (
         "import numpy as np, aidd; audio = np.sin(np.arange(8000) / 9); mask = np.arange(8000) % 1000 == 500\n"
-        "aidd.METHODS['auto'](audio, mask, sampling_rate=8000); aidd.auto.plan_repair([], method='auto', num_samples=0, sampling_rate=8000)"
+        "aidd.METHODS['auto'](audio, mask, sampling_rate=8000); aidd.auto.find_gaps(mask)"
     )
     modules = modules_after(code)
     assert "aidd.classical.janssen" in modules and not modules & {"torch", "transformers", "diffusers"}

@@ -37,14 +37,11 @@ MAX_LINES, MAX_PIPELINE_LINES, MAX_PARAMETERS = 350, 250, 10
 KNOWN: dict[str, dict[str, int]] = {
     "a call of a module": {"__init__.py": 1},
     "a long file": {
-        "cli/inpaint.py": 1,
         "pipelines/pipeline_aidd.py": 1,
         "pipelines/pipeline_spectrogram_repaint.py": 1,
     },
     "a private attribute of another": {"evaluation/methods/aidd_paper.py": 3},
-    "an option in a message": {"repair/damage.py": 1, "signals/blocks.py": 1, "signals/formats.py": 2},
     "more than ten parameters": {"pipelines/filling.py": 1},
-    "soundfile outside signals": {"cli/inpaint.py": 1, "cli/picture.py": 1},
     "two names of methods in one literal": {"pipelines/loading.py": 1},
 }
 

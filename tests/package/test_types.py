@@ -25,7 +25,7 @@ from typing_extensions import assert_type
 import aidd
 from aidd.detection import find_clipping
 from aidd.models.wavtokenizer import encode
-from aidd.repair.regions import locality_of
+from aidd.repair.regions import reach_of
 
 audio = np.zeros((2, 100))
 tensor = torch.zeros(2, 100)
@@ -64,9 +64,11 @@ assert_type(aidd.masks.mask_from_seconds(1, [2.0], num_samples=100, sampling_rat
 assert_type(find_clipping(audio[0])[0], np.ndarray)
 assert_type(aidd.audio_io.read_audio("damaged.wav").samples, np.ndarray)
 gaps = aidd.masks.find_gaps(mask)
-locality = locality_of("linear", sampling_rate=8000)
-aidd.inpaint_file("damaged.wav", ["restored.wav"], [gaps], aidd.METHODS["linear"], locality=locality)
-aidd.inpaint_file("damaged.wav", ["restored.wav"], [gaps], own_method, locality=locality)
+reach = reach_of("linear", sampling_rate=8000)
+aidd.inpaint_file("damaged.wav", ["restored.wav"], [gaps], aidd.METHODS["linear"], reach=reach)
+aidd.inpaint_file("damaged.wav", ["restored.wav"], [gaps], own_method, reach=reach)
+request = aidd.RepairRequest(gaps=[(3.2, 3.5)], masks=["labels.txt"], detect=["clicks"], model=pipe, seed=0)
+assert_type(aidd.repair_file("damaged.wav", "restored.wav", request), aidd.RepairReport)
 
 pipe.scheduler = aidd.MaskedEntropyBoundScheduler.from_config(pipe.scheduler.config, entropy_bound=1.0)
 scheduler = aidd.TauLeapingScheduler(eps=1e-4)

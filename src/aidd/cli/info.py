@@ -10,7 +10,7 @@ from .. import __version__
 from ..repair.methods import METHODS, MODEL_METHODS
 
 
-# What `aidd info` tells of a model, where its parts' configurations have it.
+# Entries of the configurations of a model's parts that `aidd info` prints.
 FACTS = (
     "sampling_rate",
     "n_fft",
@@ -34,9 +34,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command's arguments, and help, to the command line."""
     parser = commands.add_parser(
         "info",
-        help="show versions, the default models and the methods; or facts of audio files and models",
-        description="Without a file: versions, the methods, the default models. With files, or folders of pipelines: "
-        "what they hold.",
+        help="print versions, the default models and the methods, or facts about audio files and models",
+        description="Without arguments, prints versions, the methods and the default models. With audio files or "
+        "folders of pipelines, prints what they hold.",
         allow_abbrev=False,
     )
     parser.set_defaults(run=info)
@@ -44,6 +44,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def info(arguments: argparse.Namespace) -> None:
+    """Prints facts about the files in the arguments, or about the installation."""
     if arguments.files:
         from ..signals.files import read_audio
 
@@ -51,7 +52,7 @@ def info(arguments: argparse.Namespace) -> None:
             if (path / "model_index.json").is_file():
                 try:
                     print("\n".join(model_facts(path)))
-                # All exceptions: a damaged folder fails in whatever way its parts do.
+                # All exceptions, as a damaged folder fails in whatever way its parts do.
                 except Exception as error:
                     raise ValueError(f"{path}: cannot be read as a pipeline: {error!r}") from error
                 continue
@@ -74,7 +75,7 @@ def info(arguments: argparse.Namespace) -> None:
 
 
 def model_facts(folder: Path) -> list[str]:
-    """Lines on a pipeline in a folder: its size, and its parts with their parameters and configurations."""
+    """Describes a pipeline in a folder, line by line: its size, and its parts with parameters and configurations."""
     import json
     import math
 
@@ -86,7 +87,7 @@ def model_facts(folder: Path) -> list[str]:
     lines = [f"{folder.name}, {size / 2**20:.1f} MiB, in {folder}"]
     for config_path in sorted(folder.glob("*/*config.json")):
         if config_path.name == "preprocessor_config.json" and (config_path.parent / "config.json").is_file():
-            # A codec's, of which the codec's own configuration says all.
+            # The codec's feature extractor has no entry that the codec's own configuration lacks.
             continue
         config = json.loads(config_path.read_text())
         facts = [f"{name} {config[name]}" for name in FACTS if name in config]
@@ -96,7 +97,7 @@ def model_facts(folder: Path) -> list[str]:
                 num_parameters += sum(math.prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
         if num_parameters:
             facts.insert(0, f"{num_parameters / 1e6:.1f} M parameters")
-        # As diffusers, transformers' feature extractors and its models write it.
+        # diffusers, transformers' feature extractors and transformers' models name the class in three ways.
         name = config.get("_class_name") or config.get("feature_extractor_type") or config["architectures"][0]
         lines.append(f"  {config_path.parent.name}: {', '.join([name, *facts])}")
     return lines

@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     with warnings.catch_warnings(), _unwinding_on_sigterm():
-        # Warnings are part of what the command says, whatever filters Python was started with.
+        # Warnings belong to the command's output, whatever filters Python was started with.
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _show_warning
         try:
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 @contextmanager
 def _unwinding_on_sigterm() -> Iterator[None]:
     """Inside, SIGTERM unwinds the stack as an exception does, so that no temporary file stays behind."""
-    # Python lets no other thread set handlers.
+    # Only the main thread may set handlers.
     if threading.current_thread() is not threading.main_thread():
         yield
         return

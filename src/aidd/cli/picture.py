@@ -1,4 +1,4 @@
-"""A picture of a repair: waveform and spectrogram of the stretch with the gaps, before and after."""
+"""A picture of a repair: waveform and spectrogram of the part with the gaps, before and after."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from ..evaluation.reports.plots import SMALL, draw_mel_spectrogram, mel_spectrog
 from ..signals.blocks import AudioReader
 
 
-# What is shown before the first gap and behind the last, and how much in all at most.
-BESIDE_SECONDS, LONGEST_SECONDS = 1.0, 60.0
+# Seconds that are shown before the first gap and after the last, and in all at most.
+AROUND_SECONDS, LONGEST_SECONDS = 1.0, 60.0
 GAP_COLOUR = "#d55e00"
 
 
 def write_picture(path: Path, before: Path, after: Path, gaps: np.ndarray) -> None:
     """
+    Draws a recording before and after its repair.
+
     Args:
         path: PNG or SVG to write.
-        before, after: audio files of one length and rate. Of what is not finite, nothing is drawn.
+        before, after: audio files of one length and rate. Samples that are not finite are drawn as zeros.
         gaps: int64 `(gaps, 2)`, in order, at least one: starts and exclusive ends in samples.
 
     Raises:
@@ -29,9 +31,9 @@ def write_picture(path: Path, before: Path, after: Path, gaps: np.ndarray) -> No
     if path.suffix not in (".png", ".svg"):
         raise ValueError(f"{path}: expected a picture's name, *.png or *.svg")
     with AudioReader(before) as reader:
-        rate, beside = reader.sampling_rate, round(BESIDE_SECONDS * reader.sampling_rate)
-        start = max(int(gaps[0, 0]) - beside, 0)
-        stop = min(int(gaps[-1, 1]) + beside, start + round(LONGEST_SECONDS * rate), _num_samples(before))
+        rate, around = reader.sampling_rate, round(AROUND_SECONDS * reader.sampling_rate)
+        start = max(int(gaps[0, 0]) - around, 0)
+        stop = min(int(gaps[-1, 1]) + around, start + round(LONGEST_SECONDS * rate), reader.num_samples)
         audios = {f"before: {before.name}": reader.read(start, stop)}
     with AudioReader(after) as reader:
         audios[f"after: {after.name}"] = reader.read(start, stop)
@@ -47,7 +49,16 @@ def draw_repair(
     sampling_rate: int,
     path: Path,
 ) -> None:
-    """Stretches float `(channels, samples)` by name, all in one scale, with gaps in seconds of the recording."""
+    """
+    Draws parts of recordings below one another, in one scale.
+
+    Args:
+        audios: parts of one length, float `(channels, samples)`, by the names that stand above them.
+        gaps: starts and ends of gaps in seconds of the recording, `(gaps, 2)`.
+        first_second: where the parts start in the recording.
+        sampling_rate: Hz.
+        path: PNG or SVG to write.
+    """
     finite = {name: np.nan_to_num(audio, nan=0.0, posinf=0.0, neginf=0.0) for name, audio in audios.items()}
     figure = new_figure(9.0, 3.0 * len(audios))
     panels = figure.subplots(2 * len(audios), 1, height_ratios=[1, 2] * len(audios), sharex=True)
@@ -70,9 +81,3 @@ def draw_repair(
     panels[-1].set_xlim(*ends)
     panels[-1].set_xlabel("seconds", fontsize=SMALL)
     save_figure(figure, path)
-
-
-def _num_samples(path: Path) -> int:
-    import soundfile as sf
-
-    return sf.info(path).frames
