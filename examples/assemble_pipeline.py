@@ -32,21 +32,26 @@ def parse_args() -> argparse.Namespace:
         "--scheduler", choices=SCHEDULERS, default="MaskedDiscreteScheduler", help="Sampler of tokens."
     )
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="Type of saved weights.")
-    parser.add_argument("--guard_tokens", type=int, default=2, help="Tokens beside a gap that are sampled too.")
     parser.add_argument(
-        "--reach_seconds", type=float, default=0.08, help="How far from an edge its continuation is heard."
+        "--guard_tokens", type=int, default=2, help="Tokens on each side of a gap that are sampled too."
+    )
+    parser.add_argument(
+        "--reach_seconds", type=float, default=0.08, help="How far into a gap the continuation of an edge is audible."
     )
     parser.add_argument(
         "--short_gap_seconds", type=float, default=0.02, help="Longest gap that is filled by the continuation alone."
     )
     parser.add_argument(
-        "--fine_structure", type=float, default=0.75, help="How much of the lines beside a gap its filling takes on."
+        "--fine_structure",
+        type=float,
+        default=0.75,
+        help="How much of the spectral lines around a gap its filling takes on.",
     )
     return parser.parse_args()
 
 
 def load_models(args: argparse.Namespace) -> tuple[WavTokenizerModel, aidd.DiTTokenModel]:
-    """Both in float32. A token model knows the codes of one codec, which it may tell; converted weights do not."""
+    """Loads both in float32. The codec has to be the one that the token model was trained with, if it has a record."""
     codec = load_wavtokenizer(args.codec)
     check_model_type(args.transformer, aidd.DiTTokenConfig)
     digest = codec_digest(codec)
@@ -65,7 +70,7 @@ def main() -> None:
     with errors_in_one_line():
         if (args.output_dir / "model_index.json").exists():
             raise ValueError(
-                f"{args.output_dir} holds a pipeline, whose card would stay beside other weights: choose another "
+                f"{args.output_dir} holds a pipeline, whose card would describe other weights: choose another "
                 "--output_dir"
             )
         codec, transformer = load_models(args)
@@ -80,7 +85,7 @@ def main() -> None:
         )
     pipe.save_pretrained(args.output_dir)
     if args.dtype == "bfloat16":
-        # A pipeline computes its codec in float32, and would save it so.
+        # The pipeline keeps its codec in float32, so parts are saved one by one.
         for name, model in {"codec": codec, "transformer": transformer}.items():
             model.to(torch.bfloat16).save_pretrained(args.output_dir / name)
     print(

@@ -24,19 +24,22 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--output_dir", required=True, help="Where the pipeline is written.")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="Type of saved weights.")
     parser.add_argument(
-        "--reach_seconds", type=float, default=0.08, help="How far from an edge its continuation is heard."
+        "--reach_seconds", type=float, default=0.08, help="How far into a gap the continuation of an edge is audible."
     )
     parser.add_argument(
         "--short_gap_seconds", type=float, default=0.02, help="Longest gap that is filled by the continuation alone."
     )
     parser.add_argument(
-        "--fine_structure", type=float, default=0.0, help="How much of the lines beside a gap its filling takes on."
+        "--fine_structure",
+        type=float,
+        default=0.0,
+        help="How much of the spectral lines around a gap its filling takes on.",
     )
     parser.add_argument(
         "--variance_type",
         choices=["fixed_small", "fixed_large"],
         default="fixed_large",
-        help="Of the noise that a step adds. Models that leave something out fill too softly with the small one.",
+        help="Variance of the noise of a step. With the small one, models that leave something out fill too softly.",
     )
     return parser.parse_args()
 
@@ -52,7 +55,7 @@ def main() -> None:
             short_gap_seconds=args.short_gap_seconds,
             fine_structure=args.fine_structure,
         )
-    # Where the network was loaded from is nobody else's concern.
+    # The path that the network was loaded from is not published.
     pipe.unet.register_to_config(_name_or_path="")
     pipe.save_pretrained(args.output_dir)
     print(

@@ -5,7 +5,7 @@ Publish a pipeline on the Hugging Face Hub, with its card and the results behind
     python examples/publish.py --pipeline outputs/pipeline --repo_id someone/aidd-piano \\
         --record_dir outputs/card --space_repo_id someone/aidd
 
-With `--dry_run DIR`, all of it is written to a folder instead, to be looked through; that needs neither account nor
+With `--dry_run DIR`, all of it is written to a folder instead, for you to look at; that needs neither account nor
 network.
 
 The pipeline's folder has to hold a card, README.md (`examples/cards/write_model_card.py`). What is published can be
@@ -38,12 +38,12 @@ from aidd.models.registration import PIPELINE_FILE, write_pipeline_code
 
 
 SPACE = Path(__file__).parent / "space"
-# Of what is recorded, figures and how they came about: no audio of those that evaluations were made of.
+# Records that are published: figures and how they were made, but no audio that was evaluated.
 RECORDS = (
     *("description.md", "training_arguments.json", "metrics.jsonl"),
     *("items.parquet", "manifest.jsonl", "results.md", "summary.md"),
 )
-# By which its app knows the model.
+# Variable by which the Space's app knows the model.
 SPACE_VARIABLE = "AIDD_MODEL"
 
 
@@ -60,7 +60,7 @@ def parse_args() -> argparse.Namespace:
         "it needs a token, the secret HF_TOKEN.",
     )
     parser.add_argument("--revision", help="A tag for what is published.")
-    parser.add_argument("--private", action="store_true")
+    parser.add_argument("--private", action="store_true", help="Make the repositories private.")
     parser.add_argument(
         "--dry_run", type=Path, metavar="DIR", help="Only write what would be published to this folder, and list it."
     )
@@ -68,7 +68,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def check(args: argparse.Namespace) -> ModelCard:
-    """The card of what can be published. Raises `SystemExit` on what cannot."""
+    """Checks what is to be published, and returns its card. Raises `SystemExit` if it cannot be."""
     index, file = args.pipeline / "model_index.json", args.pipeline / "README.md"
     if not index.is_file():
         raise SystemExit(f"{args.pipeline}: expected the folder of a pipeline, got one without model_index.json")
@@ -88,8 +88,8 @@ def check(args: argparse.Namespace) -> ModelCard:
 
 
 def stage(pipeline: Path, record_dir: Path | None, folder: Path) -> None:
-    """All that the model's repository is to hold."""
-    # What is hidden, such as settings and repositories, belongs to whoever works there.
+    """Copies all that the model's repository has to hold into a folder."""
+    # Hidden files, such as settings and repositories, are not part of the model.
     shutil.copytree(pipeline, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
     name = json.loads((pipeline / "model_index.json").read_text())["_class_name"]
     if not (folder / PIPELINE_FILE).exists():
@@ -102,14 +102,14 @@ def stage(pipeline: Path, record_dir: Path | None, folder: Path) -> None:
 
 
 def stage_space(folder: Path) -> None:
-    """The app, and this package beside it: a Space has no clone of the repository."""
+    """Copies the app, and this package beside it: a Space has no clone of the repository."""
     without_caches = shutil.ignore_patterns("__pycache__")
     shutil.copytree(SPACE, folder, dirs_exist_ok=True, ignore=without_caches)
     shutil.copytree(Path(aidd.__file__).parent, folder / "aidd", ignore=without_caches)
 
 
 def write_down(args: argparse.Namespace) -> None:
-    """What would be published, in a folder."""
+    """Writes what would be published into a folder, and lists it."""
     if args.dry_run.exists() and (not args.dry_run.is_dir() or any(args.dry_run.iterdir())):
         raise SystemExit(f"{args.dry_run}: expected a new folder, or an empty one")
     repositories = {"model": args.repo_id}
@@ -122,12 +122,12 @@ def write_down(args: argparse.Namespace) -> None:
         print(f"{kind} {name}: {len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB")
         for path in files:
             print(f"  {path} ({path.stat().st_size} bytes)")
-    print("nothing was published; whether the card's metadata are valid, the Hub alone tells")
+    print("nothing was published; only the Hub can check whether the card's metadata are valid")
 
 
 @contextmanager
-def told_in_a_line() -> Iterator[None]:
-    """Inside, what keeps the Hub from publishing ends the script with what to do about it."""
+def hub_errors_in_one_line() -> Iterator[None]:
+    """Inside, an error of the Hub ends the script with one line that says what to do about it."""
     log_in = "`hf auth login` takes a token that may write there"
     try:
         yield
@@ -140,9 +140,9 @@ def told_in_a_line() -> Iterator[None]:
         raise SystemExit(f"the Hub refused: {' '.join(str(error).split())}{advice}") from error
     except HTTPError as error:
         raise SystemExit(
-            f"{constants.ENDPOINT} cannot be reached ({error}): look after the network; --dry_run DIR needs none"
+            f"{constants.ENDPOINT} cannot be reached ({error}): check the network; --dry_run DIR needs none"
         ) from error
-    # Names of repositories, and the card's metadata.
+    # Raised for names of repositories, and for the card's metadata.
     except ValueError as error:
         raise SystemExit(f"the Hub would refuse: {' '.join(str(error).split())}") from error
 
@@ -174,12 +174,12 @@ def publish(args: argparse.Namespace, card: ModelCard) -> None:
 
 def main() -> None:
     args = parse_args()
-    with told_in_a_line():
+    with hub_errors_in_one_line():
         card = check(args)
     if args.dry_run is not None:
         write_down(args)
         return
-    with told_in_a_line():
+    with hub_errors_in_one_line():
         publish(args, card)
 
 

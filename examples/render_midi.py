@@ -36,11 +36,13 @@ from aidd.signals.files import write_audio
 from aidd.training.data.midi_edits import edit_midi
 
 
+# Largest sample of a render: -3 dBFS.
 PEAK = 10 ** (-3 / 20)
-# Of fluidsynth's output, whose loud notes reach 0.1 or more.
+# Largest sample of fluidsynth's output that counts as silence; loud notes reach 0.1 or more.
 SILENCE = 1e-5
+# Frequencies whose gains are drawn.
 EQUALISER_HZ = (100, 400, 1600, 6400)
-# Noise loses 3 dB an octave.
+# Pink noise: its spectrum falls by 3 dB per octave.
 NOISE_HZ = 50 * 2 ** np.arange(9)
 NOISE_DB = -3 * np.arange(9)
 
@@ -55,7 +57,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--sampling_rate", type=int, default=24_000, help="Hz of the renders.")
     parser.add_argument("--max_seconds", type=float, help="Render this much of each file, from its first sound.")
     parser.add_argument("--num_variations", type=int, default=1, help="Renders of a file with each soundfont.")
-    parser.add_argument("--seed", type=int, default=0, help="Of the draws.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of the draws.")
     parser.add_argument("--num_workers", type=int, default=1, help="Files rendered at a time.")
     ranges = parser.add_argument_group("ranges of the variations")
     for name, default, meaning in (
@@ -84,7 +86,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def draw_variation(args: argparse.Namespace, midi: str, soundfont: str, variation: int) -> dict:
-    """What a render is made with. Everything is drawn in one order: a range changed leaves the other draws alone."""
+    """Draws what a render is made with, in one order: a range that is changed leaves the other draws as they were."""
     draw = np.random.default_rng((args.seed, zlib.crc32(midi.encode()), zlib.crc32(soundfont.encode()), variation))
     return {
         "transposition": int(draw.integers(args.transposition[0], args.transposition[1], endpoint=True)),
@@ -99,7 +101,7 @@ def draw_variation(args: argparse.Namespace, midi: str, soundfont: str, variatio
 
 
 def play(midi: bytes, soundfont: Path, row: dict) -> np.ndarray:
-    """Mono audio, float32, as fluidsynth plays it: read as it comes, so that no more is rendered than is wanted."""
+    """Plays a MIDI file; float32 mono. Audio is read as it comes, so that no more is rendered than is asked for."""
     rate = row["sampling_rate"]
     reverb = ["-o", f"synth.reverb.level={row['reverb_level']}", "-o", f"synth.reverb.room-size={row['room_size']}"]
     options = ["-ni", "-q", "-C", "0", "-R", str(int(row["reverb_level"] > 0)), *reverb]
@@ -114,13 +116,13 @@ def play(midi: bytes, soundfont: Path, row: dict) -> np.ndarray:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
             while length < wanted and (block := process.stdout.read(8 * rate)):
                 mono = np.frombuffer(block, "<f4").reshape(-1, 2).mean(1)
-                # Of a movement cut from a recital, the others may be left as half an hour of silence.
+                # A movement cut from a recital may have the others left in it as half an hour of silence.
                 if length == 0:
                     mono = mono[np.flatnonzero(np.abs(mono) > SILENCE).min(initial=len(mono)) :]
                 audio.append(mono)
                 length += len(mono)
             process.terminate()
-    # Ended by us, or by itself without an error.
+    # It ended by itself without an error, or was stopped above.
     if process.returncode not in (0, -signal.SIGTERM):
         raise ValueError(f"fluidsynth ends with status {process.returncode}")
     audio = np.concatenate(audio)
@@ -129,7 +131,7 @@ def play(midi: bytes, soundfont: Path, row: dict) -> np.ndarray:
 
 
 def shape_spectrum(audio: np.ndarray, sampling_rate: int, frequencies: np.ndarray, gains_db: np.ndarray) -> np.ndarray:
-    """Gains at frequencies in Hz, straight lines between them on a scale of octaves; no delay."""
+    """Applies gains at frequencies in Hz, interpolated over octaves, without delay."""
     grid = np.linspace(0, sampling_rate / 2, 1025)
     gains = np.interp(np.log(np.maximum(grid, 1)), np.log(frequencies), gains_db)
     return oaconvolve(audio, firwin2(1023, grid, 10 ** (gains / 20), fs=sampling_rate), mode="same")
@@ -179,7 +181,7 @@ def plan_renders(args: argparse.Namespace) -> dict[str, tuple[Path, Path, dict]]
 
 
 def read_manifest(path: Path) -> dict[str, dict]:
-    """Rows of an earlier run, by render. Half a line at the end, left by a kill, is taken off the file."""
+    """Rows of an earlier run, by render. Half a line at the end, left by a kill, is removed from the file."""
     if not path.exists():
         return {}
     text = path.read_text()
@@ -212,7 +214,7 @@ def main() -> None:
         return row
 
     with ThreadPool(args.num_workers) as pool, manifest.open("a") as file:
-        # In the plan's order, however many work at it.
+        # Rows come in the plan's order, whatever the number of workers.
         for row in tqdm(pool.imap(render_one, missing), "Rendering", len(missing), unit="file"):
             file.write(json.dumps(row, allow_nan=False) + "\n")
             file.flush()

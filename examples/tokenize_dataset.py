@@ -8,11 +8,11 @@ Tokenise recordings for `examples/train.py`.
 Reads a folder of audio files, MusicNet or MAESTRO as they are unpacked (`--layout`, with the official splits), or an
 audio data set of the Hugging Face Hub (`--dataset_name`). Writes a data set (`datasets.load_from_disk`) with a row a
 recording: its codes, name and playing speed. Each recording is averaged to mono and resampled, and encoded in blocks
-with context on both sides, each brought to the same peak level, as the pipeline does with its windows.
-`--speeds 0.94 1 1.06` adds faster and slower copies, pitch and all.
+with context on both sides, each at the same peak level, as the pipeline encodes its windows. `--speeds 0.94 1 1.06`
+adds faster and slower copies, whose pitch changes as well.
 
-`accelerate launch` shares the recordings among processes; the result is the same. What has been encoded is kept in
-`parts`, in the output folder: a run that was stopped, or that finds new recordings, does only what is missing.
+`accelerate launch` shares the recordings among processes; the result is the same. Encoded recordings are kept in
+`parts`, in the output folder: a run that was stopped, or that finds new recordings, encodes only those missing.
 """
 
 import argparse
@@ -40,6 +40,7 @@ from tqdm.auto import tqdm
 from transformers import WavTokenizerModel
 
 from aidd.models.wavtokenizer import encode, load_wavtokenizer
+from aidd.pipelines.windows import WINDOW_PEAK
 from aidd.signals.recordings import (
     MonoReader,
     Recording,
@@ -52,7 +53,6 @@ from aidd.training.codec.codec_record import codec_digest
 from aidd.training.runs.scripts import HelpFormatter, errors_in_one_line
 
 
-PEAK = 10 ** (-3 / 20)
 FEATURES = Features({"recording": Value("string"), "speed": Value("float64"), "audio_codes": List(Value("int32"))})
 
 
@@ -66,25 +66,29 @@ def parse_args() -> argparse.Namespace:
         "--layout",
         choices=("folder", "musicnet", "maestro"),
         default="folder",
-        help="Of --audio_dir: any audio files in it and below it, or that of MusicNet or MAESTRO, which need --split.",
+        help="Layout of --audio_dir: any audio files in it and below it, or MusicNet or MAESTRO, which need --split.",
     )
     parser.add_argument(
-        "--split", help="Of MusicNet (train, test), MAESTRO (train, validation, test) or --dataset_name."
+        "--split", help="Split of MusicNet (train, test), MAESTRO (train, validation, test) or --dataset_name."
     )
     parser.add_argument("--dataset_config_name", help="Configuration of --dataset_name.")
     parser.add_argument("--audio_column_name", default="audio", help="Column of --dataset_name that holds the audio.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Where the data set is written.")
     parser.add_argument("--speeds", type=float, nargs="+", default=[1.0], help="Playing speeds of the copies.")
-    parser.add_argument("--max_seconds", type=float, help="Take this much of each recording, from its start.")
-    parser.add_argument("--block_seconds", type=float, default=8.0, help="Audio encoded at a time, context aside.")
+    parser.add_argument(
+        "--max_seconds", type=float, help="Seconds of each recording that are read, from its start. Default: all."
+    )
+    parser.add_argument(
+        "--block_seconds", type=float, default=8.0, help="Audio encoded at a time, without its context."
+    )
     parser.add_argument("--context_seconds", type=float, default=0.64, help="Context on both sides of a block.")
-    parser.add_argument("--device", help="Default: what accelerate gives the process.")
+    parser.add_argument("--device", help="Device to encode on. Default: the one that accelerate gives the process.")
     args = parser.parse_args()
     needs_split = args.dataset_name is not None or args.layout != "folder"
     if needs_split != (args.split is not None):
         parser.error(f"--split: {'needed' if needs_split else 'a folder of audio files has none'}")
     if args.dataset_name is not None and args.layout != "folder":
-        parser.error("--layout is of --audio_dir")
+        parser.error("--layout: only --audio_dir has one")
     return args
 
 
@@ -105,19 +109,19 @@ def encode_in_blocks(model: WavTokenizerModel, reader: MonoReader, block: int, c
     for start in range(0, -(-reader.num_samples // hop), block):
         first = max(start - context, 0)
         window = torch.from_numpy(reader.read(first * hop, (start + block + context) * hop))
-        window = window * (PEAK / window.abs().max().clamp(min=1e-4))
+        window = window * (WINDOW_PEAK / window.abs().max().clamp(min=1e-4))
         encoded = encode(model, window[None, None].to(model.device))[0, 0]
         codes.append(encoded[start - first :][:block].cpu().numpy())
     return np.concatenate(codes).astype(np.int32)
 
 
 def part_of(parts: Path, recording: Recording) -> Path:
-    """Where a recording's rows are kept; names may hold what file names cannot."""
+    """Folder for a recording's rows. It is a digest, as names may hold what file names cannot."""
     return parts / hashlib.sha256(recording.name.encode()).hexdigest()[:32]
 
 
 def check_settings(path: Path, settings: dict) -> None:
-    """Refuses a folder of parts that were made otherwise. Processes that start together write the same."""
+    """Checks that the parts in a folder were made with the same settings. Processes that start together write them."""
     if not path.exists():
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         temporary.write_text(json.dumps(settings, indent=2) + "\n")
@@ -131,7 +135,7 @@ def check_settings(path: Path, settings: dict) -> None:
 def main() -> None:
     args = parse_args()
     disable_progress_bars()
-    # The processes meet when all is encoded, which one may have to wait for long.
+    # Processes wait for one another until all is encoded, which may take long.
     state = PartialState(cpu=args.device == "cpu", timeout=timedelta(days=30))
     with errors_in_one_line():
         model = load_wavtokenizer(args.model)
@@ -142,13 +146,13 @@ def main() -> None:
     names = ("dataset_name", "dataset_config_name", "audio_column_name", "layout", "split")
     names += ("speeds", "max_seconds", "block_seconds", "context_seconds")
     settings = {name: getattr(args, name) for name in names} | {"codec_digest": codec_digest(model)}
-    # Not where it lies: folders move.
+    # The name alone, as folders are moved.
     settings["audio_dir"] = args.audio_dir and args.audio_dir.resolve().name
     with errors_in_one_line():
         recordings = find_recordings(args)
         parts.mkdir(parents=True, exist_ok=True)
         check_settings(parts / "settings.json", settings)
-    # Shared out before any is left out: what is done changes while the processes start.
+    # Shared out before finished ones are left out, as these change while the processes start.
     mine = recordings[state.process_index :: state.num_processes]
     mine = [recording for recording in mine if not part_of(parts, recording).exists()]
     for recording in tqdm(mine, "Tokenising", unit="recording", disable=not state.is_local_main_process):

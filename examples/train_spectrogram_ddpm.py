@@ -5,15 +5,15 @@ Train a diffusion model of complex spectrograms on folders of recordings, for Sp
 
 A step takes random segments at random levels, makes images of them (`SpectrogramFrontEnd`: a channel of real parts and
 one of imaginary parts, with compressed magnitudes), adds noise of random strength, and teaches a `UNet2DModel` to tell
-them apart. The network knows of no gaps: RePaint asks it for what is missing, of any shape. It is also given where in
-frequency it is (`SpectrogramFrontEnd.coordinates`), hence its four channels in.
+them apart. The network is trained without gaps: RePaint fills gaps of any shape with it. Its input has four channels,
+as it also gets the position in frequency (`SpectrogramFrontEnd.coordinates`).
 
 What to know before a long run:
 
 - `sample_size` of the configuration is (bins, frames) of a window, in training and later. A gap can fill half of one;
   frames are 21 ms apart.
-- `valid/error_<t>` is the error on held-out recordings at the noise of step t, the mean square of what is to be
-  predicted being about 1. Small t are the finest details, and large ones what music there is at all: those learn last.
+- `valid/error_<t>` is the error on held-out recordings at the noise of step t; the mean square of what has to be
+  predicted is about 1. Small t concern the finest details, large t the music as a whole, which is learnt last.
 - Every draw is keyed by `--seed` and its number. A run that is killed goes on, to the bit, with
   `--resume_from_checkpoint latest`.
 - On CPUs that compute in bfloat16, `--mixed_precision bf16` nearly halves the time of a step.

@@ -1,4 +1,4 @@
-"""A small network that reads the pictures of `glyphs`, filled ones too."""
+"""A small network that reads the pictures of `glyphs`, also inpainted ones."""
 
 from itertools import pairwise
 from typing import Any
@@ -35,19 +35,19 @@ class GlyphClassifier(ModelMixin, ConfigMixin):
         self.classify = nn.Sequential(nn.ReLU(), nn.Linear(hidden_size, num_classes))
 
     def features(self, images: Tensor) -> Tensor:
-        """Of pictures `(batch, 1, height, width)` in [-1, 1], the last hidden layer, `(batch, hidden_size)`."""
+        """Last hidden layer, `(batch, hidden_size)`, for pictures `(batch, 1, height, width)` in [-1, 1]."""
         return self.embed(images)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of the characters, `(batch, num_classes)`, of pictures `(batch, 1, height, width)` in [-1, 1]."""
+        """Logits of the characters, `(batch, num_classes)`, for pictures `(batch, 1, height, width)` in [-1, 1]."""
         return self.classify(self.embed(images))
 
 
 @torch.no_grad()
 def read(model: GlyphClassifier, images: Tensor, batch_size: int = 256) -> tuple[Tensor, Tensor]:
     """
-    What the pictures `(n, 1, height, width)` are taken for, int64 `(n,)`, and their features, `(n, hidden_size)`.
-    The model must be in its evaluation mode.
+    Reads pictures `(n, 1, height, width)`: returns their labels, int64 `(n,)`, and features, `(n, hidden_size)`. The
+    model must be in its evaluation mode.
     """
     labels, features = [], []
     for batch in images.to(model.device).split(batch_size):

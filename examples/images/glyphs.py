@@ -21,11 +21,11 @@ FONTS = (
     *("DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSerif-Italic", "STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic"),
     *("cmr10", "cmss10", "cmtt10"),
 )
-# In pixels of the drawing that a picture is taken of.
+# Height of a glyph's font, in pixels of the drawing that is turned and scaled to a picture.
 FONT_SIZE = 128
 MAX_STROKE = 7
 MAX_DEGREES = 15.0
-# In shares of the picture's side: of its centre, and of the longer side of the glyph.
+# Largest shift of the glyph's centre, and lengths of its longer side, as shares of the picture's side.
 MAX_SHIFT = 0.05
 EXTENTS = (0.55, 0.78)
 OVERSAMPLING = 4
@@ -33,11 +33,11 @@ OVERSAMPLING = 4
 
 def render_glyph(index: int, *, seed: int, size: int = 32) -> tuple[np.ndarray, int]:
     """
-    One picture, in white on black. Character, font, stroke, pose: all of it is drawn from the seed and the index.
+    Renders one picture, white on black. Character, font, stroke and pose are drawn from the seed and the index.
 
     Args:
-        index: of the picture, 0 or above.
-        seed: of the set, 0 or above.
+        index: number of the picture, 0 or above.
+        seed: seed of the set, 0 or above.
         size: height and width, in pixels.
 
     Returns:
@@ -50,7 +50,7 @@ def render_glyph(index: int, *, seed: int, size: int = 32) -> tuple[np.ndarray, 
     side = size * OVERSAMPLING
     pixels_a_pixel = max(drawing.size) / (draw.uniform(*EXTENTS) * side)
     centre = (0.5 + draw.uniform(-MAX_SHIFT, MAX_SHIFT, 2)) * side
-    # From a pixel of the picture to that of the drawing which is seen there.
+    # Maps a pixel of the picture to the one of the drawing that is seen there.
     turn = pixels_a_pixel * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     offset = np.array(drawing.size) / 2 - turn @ centre
     data = [*turn[0], offset[0], *turn[1], offset[1]]
@@ -65,7 +65,7 @@ class GlyphDataset(Dataset):
 
     Args:
         length: number of pictures.
-        seed: of the set.
+        seed: seed of the set.
         size: height and width, in pixels.
 
     Items:
@@ -92,7 +92,7 @@ def _font(name: str) -> ImageFont.FreeTypeFont:
 
 @cache
 def _drawing(character: str, font: str, stroke: int) -> Image.Image:
-    """A large glyph, cut to its extent, with a margin that an edge fades out in."""
+    """Draws a large glyph, cut to its extent, with a margin in which edges fade out."""
     left, top, right, bottom = map(int, _font(font).getbbox(character, stroke_width=stroke))
     drawing = Image.new("L", (right - left + 2, bottom - top + 2))
     ImageDraw.Draw(drawing).text((1 - left, 1 - top), character, 255, _font(font), stroke_width=stroke)

@@ -1,9 +1,8 @@
 """
 The families of masks that RePaint (Lugmayr et al., CVPR 2022, arXiv:2201.09865, section 5) is tried on.
 
-All take `(height, width, draw)`, in pixels, with a NumPy generator that only strokes are drawn from, and return a
-mask, bool `(height, width)`, True where pixels are missing. From 4 pixels a side on, something is missing in each, and
-something is there.
+All take `(height, width, draw)`, in pixels and with a NumPy generator, which only strokes are drawn from. They return
+a mask, bool `(height, width)`, True where pixels are missing. From 4 pixels a side on, each has pixels of both kinds.
 """
 
 from collections.abc import Callable
@@ -29,7 +28,7 @@ def half(height: int, width: int, draw: np.random.Generator) -> np.ndarray:
 
 
 def expand(height: int, width: int, draw: np.random.Generator) -> np.ndarray:
-    """All but the middle is missing, of which a fourth of the height and of the width is there."""
+    """All but the middle is missing, which has a fourth of the height and of the width."""
     mask = np.ones((height, width), bool)
     kept_height, kept_width = -(-height // 4), -(-width // 4)
     top, left = (height - kept_height) // 2, (width - kept_width) // 2
@@ -43,7 +42,7 @@ def alternating_lines(height: int, width: int, draw: np.random.Generator) -> np.
 
 
 def super_resolution(height: int, width: int, draw: np.random.Generator) -> np.ndarray:
-    """Of every two by two pixels, one is there."""
+    """One of every two by two pixels is intact."""
     return (np.arange(height)[:, None] % 2 == 1) | (np.arange(width) % 2 == 1)
 
 
@@ -64,7 +63,7 @@ def _strokes(
 
     Args:
         numbers: fewest and most strokes.
-        thickness, reach: most of a stroke and of each of its parts, in shares of the smaller side.
+        thickness, reach: largest width of a stroke and length of each of its parts, as shares of the smaller side.
     """
     side = min(height, width)
     while True:

@@ -1,6 +1,6 @@
 """
-RePaint (Lugmayr et al., CVPR 2022) on pictures: what resampling is worth, against plain replacement with as many calls
-of the network, for each family of masks of the paper.
+Measure what the resampling of RePaint (Lugmayr et al., CVPR 2022) gains on pictures, compared with plain replacement
+with as many calls of the network, for each family of masks of the paper.
 
     python examples/images/repaint_images.py --model outputs/glyph_ddpm --classifier outputs/glyph_classifier \
       --output_dir outputs/repaint_glyphs
@@ -8,14 +8,13 @@ of the network, for each family of masks of the paper.
       --presets paper --output_dir outputs/repaint_faces
 
 Pictures are those of `--image_dir`, or, without one, glyphs (`examples/images/train_image_ddpm.py`) if the model makes
-grey pictures, and else the photographs that come with scikit-learn (pip install scikit-learn). Each preset is set
-beside plain replacement, whose steps are as many as the preset has calls, or all that the model has if those are
-fewer.
+grey pictures, and else the photographs that come with scikit-learn (pip install scikit-learn). Each preset is compared
+with plain replacement, whose steps are as many as the preset has calls, or all that the model has if those are fewer.
 
 `--output_dir` gets `<family>.png` (the picture, what is left of it, fills), `<family>.npz` with all pictures, and
-`results.json` and `results.md`. With `--classifier`, they hold how many fills it reads right and how far those are
-from the set of intact glyphs: the Fréchet distance in the space of its features. Intervals are 95 %, of the bootstrap
-over pictures for means, and of the jackknife for distances. A run that was stopped goes on with the next family.
+`results.json` and `results.md`. With `--classifier`, these hold how many fills it reads right, and the Fréchet
+distance of its features of the fills from those of intact glyphs. Intervals are 95 % intervals, by the bootstrap over
+pictures for means, and by the jackknife for distances. A run that was stopped goes on with the next family.
 """
 
 import argparse
@@ -37,9 +36,10 @@ from aidd.schedulers.repaint import PRESETS, num_network_calls, repaint
 
 
 logger = logging.getLogger(__name__)
-# Another one than those of training.
+# Seed of the glyphs to fill: another than that of training.
 GLYPH_SEED = 1000
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+# Rows of the pictures that are written.
 NUM_SHOWN = 8
 
 
@@ -49,13 +49,32 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--output_dir", type=Path, required=True, help="Where pictures and tables are written.")
     parser.add_argument("--image_dir", type=Path, help="Folder of pictures; their middle is cut out and scaled.")
     parser.add_argument("--classifier", help="Folder of examples/images/train_glyph_classifier.py, for glyphs.")
-    parser.add_argument("--masks", nargs="+", choices=list(MASK_FAMILIES), default=list(MASK_FAMILIES))
-    parser.add_argument("--presets", nargs="+", choices=[name for name in PRESETS if name != "none"], default=["fast"])
-    parser.add_argument("--num_images", type=int, default=128, help="Pictures a family of masks, at most.")
-    parser.add_argument("--num_reference_images", type=int, default=2000, help="Glyphs that the distance is from.")
-    parser.add_argument("--batch_size", type=int, default=64)
-    parser.add_argument("--seed", type=int, default=0, help="Of masks and fills.")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--masks",
+        nargs="+",
+        choices=list(MASK_FAMILIES),
+        default=list(MASK_FAMILIES),
+        help="Families of masks. Default: all.",
+    )
+    parser.add_argument(
+        "--presets",
+        nargs="+",
+        choices=[name for name in PRESETS if name != "none"],
+        default=["fast"],
+        help="Settings of RePaint. Default: fast.",
+    )
+    parser.add_argument("--num_images", type=int, default=128, help="Largest number of pictures per family of masks.")
+    parser.add_argument(
+        "--num_reference_images",
+        type=int,
+        default=2000,
+        help="Number of intact glyphs that distances are measured from.",
+    )
+    parser.add_argument("--batch_size", type=int, default=64, help="Pictures that are filled at a time.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of masks and fills.")
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="Device to compute on."
+    )
     args = parser.parse_args()
     if args.classifier and args.image_dir:
         parser.error("--classifier reads glyphs: it does not go with --image_dir")
@@ -63,7 +82,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def glyphs(number: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    # It takes matplotlib's fonts, which nobody needs for other pictures.
+    # It needs matplotlib for its fonts; other pictures do not.
     from glyphs import render_glyph
 
     images, labels = zip(*(render_glyph(index, seed=seed, size=size) for index in range(number)), strict=True)
@@ -94,7 +113,7 @@ def pictures(args: argparse.Namespace, channels: int, size: int) -> tuple[np.nda
 
 
 def runs(presets: list[str], num_train_timesteps: int) -> dict[str, dict[str, int]]:
-    """Arguments of [`repaint`] by the name of the run: of each preset, and of its plain counterpart."""
+    """Arguments of [`repaint`] for each preset and its plain counterpart, by the name of the run."""
     named = {}
     for preset in presets:
         calls = num_network_calls(*PRESETS[preset])
@@ -112,7 +131,7 @@ def fill(
     filled = []
     for first in tqdm(range(0, len(images), batch_size), unit="batch"):
         known, mask = (torch.from_numpy(array[first : first + batch_size]) for array in (images, masks))
-        # Each picture has its own, so that it does not matter how many are filled at once.
+        # One for each picture, so that the batch size has no effect.
         generators = [torch.Generator().manual_seed(seed * 10**6 + first + row) for row in range(len(known))]
         fills = repaint(
             lambda sample, timestep: pipe.unet(sample, timestep).sample,
@@ -128,7 +147,7 @@ def fill(
 
 
 def show(path: Path, columns: dict[str, np.ndarray]) -> None:
-    """A row a picture, a column for each of the sets `(n, channels, height, width)`, under its name."""
+    """Writes a sheet with a column for each of the sets `(n, channels, height, width)`, and a row for each picture."""
     size = next(iter(columns.values())).shape[-1]
     scale = max(1, -(-112 // size))
     cell, header = size * scale + 4, 16
@@ -148,8 +167,8 @@ def measure(
     sets: dict[str, np.ndarray], labels: np.ndarray, classifier: GlyphClassifier, reference: np.ndarray
 ) -> dict[str, dict]:
     """
-    By set of pictures: the share read right, their distance from the reference, and both less those of the plain
-    counterpart, each as [value, lower end, upper end]. Differences are of the same pictures.
+    Measures each set of pictures: the share read right, the distance from the reference, and the differences of both
+    from the plain counterpart's, each as [value, lower end, upper end]. Differences are between the same pictures.
     """
     correct, features, distances = {}, {}, {}
     for name, images in sets.items():
@@ -211,7 +230,7 @@ def main() -> None:
     channels, size = pipe.unet.config.in_channels, pipe.unet.config.sample_size
     images, labels = pictures(args, channels, size)
     times = runs(args.presets, pipe.scheduler.config.num_train_timesteps)
-    # Where and how the work is done changes nothing.
+    # Arguments that have no effect on the results.
     free = ("device", "output_dir", "masks", "batch_size")
     arguments = {name: value for name, value in vars(args).items() if name not in free}
     arguments = json.loads(json.dumps(arguments, default=str))
@@ -224,7 +243,7 @@ def main() -> None:
     for family in args.masks:
         path = args.output_dir / f"{family}.npz"
         if path.exists():
-            logger.info("%s is there already", path)
+            logger.info("%s exists already", path)
             continue
         masks = np.stack(
             [MASK_FAMILIES[family](size, size, np.random.default_rng((args.seed, one))) for one in range(len(images))]
@@ -247,7 +266,7 @@ def main() -> None:
         masks = stored.pop("mask")
         original, fills = stored["original"], {name: stored[name] for name in times}
         show(args.output_dir / f"{family}.png", {"original": original, "left": np.where(masks, 0, original), **fills})
-        # The glyphs' ground is black.
+        # Glyphs are white on black.
         sets = {"original": original, "left": np.where(masks, -1, original), **fills}
         rows = measure(sets, labels, classifier, reference) if args.classifier else {name: {} for name in sets}
         for name, time in times.items():

@@ -3,8 +3,8 @@ Train a small network to read the letters and digits that `examples/images/train
 
     accelerate launch examples/images/train_glyph_classifier.py --output_dir outputs/glyph_classifier
 
-It judges what `examples/images/repaint_images.py` fills in. `--output_dir` holds the model and, in `metrics.json`, how
-many pictures of a set of its own it reads right. It needs matplotlib: pip install aidd[report].
+It judges what `examples/images/repaint_images.py` fills in. `--output_dir` holds the model and, in `metrics.json`, its
+accuracy on held-out pictures. It needs matplotlib: pip install aidd[report].
 """
 
 import argparse
@@ -29,13 +29,15 @@ from aidd.training.runs.scripts import HelpFormatter
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument("--output_dir", type=Path, required=True, help="Where the model is written.")
-    parser.add_argument("--seed", type=int, default=0, help="Of weights and pictures; the test set has seed + 1.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of weights and pictures; the test set has seed + 1.")
     parser.add_argument("--resolution", type=int, default=32, help="Height and width of the pictures.")
     parser.add_argument("--hidden_size", type=int, default=64, help="Number of features.")
-    parser.add_argument("--train_batch_size", type=int, default=128, help="Pictures a process and step.")
+    parser.add_argument("--train_batch_size", type=int, default=128, help="Pictures per process and step.")
     parser.add_argument("--max_train_steps", type=int, default=1000, help="Steps of the whole run.")
-    parser.add_argument("--learning_rate", type=float, default=2e-3, help="The highest, after the warm-up.")
-    parser.add_argument("--num_test_images", type=int, default=2000, help="Pictures that the result is tried on.")
+    parser.add_argument("--learning_rate", type=float, default=2e-3, help="Highest learning rate, after the warm-up.")
+    parser.add_argument(
+        "--num_test_images", type=int, default=2000, help="Number of pictures that the result is tested on."
+    )
     return parser.parse_args()
 
 

@@ -1,5 +1,5 @@
 """
-Train a small DDPM on pictures of letters and digits, which are drawn as they are needed: no data to download.
+Train a small DDPM on pictures of letters and digits, which are drawn as they are needed: there is no data to download.
 
     accelerate launch examples/images/train_image_ddpm.py --output_dir outputs/glyph_ddpm
 

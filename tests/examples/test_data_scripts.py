@@ -202,7 +202,7 @@ def test_tokenising_asks_for_what_tells_the_data_apart(capsys):
         (["--audio_dir", "maestro", "--layout", "maestro"], "--split: needed"),
         (["--dataset_name", "music"], "--split: needed"),
         (["--audio_dir", "music", "--split", "train"], "--split: a folder of audio files has none"),
-        (["--dataset_name", "music", "--split", "train", "--layout", "maestro"], "--layout is of --audio_dir"),
+        (["--dataset_name", "music", "--split", "train", "--layout", "maestro"], "--layout: only --audio_dir has one"),
     ):
         with pytest.raises(SystemExit, match="2"):
             call("tokenize_dataset", "parse_args", *needed, *more)

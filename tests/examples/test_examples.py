@@ -184,7 +184,7 @@ def test_a_pipeline_is_not_assembled_into_another(codec, transformer, pipeline, 
     before = (pipeline / "model_index.json").read_bytes()
     with pytest.raises(SystemExit, match="2"):
         run("assemble_pipeline", "--codec", codec, "--transformer", transformer, "--output_dir", pipeline)
-    assert "holds a pipeline, whose card would stay beside other weights" in capsys.readouterr().err
+    assert "holds a pipeline, whose card would describe other weights" in capsys.readouterr().err
     assert (pipeline / "model_index.json").read_bytes() == before
 
 

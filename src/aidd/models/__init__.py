@@ -1,1 +1,1 @@
-"""The codec and the token model."""
+"""Networks: the codec, the token model, and the front end of the spectrogram model; and how they load."""

@@ -1,4 +1,4 @@
-"""Reading what others published, safely, and holding it against what a model expects: shared by the converters."""
+"""Safe reading of published checkpoints, and matching their tensors to a model's: shared by the converters."""
 
 import argparse
 import pickle
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.serialization import safe_globals
 
 
-# What training loops leave beside the tensors: learning rates as numpy scalars, pickled by numpy 1 or numpy 2.
+# Types of what training loops save with the tensors: learning rates as numpy scalars, pickled by numpy 1 or 2.
 _numpy_scalar: Any = np.float64(0).__reduce__()[0]
 _HARMLESS_GLOBALS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (_numpy_scalar, "numpy.core.multiarray.scalar"),
@@ -42,7 +42,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     Reads a configuration file, without executing anything in it.
 
     Raises:
-        ValueError: not YAML, tags that would build objects, or something else than a mapping at the top.
+        ValueError: no YAML, tags that would build objects, or no mapping at the top.
     """
     try:
         content = yaml.load(Path(path).read_text(encoding="utf-8"), _CoreSchemaLoader)
@@ -74,7 +74,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     scalars are rebuilt, anything else is refused.
 
     Raises:
-        ValueError: not such a file, one that holds other objects, or something else than a dictionary.
+        ValueError: no such file, one that holds other objects, or no dictionary.
     """
     try:
         with safe_globals(_HARMLESS_GLOBALS):
@@ -101,11 +101,11 @@ def select_tensors(
 
     Args:
         state_dict: tensors by their published names.
-        published_name: our name to the published one.
-        expected: tensors by our names, of which only the shapes are looked at: the meta device will do.
+        published_name: maps our name of a tensor to the published one.
+        expected: tensors by our names. Only their shapes are read, so they may be on the meta device.
 
     Returns:
-        the published tensors by our names, in the order of `expected`.
+        The published tensors by our names, in the order of `expected`.
 
     Raises:
         ValueError: the first tensor of another shape, with both shapes, or names unknown or missing.
@@ -136,12 +136,13 @@ def run_converter(
     config_required: bool = True,
 ) -> None:
     """
-    Command line of a converter: three paths in, one line out; bad input ends with exit code 2 and one line.
+    Runs a converter from the command line, which gives three paths. It prints one line; bad input ends it with exit
+    code 2 and one line.
 
     Args:
-        description: what `--help` says first.
-        convert: function of checkpoint, configuration and folder that returns the line to print. Where no
-            configuration is required it may get None.
+        description: first paragraphs of `--help`.
+        convert: takes the paths of checkpoint, configuration and folder, and returns the line to print. If no
+            configuration is required, its path may be None.
         arguments: command-line arguments; those of the process by default.
         config_required: whether a conversion without a configuration is refused.
     """

@@ -1,4 +1,4 @@
-"""Decorators of diffusers, with the types that they lack: what they decorate would lose its own."""
+"""Decorators of diffusers, annotated so that what they decorate keeps its type."""
 
 from collections.abc import Callable
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Loading that refuses weights which do not fill the model, and which weights these are."""
+"""Loading that refuses weights which do not fill the model, and digests by which weights are known."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CompleteLoadingMixin(PreTrainedModel):
         Raises:
             ValueError: tensors that the configuration asks for and the weights lack, or the other way round.
         """
-        # A pair, which transformers' annotation does not tell.
+        # This is a pair, which transformers' annotation does not say.
         loaded: Any = super().from_pretrained(
             pretrained_model_name_or_path, *model_args, output_loading_info=True, **kwargs
         )
@@ -72,8 +72,8 @@ def weights_digest(weights: Mapping[str, Tensor]) -> str:
 
 def rounded_digest(weights: Mapping[str, Tensor]) -> str:
     """
-    [`weights_digest`] of the weights rounded to bfloat16: the same of a model in float32 and of the copy of it that a
-    pipeline was saved with in bfloat16.
+    [`weights_digest`] of the weights rounded to bfloat16: the same for a model in float32 and for the copy of it that
+    a pipeline was saved with in bfloat16.
     """
     return weights_digest(
         {name: value.bfloat16() if value.is_floating_point() else value for name, value in weights.items()}
@@ -81,7 +81,7 @@ def rounded_digest(weights: Mapping[str, Tensor]) -> str:
 
 
 def pipeline_digest(pipe: DiffusionPipeline) -> str:
-    """That of the weights of all networks of a pipeline, as they were loaded, whatever their type."""
+    """[`weights_digest`] of all networks of a pipeline, as they were loaded, whatever their type."""
     networks = {name: part for name, part in pipe.components.items() if isinstance(part, nn.Module)}
     return weights_digest(
         {f"{name}.{key}": value for name, part in networks.items() for key, value in part.state_dict().items()}

@@ -1,4 +1,4 @@
-"""Which model a configuration is of: `from_pretrained` would only warn, and make a hybrid."""
+"""Which model a configuration belongs to: `from_pretrained` of another would only warn, and mix the two."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,12 +8,12 @@ from transformers import PreTrainedConfig
 
 
 NAMES = {"wavtokenizer": "WavTokenizer", "aidd_dit_token": "DiTTokenModel"}
-# The model type of codecs that aidd saved before transformers had a WavTokenizer of its own.
+# Model type of codecs that aidd saved before transformers had a WavTokenizer of its own.
 FORMER_CODEC = "aidd_wavtokenizer"
 
 
 def model_name(config: Mapping[str, Any]) -> str:
-    """What to call the model of a configuration, such as "a DiTTokenModel (model_type aidd_dit_token)"."""
+    """Names the model of a configuration, such as "a DiTTokenModel (model_type aidd_dit_token)"."""
     if "_class_name" in config:
         return f"a {config['_class_name']}"
     model_type = str(config.get("model_type"))
@@ -28,16 +28,16 @@ def check_model_type(
 
     Args:
         source: the file, folder or Hub id.
-        config_class: of the model that is expected.
+        config_class: configuration class of the expected model.
         subfolder: where in it the configuration lies.
-        hub_arguments: `revision`, `token`, ..., as of [`~transformers.PreTrainedConfig.from_pretrained`].
+        hub_arguments: `revision`, `token`, ..., as in [`~transformers.PreTrainedConfig.from_pretrained`].
 
     Raises:
         OSError: there is no configuration.
-        ValueError: it is of another `model_type`, or tells none, or is of a codec in the former format.
+        ValueError: it has another `model_type`, or none, or is a codec's in the former format.
     """
     config, _ = config_class.get_config_dict(source, subfolder=subfolder, **hub_arguments)
-    # Of a subfolder without one, transformers makes an empty one.
+    # For a subfolder without a configuration, transformers returns an empty one.
     if not config:
         raise OSError(f"{source} holds no configuration{f' in {subfolder}' if subfolder else ''}")
     if config.get("model_type") == FORMER_CODEC:

@@ -1,4 +1,4 @@
-"""Makes this package's classes known to diffusers, so that folders and repositories that name them load."""
+"""Registers this package's classes with diffusers, so that folders and repositories that name them load."""
 
 import sys
 import warnings
@@ -21,7 +21,8 @@ COMPONENTS = (
     "TauLeapingScheduler",
     "ThetaTrapezoidalScheduler",
 )
-# With it, `DiffusionPipeline.from_pretrained(FOLDER, custom_pipeline=FOLDER, trust_remote_code=True)` needs no import.
+# Code in a pipeline's folder, with which `import aidd` is not needed for
+# `DiffusionPipeline.from_pretrained(FOLDER, custom_pipeline=FOLDER, trust_remote_code=True)`.
 PIPELINE_FILE = "pipeline.py"
 PIPELINE_CODE = '''"""For `DiffusionPipeline.from_pretrained` with `trust_remote_code=True`. Needs aidd installed."""
 
@@ -56,9 +57,9 @@ def write_pipeline_code(folder: str | PathLike, name: str, base: str) -> None:
     Writes `pipeline.py` for a pipeline; the folder is made if need be.
 
     Args:
-        folder: of the pipeline.
-        name: of its class, as `model_index.json` says.
-        base: the class of this package that it is, or is derived from.
+        folder: the pipeline's.
+        name: name of its class in `model_index.json`.
+        base: class of this package that it is, or is derived from.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
     (Path(folder) / PIPELINE_FILE).write_text(PIPELINE_CODE.format(name=name, base=base), encoding="utf-8")
@@ -81,7 +82,7 @@ class RegisterWithDiffusers(MetaPathFinder, Loader):
             sys.meta_path.insert(0, self)
 
     def import_pipelines(self) -> None:
-        """Imports them. Where they fail, that must not break diffusers for others, nor what needs no pipeline."""
+        """Imports them. An error is a warning: diffusers and what needs no pipeline have to go on."""
         try:
             import_module(self.pipelines_module)
         # All exceptions: what a version of a library breaks shows in whatever way it chooses.

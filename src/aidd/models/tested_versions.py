@@ -1,4 +1,4 @@
-"""What to say where an import fails beside a library that is newer than the package was tested with."""
+"""Errors of imports that name the libraries newer than those the package was tested with."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 
 
-# The newest releases that the whole test suite has passed with.
+# Newest releases that the whole test suite has passed with.
 TESTED_VERSIONS = {
     "accelerate": "1.15.0",
     "datasets": "5.2.0",
@@ -41,7 +41,7 @@ def newer_than_tested() -> list[str]:
 
 
 def release(version_string: str) -> tuple[int, ...]:
-    """The numbers of a version, such as (2, 11, 0) of `2.11.0+cpu`."""
+    """The numbers of a version, such as (2, 11, 0) for `2.11.0+cpu`."""
     match = re.match(r"\d+(\.\d+)*", version_string)
     return tuple(map(int, match[0].split("."))) if match else ()
 

@@ -9,7 +9,7 @@ from .scheduling_theta_trapezoidal import ThetaTrapezoidalScheduler
 from .scheduling_utils import DiscreteSchedulerOutput
 
 
-# The samplers, whose siblings are subclasses of these.
+# Samplers that pipelines take; the others are subclasses of these.
 DiscreteScheduler = MaskedDiscreteScheduler | TauLeapingScheduler | ThetaTrapezoidalScheduler
 
 __all__ = [

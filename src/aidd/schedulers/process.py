@@ -74,7 +74,7 @@ def independent_mask(masked_fraction: Tensor, num_tokens: int, generator: Random
 
     Args:
         masked_fraction: float, `(batch,)`, in [0, 1].
-        num_tokens: of a row.
+        num_tokens: number of tokens in a row.
         generator: as in [`uniform`].
 
     Returns:
@@ -107,9 +107,9 @@ def span_mask(
 
     Args:
         masked_fraction: float, `(batch,)`, in [0, 1].
-        num_tokens: of a row.
-        p0: in (0, 1]. AIDD's best is 0.8.
-        alpha: 0 or above, growth of the spans with the noise. AIDD's best is 0.5.
+        num_tokens: number of tokens in a row.
+        p0: success probability without noise, in (0, 1]. AIDD's best is 0.8.
+        alpha: growth of the spans with the noise, 0 or above. AIDD's best is 0.5.
         cap: longest span, in tokens.
         generator: as in [`uniform`].
 
@@ -129,7 +129,7 @@ def span_mask(
     batch_size, device = len(masked_fraction), masked_fraction.device
     fraction = masked_fraction.double()
     budget = (fraction * num_tokens + uniform((batch_size,), generator, device)).long().clamp(max=num_tokens)
-    # The bound keeps sigma finite; a row masked entirely is so whatever its spans are.
+    # The bound keeps sigma finite; a row that is masked entirely is so whatever its spans are.
     sigma = -torch.log1p(-fraction.clamp(max=1 - 1e-12))
     log_continue = torch.log1p(-p0 / (1 + alpha * sigma))[:, None]
 

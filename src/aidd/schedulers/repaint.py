@@ -1,4 +1,4 @@
-"""RePaint: inpainting with a diffusion model that knows of no masks."""
+"""RePaint: inpainting with a diffusion model that was trained without masks."""
 
 import copy
 import logging
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class RePaintPreset(NamedTuple):
-    """Arguments of [`repaint`], all of them about time: `repaint(..., **preset._asdict())`."""
+    """Arguments of [`repaint`] that set its schedule: `repaint(..., **preset._asdict())`."""
 
     num_inference_steps: int
     jump_length: int
@@ -45,7 +45,7 @@ def resampling_schedule(num_inference_steps: int, jump_length: int, num_resampli
 
     Args:
         num_inference_steps: steps from noise to the clean sample.
-        jump_length: steps of a jump, j in the paper; at 1 resampling, which has no jumps, it means nothing.
+        jump_length: steps of a jump, j in the paper. It has no effect with 1 resampling, which has no jumps.
         num_resamplings: passes over the steps below a jump, r in the paper; 1 is plain replacement.
 
     Returns:
@@ -140,7 +140,7 @@ def repaint(
             of twice its channels where the scheduler's variance is learned); the timestep is an int64 scalar tensor.
         scheduler: a `DDPMScheduler` (ancestral steps) or a `DDIMScheduler` (deterministic ones). Its own clipping and
             thresholding apply. It is not changed.
-        known: float, `(batch, ...)`, in the model's range of values. What lies under the mask is never read.
+        known: float, `(batch, ...)`, in the model's range of values. Values under the mask are never read.
         mask: bool, broadcastable to `known`; True where values are missing.
         num_inference_steps, jump_length, num_resamplings: see [`resampling_schedule`], and `PRESETS`.
         generator: one for the batch, or one for each item, whose fill is then that which it has alone.
@@ -150,8 +150,8 @@ def repaint(
         As `known`, to the bit where the mask is False; where it is False everywhere, the model is not called.
 
     Raises:
-        ValueError: another scheduler, a schedule that cannot be had, or inputs that are not of these shapes and types
-            or not finite where they are known.
+        ValueError: another scheduler, an impossible schedule, or inputs that have other shapes or types, or are not
+            finite where the mask is False.
     """
     if not isinstance(scheduler, DDPMScheduler | DDIMScheduler):
         raise ValueError(

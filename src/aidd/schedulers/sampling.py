@@ -1,4 +1,4 @@
-"""Random draws of the samplers, in float64 from explicit generators."""
+"""Random draws of the samplers, in float64, from explicit generators."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,10 @@ def uniform(shape: Sequence[int], generator: RandomSource, device: torch.device 
     Uniform draws from [0, 1), float64, on a grid of 2^-53.
 
     Args:
-        shape: of the draws, rows first.
+        shape: shape of the draws, rows first.
         generator: G generators draw the first, second, ... G-th share of the rows, each as it would alone: one row of
             a batch does not depend on the others. None is torch's global generator.
-        device: of the result. The draws are made on the generator's own.
+        device: device of the result. The draws are made on the generator's own.
 
     Raises:
         ValueError: rows that cannot be shared out equally among the generators.
@@ -57,18 +57,18 @@ def shape_log_probs(log_probs: Tensor, temperature: float, top_p: float) -> Tens
 
 def sample_categorical(log_probs: Tensor, uniforms: Tensor) -> Tensor:
     """
-    Codes drawn by inversion of the cumulative distribution, in float64: the float32 race of exponentials that the
+    Draws codes by inversion of the cumulative distribution, in float64: the float32 race of exponentials that the
     original code runs hardly ever draws codes of probability below 1e-5 (Zheng et al. 2024, arXiv:2409.02908).
 
     Args:
-        log_probs: `(..., codes)`, normalised or not, `-inf` at codes that cannot be drawn. They never are.
+        log_probs: `(..., codes)`, normalised or not, `-inf` at codes that must not be drawn.
         uniforms: `(...)`, in [0, 1), from [`uniform`].
 
     Returns:
         int64, `(...)`.
 
     Raises:
-        ValueError: where no code is possible, or a log-probability is NaN or infinite.
+        ValueError: a distribution without a possible code, or with a log-probability that is NaN or infinite.
     """
     log_probs = log_probs.double()
     probs = (log_probs - log_probs.amax(-1, keepdim=True)).exp()

@@ -17,11 +17,11 @@ class MaskedDiscreteScheduler(DiscreteSchedulerMixin):
     once for each. It samples the continuous-time reverse process of log-linear noise exactly, in as many calls as
     tokens are missing: a number of steps cannot be chosen.
 
-    Of a score network it uses the conditionals of codes, and the true rate of unmasking instead of the learned one.
+    A score network is used for the conditionals of codes only: the rate of unmasking is the true one, not the learned.
 
     Args:
-        temperature (`float`, defaults to 1.0): Of the draws of codes, above 0.
-        top_p (`float`, defaults to 1.0): Mass that the draws of codes are restricted to, in (0, 1].
+        temperature (`float`, defaults to 1.0): Temperature of the draws of codes, above 0.
+        top_p (`float`, defaults to 1.0): Probability mass that the draws of codes are restricted to, in (0, 1].
     """
 
     @register_to_config
@@ -47,7 +47,7 @@ class MaskedDiscreteScheduler(DiscreteSchedulerMixin):
             num_inference_steps: must be None.
             num_missing: int64, `(batch,)`, tokens to generate in each row.
             generator: as in [`uniform`]; the times of a row alone equal those in a batch of equal `max(num_missing)`.
-            device: of the times, that of `num_missing` by default.
+            device: device of the times, that of `num_missing` by default.
 
         Raises:
             ValueError: a number of steps, or counts of another shape, type or sign.

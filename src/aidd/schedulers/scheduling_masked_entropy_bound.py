@@ -19,12 +19,12 @@ def entropies(log_probs: Tensor) -> Tensor:
 
 def accept_within_bound(entropy: Tensor, missing: Tensor, bound: float) -> Tensor:
     """
-    The most missing tokens, lowest entropies first, whose entropies sum to at most `bound` beside the largest of them.
+    The largest set of missing tokens, of the lowest entropies, whose sum without the largest is at most `bound`.
 
     Args:
-        entropy: float, `(batch, tokens)`, in nats; what stands at tokens that are not missing is not read.
+        entropy: float, `(batch, tokens)`, in nats; values at tokens that are not missing are not read.
         missing: bool, `(batch, tokens)`.
-        bound: in nats, at least 0.
+        bound: bound in nats, at least 0.
 
     Returns:
         bool, `(batch, tokens)`: at least one token of every row that misses any. Of equal ones, the first.
@@ -52,15 +52,15 @@ class MaskedEntropyBoundScheduler(MaskedDiscreteScheduler):
     alone.
 
     The network is called at most once for each missing token; when nothing is missing any more, stop. A network that
-    is told the time sees that of the next hit in [`MaskedDiscreteScheduler`]: tokens unmasked together take up as
-    many hitting times.
+    is conditioned on time gets the time of the next hit in [`MaskedDiscreteScheduler`]: tokens unmasked together use
+    up as many hitting times.
 
     Args:
         entropy_bound (`float`, defaults to 5.0):
-            In nats, finite and at least 0. Codes of music are uncertain: the default halves the calls of the default
-            model, and 1 hardly saves it any.
-        temperature (`float`, defaults to 1.0): Of the draws of codes, above 0.
-        top_p (`float`, defaults to 1.0): Mass that the draws of codes are restricted to, in (0, 1].
+            Bound in nats, finite and at least 0. Codes of music are uncertain: the default halves the calls of the
+            default model, and 1 hardly saves it any.
+        temperature (`float`, defaults to 1.0): Temperature of the draws of codes, above 0.
+        top_p (`float`, defaults to 1.0): Probability mass that the draws of codes are restricted to, in (0, 1].
     """
 
     @register_to_config
@@ -109,7 +109,7 @@ class MaskedEntropyBoundScheduler(MaskedDiscreteScheduler):
         return self._unmask(model_output, sample, missing, chosen, draws[chosen], return_dict)
 
     def _pass_over(self, index: int, num_hits: Tensor) -> None:
-        """Moves times behind row `index` up by the hits `(batch,)` beyond the first, in place: loops hold views."""
+        """Moves the times after row `index` up by the hits `(batch,)` beyond the first, in place: loops hold views."""
         rows = torch.arange(len(self.timesteps), device=self.timesteps.device)[:, None]
         moved = torch.where(rows > index, rows + (num_hits - 1).clamp(min=0), rows)
         self.timesteps.copy_(self.timesteps.gather(0, moved.clamp(max=len(self.timesteps) - 1)))

@@ -16,7 +16,7 @@ SCHEDULES = {"loglinear": LogLinearSchedule, "geometric": GeometricSchedule}
 
 def unmasking_fraction(t: Tensor, t_next: Tensor, schedule: LogLinearSchedule | GeometricSchedule) -> Tensor:
     r"""
-    Probability that a token masked at time t is not so at t_next <= t:
+    Probability that a token masked at time t is unmasked by t_next <= t:
 
         (e^dsigma - 1) / (e^sigma(t) - 1) = (m(t) - m(t_next)) / m(t),    dsigma = sigma(t) - sigma(t_next).
     """
@@ -31,9 +31,9 @@ def transition_probs(
     Law of one analytic step of a masked token (SEDD, Lou et al. 2024, arXiv:2310.16834, theorem 4.2).
 
     Args:
-        log_probs: `(batch, tokens, codes)`, log p_y; of a score network, log s_y + log(e^sigma - 1).
+        log_probs: `(batch, tokens, codes)`, log p_y; from a score network, log s_y + log(e^sigma - 1).
         t, t_next: float, `(batch,)`, with t_next <= t.
-        schedule: of the noise.
+        schedule: noise schedule.
 
     Returns:
         P(y), `(batch, tokens, codes)`, and P(stay masked), `(batch, tokens)`, which is negative where the learned rate
@@ -52,9 +52,9 @@ class TauLeapingScheduler(DiscreteSchedulerMixin):
     `temperature` and `top_p` shape the draw of a code and leave the probability of unmasking alone.
 
     Args:
-        temperature (`float`, defaults to 1.0): Of the draws of codes, above 0.
-        top_p (`float`, defaults to 1.0): Mass that the draws of codes are restricted to, in (0, 1].
-        schedule (`str`, defaults to `"loglinear"`): `"loglinear"` or `"geometric"`, that of the network's training.
+        temperature (`float`, defaults to 1.0): Temperature of the draws of codes, above 0.
+        top_p (`float`, defaults to 1.0): Probability mass that the draws of codes are restricted to, in (0, 1].
+        schedule (`str`, defaults to `"loglinear"`): `"loglinear"` or `"geometric"`, as in the network's training.
         eps (`float`, defaults to 1e-5): Time of the last call, in (0, 1).
     """
 
@@ -82,7 +82,7 @@ class TauLeapingScheduler(DiscreteSchedulerMixin):
             num_inference_steps: K, at least 1. None is 1024, as in the original code.
             num_missing: int64, `(batch,)`, tokens to generate in each row. The times do not depend on it.
             generator: not drawn from: the times are not random.
-            device: of the times, that of `num_missing` by default.
+            device: device of the times, that of `num_missing` by default.
 
         Raises:
             ValueError: fewer than 1 step, or counts of another shape, type or sign.
@@ -111,7 +111,7 @@ class TauLeapingScheduler(DiscreteSchedulerMixin):
         return_dict: bool = True,
     ) -> DiscreteSchedulerOutput | Any:
         """
-        One step from `timestep` to the next; at the last, all that is missing is unmasked.
+        Takes a step from `timestep` to the next; at the last, all that is missing is unmasked.
 
         Whether a token is unmasked is drawn first, by the sum of its probabilities, then its code from their
         conditional. That is the categorical law over the codes and the mask.

@@ -37,8 +37,8 @@ class ThetaTrapezoidalScheduler(DiscreteSchedulerMixin):
     Second-order sampler for fewer calls of the network than tokens are missing: K steps of two calls each.
 
     A step unmasks the share theta of its tokens in a first stage, by the prediction at its start, then the rest by
-    [`extrapolate`] of that and the prediction behind the first stage. Which tokens are unmasked when is drawn from the
-    true law, each on its own, as in [`MaskedDiscreteScheduler`]; of a score network, the learned rate is not used.
+    [`extrapolate`] of that and the prediction after the first stage. Which tokens are unmasked when is drawn from the
+    true law, each on its own, as in [`MaskedDiscreteScheduler`]; the learned rate of a score network is not used.
     (The original integrates learned rates; where these are true and nothing is cut off, both are the same but for
     higher orders.)
 
@@ -48,9 +48,9 @@ class ThetaTrapezoidalScheduler(DiscreteSchedulerMixin):
     off, and the error falls as 1 / K, as in [`TauLeapingScheduler`].
 
     Args:
-        theta (`float`, defaults to 0.5): Share of the first stage, in (0, 1).
-        temperature (`float`, defaults to 1.0): Of the draws of codes, above 0.
-        top_p (`float`, defaults to 1.0): Mass that the draws of codes are restricted to, in (0, 1].
+        theta (`float`, defaults to 0.5): Share of a step that the first stage takes, in (0, 1).
+        temperature (`float`, defaults to 1.0): Temperature of the draws of codes, above 0.
+        top_p (`float`, defaults to 1.0): Probability mass that the draws of codes are restricted to, in (0, 1].
     """
 
     order = 2
@@ -78,7 +78,7 @@ class ThetaTrapezoidalScheduler(DiscreteSchedulerMixin):
             num_inference_steps: K, at least 1: half the number of calls. Must be given.
             num_missing: int64, `(batch,)`, tokens to generate in each row. The times do not depend on it.
             generator: not drawn from: the times are not random.
-            device: of the times, that of `num_missing` by default.
+            device: device of the times, that of `num_missing` by default.
 
         Raises:
             ValueError: no number of steps or fewer than 1, or counts of another shape, type or sign.
@@ -108,8 +108,8 @@ class ThetaTrapezoidalScheduler(DiscreteSchedulerMixin):
         return_dict: bool = True,
     ) -> DiscreteSchedulerOutput | Any:
         """
-        One stage, from `timestep` to the next; at the last, all that is missing is unmasked. A first stage keeps its
-        prediction for the second.
+        Takes one stage, from `timestep` to the next; at the last, all that is missing is unmasked. A first stage keeps
+        its prediction for the second.
 
         Args:
             model_output (`torch.FloatTensor` of shape `(batch_size, num_tokens, codebook_size)`):

@@ -1,4 +1,4 @@
-"""What the schedulers of masked discrete diffusion share."""
+"""Base class, output and checks of the schedulers of masked discrete diffusion."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
     Base of the schedulers. A subclass chooses in `step` which tokens are unmasked; their codes are drawn here, from
     the prediction shaped by `temperature` and `top_p`. Tokens that are not missing never change.
 
-    Masked tokens are marked by a boolean tensor and not by an id: every id of a codebook may be a real code. What a
-    sample holds at missing tokens is never read.
+    Masked tokens are marked by a boolean tensor and not by an id: every id of a codebook may be a real code. Values of
+    a sample at missing tokens are never read.
     """
 
     # diffusers' classes disagree on its type.
     config_name: Any
     order = 1
-    # A list to the base class.
+    # The base class annotates a list.
     _compatibles: Any = (
         "MaskedDiscreteScheduler",
         "MaskedEntropyBoundScheduler",
@@ -76,7 +76,7 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
         self.timesteps = torch.empty(0, 0, dtype=torch.float64)
         self.num_inference_steps = None
 
-    # The Any of a result is the tuple that is returned on demand: who does not ask for it need not rule it out.
+    # `Any` stands for the tuple that is returned on demand: callers that do not ask for it need not rule it out.
     if TYPE_CHECKING:
 
         @classmethod
@@ -95,7 +95,7 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
 
     @classmethod
     def _get_compatibles(cls) -> list[type]:
-        # diffusers looks its own namespace up; `from_config` asks this which arguments of siblings to set aside.
+        # diffusers would look in its own namespace. `from_config` uses this to set arguments of siblings aside.
         siblings = importlib.import_module(__package__)
         return [getattr(siblings, name) for name in cls._compatibles]
 
@@ -125,7 +125,7 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
         return independent_mask(self.schedule.masked_fraction(timesteps), num_tokens, generator)
 
     def _index_of(self, timestep: Tensor) -> int:
-        """The row of `timesteps` that this is; of equal ones, the first."""
+        """The row of `timesteps` that is equal to this; the first of several."""
         if self.timesteps.shape[1:] == timestep.shape:
             matches = (self.timesteps == timestep).all(-1).nonzero()
             if len(matches):
@@ -149,7 +149,7 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
         return self._put(model_output, sample, missing, chosen, codes, return_dict)
 
     def _shape(self, log_probs: Tensor) -> Tensor:
-        """Log-probabilities `(..., codes)` by `temperature` and `top_p`, normalised."""
+        """Normalised log-probabilities `(..., codes)`, shaped by `temperature` and `top_p`."""
         return shape_log_probs(log_probs, self.config.temperature, self.config.top_p)
 
     def _put(

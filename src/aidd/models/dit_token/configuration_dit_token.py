@@ -18,7 +18,7 @@ class DiTTokenConfig(PreTrainedConfig):
         num_attention_heads (`int`, defaults to 12): Number of attention heads.
         intermediate_size (`int`, defaults to 3072): Width inside a block's perceptron.
         max_position_embeddings (`int`, defaults to 300):
-            Tokens of a training window. Rotary positions have no end, but quality does: keep windows this long.
+            Tokens of a training window. Rotary positions work beyond it, but quality drops: keep windows this long.
         rope_theta (`float`, defaults to 10000.0): Base period of the rotary positions.
         parameterization (`str`, defaults to `"log_probs"`):
             `"log_probs"`: normalised log-probabilities of every code; the mask has an id of its own,
@@ -26,7 +26,7 @@ class DiTTokenConfig(PreTrainedConfig):
             stands for the mask as well, and that code is never generated.
         time_conditioning (`bool`, defaults to `False`): Whether the blocks are modulated by an embedding of sigma.
         conditioning_size (`int`, defaults to 128): Size of sigma's embedding.
-        hidden_dropout (`float`, defaults to 0.1): Dropout behind attention and perceptron.
+        hidden_dropout (`float`, defaults to 0.1): Dropout after attention and perceptron.
         attention_dropout (`float`, defaults to 0.1): Dropout of attention weights.
         initializer_range (`float`, defaults to 0.02): Standard deviation of initial weights.
     """
@@ -48,7 +48,7 @@ class DiTTokenConfig(PreTrainedConfig):
     initializer_range: float = 0.02
 
     def validate_architecture(self) -> None:
-        """Part of the validation of `@strict` configurations."""
+        """Called by the validation of `@strict` configurations."""
         if self.hidden_size % (2 * self.num_attention_heads):
             raise ValueError(
                 "hidden_size must be a multiple of twice num_attention_heads (rotary positions turn pairs), "

@@ -44,7 +44,7 @@ _PUBLISHED_NAMES = (
 
 
 def published_name(name: str) -> str:
-    """Our name of a tensor to the published one."""
+    """Maps our name of a tensor to the published one."""
     for pattern, replacement in _PUBLISHED_NAMES:
         name = re.sub(pattern, replacement, name)
     return name
@@ -67,7 +67,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def convert_config(published: dict[str, Any]) -> DiTTokenConfig:
     """
-    The published configuration, composed, to ours.
+    Converts the published configuration, composed, to ours.
 
     Raises:
         ValueError: an entry is missing, or asks for something the published models do not use.
@@ -121,7 +121,7 @@ def ema_state_dict(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
 
 def convert_state_dict(state_dict: dict[str, Tensor], config: DiTTokenConfig) -> dict[str, Tensor]:
     """
-    Tensors by their published names to those of a [`DiTTokenModel`].
+    Converts tensors by their published names to those of a [`DiTTokenModel`].
 
     Raises:
         ValueError: another vocabulary than the configuration's, the first tensor of another shape, names unknown or

@@ -30,9 +30,9 @@ class DiTTokenOutput(ModelOutput):
     Args:
         log_probs (`torch.FloatTensor` of shape `(batch_size, num_tokens, codebook_size)`):
             Log-probability of every code given the visible tokens, float32, at all tokens or the `positions` asked
-            for. Normalised by a `"log_probs"` model. Of a `"score"` model, `log(score) + log(exp(sigma) - 1)`: its
-            sum over codes is the learned rate of unmasking, in units of the true one, and the code whose id stands
-            for the mask has `-inf`.
+            for. A `"log_probs"` model normalises them. A `"score"` model gives `log(score) + log(exp(sigma) - 1)`,
+            whose exponentials sum over codes to the learned rate of unmasking, in units of the true one; the code
+            whose id stands for the mask has `-inf`.
     """
 
     log_probs: Tensor
@@ -149,7 +149,7 @@ class DiTTokenAttention(nn.Module):
 
 
 class DiTTokenBlock(GradientCheckpointingLayer):
-    """Attention and perceptron, each modulated before and gated behind. The residual stream is float32."""
+    """Attention and perceptron, each modulated before and gated after. The residual stream is float32."""
 
     def __init__(self, config: DiTTokenConfig):
         super().__init__()
@@ -192,7 +192,8 @@ class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_attention_backend = True
-    _no_split_modules: Any = ("DiTTokenBlock",)  # A list to the base class.
+    # The base class annotates a list.
+    _no_split_modules: Any = ("DiTTokenBlock",)
 
     def __init__(self, config: DiTTokenConfig):
         super().__init__(config)
@@ -233,15 +234,15 @@ class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
         """
         Args:
             input_ids (`torch.LongTensor` of shape `(batch_size, num_tokens)`):
-                Codes in `[0, codebook_size)`. What stands at missing tokens is not read.
+                Codes in `[0, codebook_size)`. Values at missing tokens are not read.
             missing (`torch.BoolTensor` of shape `(batch_size, num_tokens)`): True at missing tokens.
             sigma (`torch.FloatTensor` of shape `(batch_size,)`, *optional*):
                 Total noise, `-log(1 - masked fraction)`. Needed with, and only with, `time_conditioning`.
             attention_mask (`torch.BoolTensor` of shape `(batch_size, num_tokens)`, *optional*):
                 True at tokens to attend to, False at padding.
             positions (`torch.LongTensor` of shape `(num_positions,)`, *optional*):
-                Tokens to predict, of every row: `log_probs` then has `num_positions` for `num_tokens`, and what only
-                the others need is not computed. Default: all, in order.
+                Tokens to predict in every row: `log_probs` then has `num_positions` in place of `num_tokens`, and
+                what only the others need is not computed. Default: all, in order.
 
         Raises:
             ValueError: shapes that differ, codes outside the codebook, sigma missing or not asked for.
@@ -263,7 +264,7 @@ class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
         *layers, last_layer = self.layers
         for layer in layers:
             hidden_states = layer(hidden_states, conditioning, position_embeddings, mask)
-        # Behind the last attention, no token reads another.
+        # After the last attention, no token reads another.
         hidden_states = last_layer(hidden_states, conditioning, position_embeddings, mask, positions)
         shift, scale = self.modulation(conditioning)
         logits = self.head(self.norm(hidden_states) * (1 + scale) + shift).float()

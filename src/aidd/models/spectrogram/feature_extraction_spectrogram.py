@@ -1,4 +1,4 @@
-"""Signals to images of complex spectrograms and back."""
+"""Conversion of signals to images of complex spectrograms and back."""
 
 import math
 from typing import Any
@@ -15,20 +15,20 @@ class SpectrogramFrontEnd(FeatureExtractionMixin):
 
         Y[k, t] = g[k] |X[k, t]|^c exp(i arg X[k, t]),    g[k] = scale sqrt(1 + f[k] / emphasis_hz),
 
-    of which both are invertible. Phase is an image's matter as magnitude is, and nothing has to be guessed afterwards.
+    both of which are invertible. Images hold phases as well as magnitudes, so nothing has to be estimated afterwards.
 
     The defaults are for music at 24 kHz. A window of 43 ms tells partials 47 Hz apart (on piano, windows of 21 ms need
-    29 % more cells to hold 99 % of the energy), and a hop of half of it makes the fewest cells of which a signal comes
-    back exactly: every one more would have to be generated. 512 bins can be halved nine times. The bins' powers, which
-    on piano are up to 70 dB apart, come within 17 dB of one another by the exponent and the emphasis, and by the scale
-    have a mean of about 1 at a peak level of -3 dBFS: noise is of that power, too.
+    29 % more cells to hold 99 % of the energy), and a hop of half of it makes the fewest cells from which a signal is
+    restored exactly: every one more would have to be generated. 512 bins can be halved nine times. The bins' powers,
+    which on piano are up to 70 dB apart, come within 17 dB of one another by the exponent and the emphasis, and by the
+    scale have a mean of about 1 at a peak level of -3 dBFS, which is the power of the noise, too.
 
     Args:
         sampling_rate: Hz.
-        n_fft, hop_length: of the [`~aidd.signals.stft.Grid`].
+        n_fft, hop_length: window length and hop in samples, as in [`~aidd.signals.stft.Grid`].
         compression: the exponent c, in (0, 1].
         emphasis_hz: frequency from which on bins are amplified; infinite for none.
-        scale: of all bins.
+        scale: factor of all bins.
 
     Raises:
         ValueError: numbers outside these ranges.
@@ -61,7 +61,7 @@ class SpectrogramFrontEnd(FeatureExtractionMixin):
 
     @property
     def grid(self) -> Grid:
-        """Of the cells."""
+        """Where the cells lie in time and frequency."""
         return Grid(self.sampling_rate, self.n_fft, self.hop_length)
 
     def __call__(self, audio: np.ndarray) -> np.ndarray:
@@ -81,7 +81,8 @@ class SpectrogramFrontEnd(FeatureExtractionMixin):
             num_samples: length of the signal.
 
         Returns:
-            float64 `(..., num_samples)`: of an image that no signal has, the signal of [`~aidd.signals.stft.istft`].
+            float64 `(..., num_samples)`. For an image that no signal has, it is the result of
+            [`~aidd.signals.stft.istft`].
         """
         return istft(self.expand(image), self.grid, num_samples)
 
@@ -99,8 +100,8 @@ class SpectrogramFrontEnd(FeatureExtractionMixin):
 
     def coordinates(self, num_frames: int) -> np.ndarray:
         """
-        What a network that is alike at all bins has to be told of them: frequency, from -1 to 1, and whether a bin is
-        even, 1, or odd, -1; the phase of a tone in the latter turns half around from a frame to the next, where
+        Where bins lie, for a network that treats all bins alike: their frequency, from -1 to 1, and whether they are
+        even, 1, or odd, -1. The phase of a tone in an odd bin turns half around from a frame to the next, where
         windows overlap by half.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Audio to codes and back by transformers' WavTokenizer, which takes any input without a word."""
+"""Audio to codes and back by transformers' WavTokenizer, with the checks of inputs that it leaves out."""
 
 import torch
 from torch import Tensor
@@ -57,7 +57,7 @@ def decode(codec: WavTokenizerModel, audio_codes: Tensor) -> Tensor:
 
 
 def check_started(codec: WavTokenizerModel) -> None:
-    """Raises `ValueError` where the codebook holds nothing yet: all its vectors are zero."""
+    """Raises `ValueError` if the codebook is empty: all its vectors are zero."""
     if not codec.encoder_model.quantizer.codebook.embed.any():
         raise ValueError(
             "the codebook is empty: load trained weights, or train a codec (examples/train_wavtokenizer.py)"

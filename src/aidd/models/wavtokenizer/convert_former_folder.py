@@ -26,7 +26,7 @@ from ..registration import write_pipeline_code
 from .loading_wavtokenizer import save_feature_extractor
 
 
-# Fields that only have another name. The others were of training.
+# Fields that only have another name. The others concerned training.
 FIELDS = {
     "sampling_rate": "sampling_rate",
     "upsampling_ratios": "upsampling_ratios",
@@ -39,7 +39,7 @@ FIELDS = {
     "num_hidden_layers": "decoder_num_layers",
     "num_bandwidths": "adanorm_num_embeddings",
 }
-# The first that fits decides.
+# Patterns of names and their replacements; the first that matches is used.
 NAMES = (
     (r"^encoder\.", "encoder_model.encoder."),
     (r"^codebook\.", "encoder_model.quantizer.codebook."),
@@ -64,10 +64,10 @@ ONE_TAP = r"attention\.[qkvo]_proj\.weight$"
 
 def convert_config(former: dict[str, Any]) -> WavTokenizerConfig:
     """
-    Configuration in aidd's former format to transformers'.
+    Converts a configuration in aidd's former format to transformers'.
 
     Raises:
-        ValueError: it is of another model, or lacks a field.
+        ValueError: the configuration of another model, or one that lacks a field.
     """
     if former.get("model_type") != FORMER_CODEC:
         raise ValueError(f"expected a configuration of model_type {FORMER_CODEC}, got {former.get('model_type')}")
@@ -81,7 +81,7 @@ def convert_config(former: dict[str, Any]) -> WavTokenizerConfig:
 
 def convert_tensors(former: dict[str, Tensor]) -> dict[str, Tensor]:
     """
-    Tensors in aidd's former format to transformers'.
+    Converts tensors in aidd's former format to transformers'.
 
     Raises:
         ValueError: a tensor that the former model did not have.
@@ -98,8 +98,8 @@ def convert_tensors(former: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def convert_codec(source: Path, folder: Path) -> str:
     """
-    Converts the folder of a codec, and returns what becomes of its digest. Raises `ValueError` and `OSError` on
-    folders that hold none.
+    Converts the folder of a codec, and returns how its digest changes. Raises `ValueError` and `OSError` for folders
+    that hold none.
     """
     config = convert_config(json.loads((source / "config.json").read_text(encoding="utf-8")))
     former = load_file(source / "model.safetensors")
@@ -124,7 +124,7 @@ def convert_folder(source: Path, folder: Path) -> str:
     if folder.exists():
         raise ValueError(f"{folder} exists: choose a new folder")
     unfinished = folder.with_name(f"{folder.name}.unfinished")
-    # Of a run that was stopped.
+    # Left by a run that was stopped.
     shutil.rmtree(unfinished, ignore_errors=True)
     index = source / "model_index.json"
     if not index.is_file():

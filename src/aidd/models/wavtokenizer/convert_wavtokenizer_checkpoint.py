@@ -42,7 +42,7 @@ _PUBLISHED_NAMES = (
 
 
 def published_name(name: str) -> str:
-    """transformers' name of a tensor to the published one."""
+    """Maps transformers' name of a tensor to the published one."""
     for pattern, replacement in _PUBLISHED_NAMES:
         name = re.sub(pattern, replacement, name)
     return name
@@ -50,7 +50,7 @@ def published_name(name: str) -> str:
 
 def convert_config(published: dict[str, Any]) -> WavTokenizerConfig:
     """
-    The published YAML, read, to transformers' configuration.
+    Converts the published YAML, read, to transformers' configuration.
 
     Raises:
         ValueError: an entry is missing, or asks for something the published models do not use.
@@ -86,10 +86,10 @@ def convert_config(published: dict[str, Any]) -> WavTokenizerConfig:
 
 def infer_config(state_dict: dict[str, Tensor]) -> WavTokenizerConfig:
     """
-    The configuration that a published checkpoint's tensors have the shapes of, at 24 kHz.
+    Infers the configuration from the shapes of a published checkpoint's tensors; the rate is 24 kHz.
 
     Raises:
-        ValueError: a tensor that tells a size is missing.
+        ValueError: a tensor whose shape is needed is missing.
     """
 
     def shape(name: str) -> torch.Size:
@@ -121,7 +121,7 @@ def infer_config(state_dict: dict[str, Tensor]) -> WavTokenizerConfig:
 
 def convert_state_dict(state_dict: dict[str, Tensor], config: WavTokenizerConfig) -> dict[str, Tensor]:
     """
-    Tensors of a published checkpoint's `state_dict` to those of a [`~transformers.WavTokenizerModel`].
+    Converts tensors of a published checkpoint's `state_dict` to those of a [`~transformers.WavTokenizerModel`].
 
     Raises:
         ValueError: the first tensor of another shape than the configuration's, names unknown or missing, a codebook

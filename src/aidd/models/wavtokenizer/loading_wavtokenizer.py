@@ -1,4 +1,4 @@
-"""Loading a codec's folder or repository as it has to be for coding: complete, and in float32."""
+"""Loading a codec from a folder or repository as coding needs it: complete, and in float32."""
 
 from os import PathLike
 from pathlib import Path
@@ -27,8 +27,8 @@ def load_wavtokenizer(
         pretrained_model_name_or_path: a folder, or a repository on the Hub, in transformers' own format, such as
             `swiss-ai/wavtokenizer-medium-music-audio-75token-v2`.
         subfolder: where in it the codec lies: `codec` in a pipeline's.
-        variant: of the file of weights, such as `fp16` of `model.fp16.safetensors`.
-        hub_arguments: `revision`, `token`, `cache_dir`, `force_download` and `local_files_only`, as of
+        variant: variant of the file of weights, such as `fp16` for `model.fp16.safetensors`.
+        hub_arguments: `revision`, `token`, `cache_dir`, `force_download` and `local_files_only`, as in
             [`~transformers.PreTrainedModel.from_pretrained`].
 
     Raises:
@@ -38,12 +38,12 @@ def load_wavtokenizer(
     """
     source = str(pretrained_model_name_or_path)
     check_model_type(source, WavTokenizerConfig, subfolder=subfolder, **hub_arguments)
-    # A pair, which transformers' annotation does not tell.
+    # This is a pair, which transformers' annotation does not say.
     loaded: Any = WavTokenizerModel.from_pretrained(
         source, subfolder=subfolder, variant=variant, dtype=torch.float32, output_loading_info=True, **hub_arguments
     )
     model, info = loaded
-    # transformers passes over what else the file holds of a decoder, as encoders load from whole codecs.
+    # transformers ignores what else the file holds for a decoder, as encoders load from whole codecs.
     name = SAFE_WEIGHTS_NAME if variant is None else SAFE_WEIGHTS_NAME.replace(".", f".{variant}.", 1)
     # A codec in several files has none of this name.
     path = cached_file(source, name, subfolder=subfolder, _raise_exceptions_for_missing_entries=False, **hub_arguments)

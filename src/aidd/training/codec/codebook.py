@@ -1,4 +1,4 @@
-"""The codebook's training path: k-means start, moving averages, revival of dead codes."""
+"""How the codebook is trained: k-means start, moving averages, revival of dead codes."""
 
 import torch
 from torch import Tensor, distributed
@@ -59,7 +59,7 @@ def draw_rows(rows: Tensor, num_draws: int, generator: torch.Generator) -> Tenso
     draws, given generators in the same state.
 
     Args:
-        rows: float, `(num_rows, dim)`, those of this process: at least one.
+        rows: float, `(num_rows, dim)`, the rows of this process, at least one.
         num_draws: number of draws.
         generator: source of the draws.
 
@@ -83,9 +83,9 @@ class WavTokenizerCodebook(WavTokenizerEuclideanCodebook):
     revival of dead codes). `inited` is 0 until the codebook was started by k-means or loaded.
 
     Args:
-        config: of the codec.
-        decay: of the moving averages of uses and sums.
-        dead_code_threshold: a code whose moving average of uses a batch falls below this is replaced.
+        config: the codec's.
+        decay: decay of the moving averages of uses and sums, per batch.
+        dead_code_threshold: a code whose moving average of uses per batch falls below this is replaced.
     """
 
     def __init__(self, config: WavTokenizerConfig, decay: float, dead_code_threshold: float):
@@ -106,15 +106,15 @@ class WavTokenizerCodebook(WavTokenizerEuclideanCodebook):
         """Starts the codebook by k-means on `latents` `(num_latents, codebook_dim)`, at least one a code."""
         centroids, counts = kmeans(latents.float(), self.codebook_size, num_iterations, generator)
         self.embed.copy_(centroids)
-        # Counts of all the latents: `rescale_counts` brings them to the size of the batches of updates.
+        # These count all latents of the start; `rescale_counts` scales them to the batches of the updates.
         self.cluster_size.copy_(counts)
         self.embed_avg.copy_(centroids * counts[:, None])
         self.inited.fill_(1.0)
 
     def rescale_counts(self, num_latents: int) -> None:
         """
-        Makes the moving averages those of batches of `num_latents` latents, over all processes, vectors left alone.
-        Without this, counts of a larger start outweigh the first updates, and revival waits until they are forgotten.
+        Scales the moving averages to batches of `num_latents` latents, over all processes; the vectors stay. Without
+        this, counts of a larger start outweigh the first updates, and revival waits until they are forgotten.
         """
         factor = num_latents / self.cluster_size.sum()
         self.cluster_size.mul_(factor)
@@ -123,7 +123,8 @@ class WavTokenizerCodebook(WavTokenizerEuclideanCodebook):
     @torch.no_grad()
     def update(self, latents: Tensor, codes: Tensor, generator: torch.Generator) -> None:
         """
-        Moves the codebook towards the latents that chose each code, and puts codes hardly in use on random latents.
+        Moves the codebook towards the latents that chose each code, and moves codes that are hardly used to random
+        latents.
         Where `torch.distributed` is initialised, this is the update by the joint batch of all processes.
 
         Args:

@@ -1,4 +1,4 @@
-"""How much of a codebook is in use while it is trained."""
+"""How much of a codebook is used while it is trained."""
 
 import torch
 from torch import Tensor, nn
@@ -8,11 +8,11 @@ from .codebook import sum_over_processes
 
 class CodebookUsage(nn.Module):
     """
-    Counts of the codes of the last batches. Its state is a part of a training run's.
+    Counts the codes of the last batches. Its state belongs to that of a training run.
 
     Args:
         codebook_size: number of codes.
-        num_batches: number of batches remembered.
+        num_batches: number of batches that are remembered.
     """
 
     counts: Tensor
@@ -32,7 +32,7 @@ class CodebookUsage(nn.Module):
     def measure(self) -> tuple[int, float]:
         """
         Number of codes used, and the perplexity exp(-sum_k p_k log p_k) of their shares p_k, over the batches
-        remembered by all processes (`torch.distributed`). Of no batch: 0 and 1.
+        remembered by all processes (`torch.distributed`). Without any batch, 0 and 1.
         """
         counts = sum_over_processes(self.counts.sum(0))
         shares = counts / counts.sum().clamp(min=1)

@@ -1,4 +1,4 @@
-"""Whose tokens these are: a token model is of use with the codec alone whose tokens it was trained on."""
+"""Which codec made the tokens. A token model only works with the codec it was trained with."""
 
 import json
 from collections.abc import Iterable
@@ -10,25 +10,27 @@ from ...models.loading import rounded_digest
 
 
 def codec_digest(codec: WavTokenizerModel) -> str:
-    """[`~aidd.models.loading.rounded_digest`] of a codec."""
+    """Digest of a codec's weights ([`~aidd.models.loading.rounded_digest`])."""
     return rounded_digest(codec.state_dict())
 
 
 def codec_of_tokens(folders: Iterable[str | Path]) -> str | None:
     """
-    Digest of the codec that made the tokens, as `examples/tokenize_dataset.py` leaves it in `parts/settings.json`;
-    None where no folder tells.
+    Digest of the codec that made the tokens, which `examples/tokenize_dataset.py` records in `parts/settings.json`;
+    None where no folder has a record.
 
     Raises:
         ValueError: folders of different codecs.
     """
-    told: dict[str, str | Path] = {}
+    folder_of: dict[str, str | Path] = {}
     for folder in folders:
         path = Path(folder) / "parts" / "settings.json"
         settings = json.loads(path.read_text()) if path.is_file() else {}
         if "codec_digest" in settings:
-            told.setdefault(settings["codec_digest"], folder)
-    if len(told) > 1:
-        digests = ", ".join(f"{folder} ({digest[:12]})" for digest, folder in told.items())
-        raise ValueError(f"expected tokens of one codec, got those of {len(told)}: {digests}. Tokenise all with one")
-    return next(iter(told), None)
+            folder_of.setdefault(settings["codec_digest"], folder)
+    if len(folder_of) > 1:
+        digests = ", ".join(f"{folder} ({digest[:12]})" for digest, folder in folder_of.items())
+        raise ValueError(
+            f"expected tokens of one codec, got those of {len(folder_of)}: {digests}. Tokenise all with one"
+        )
+    return next(iter(folder_of), None)

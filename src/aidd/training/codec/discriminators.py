@@ -10,11 +10,11 @@ from torch.nn.utils.parametrizations import weight_norm
 
 class PeriodDiscriminator(nn.Module):
     """
-    Judges the samples that stand one period apart (Kong et al. 2020, HiFi-GAN, section 2.3).
+    Judges samples that are one period apart (Kong et al. 2020, HiFi-GAN, section 2.3).
 
     Args:
-        period: in samples.
-        channels: of the first layer; the last has 32 times as many.
+        period: samples from one that is judged to the next.
+        channels: channels of the first layer; the last has 32 times as many.
     """
 
     def __init__(self, period: int, channels: int):
@@ -49,8 +49,8 @@ class SpectrogramDiscriminator(nn.Module):
 
     Args:
         n_fft: window length in samples, at most twice the audio's; the hop is a quarter.
-        channels: of every layer.
-        band_edges: of the sub-bands, as fractions of the spectrum.
+        channels: channels of every layer.
+        band_edges: edges of the sub-bands, as fractions of the spectrum.
     """
 
     window: Tensor
@@ -84,23 +84,23 @@ class SpectrogramDiscriminator(nn.Module):
             audio, self.n_fft, self.n_fft // 4, window=self.window, normalized=True, return_complex=True
         )
         planes = torch.view_as_real(spectrum).permute(0, 3, 2, 1)
-        features, ends = [], []
+        features, last_of_bands = [], []
         for hidden, layers in zip(planes.split(self.band_sizes, -1), self.bands, strict=True):
             for layer in layers.children():
                 hidden = nn.functional.leaky_relu(layer(hidden), 0.1)
                 features.append(hidden)
-            ends.append(hidden)
-        return [*features, self.output(torch.cat(ends, -1))]
+            last_of_bands.append(hidden)
+        return [*features, self.output(torch.cat(last_of_bands, -1))]
 
 
 class WavTokenizerDiscriminator(nn.Module):
     """
-    The discriminators of WavTokenizer's training, side by side: a multi-period and a multi-resolution one.
+    The discriminators of WavTokenizer's training: some on periods of the waveform, some on spectrograms.
 
     Args:
-        period_channels: of the first layer of each [`PeriodDiscriminator`].
-        spectrogram_channels: of the layers of each [`SpectrogramDiscriminator`].
-        periods: in samples.
+        period_channels: channels in the first layer of each [`PeriodDiscriminator`].
+        spectrogram_channels: channels in the layers of each [`SpectrogramDiscriminator`].
+        periods: periods that are judged, in samples.
         n_ffts: window lengths of the spectrograms, in samples.
     """
 

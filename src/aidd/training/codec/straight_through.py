@@ -14,13 +14,13 @@ from .codebook import WavTokenizerCodebook
 @dataclass
 class RoundTrip:
     """
-    What a round trip gives.
+    Result of a round trip.
 
     Args:
         audio_values: float32 `(batch, 1, num_samples)`, the reconstruction.
         latents: `(batch, codebook_dim, num_tokens)`, the encoder's output.
-        audio_codes: int64 `(batch, 1, num_tokens)`, the codes it was decoded from; None past the codebook.
-        commitment_loss: `()`, mean squared distance of the latents to their codes' vectors; None past the codebook.
+        audio_codes: int64 `(batch, 1, num_tokens)`, the codes it was decoded from; None without quantisation.
+        commitment_loss: `()`, mean squared distance of the latents to their codes' vectors; None without quantisation.
     """
 
     audio_values: Tensor
@@ -31,14 +31,15 @@ class RoundTrip:
 
 class StraightThroughWavTokenizer(nn.Module):
     """
-    Round trips through a codec with gradients: straight through the codebook (van den Oord et al. 2017), or past it.
-    The codec itself stays what is saved; its codebook is replaced by one that learns and holds the same.
+    Round trips through a codec with gradients, which pass the quantisation unchanged (straight-through, van den Oord
+    et al. 2017), or without quantisation. It is the codec itself that is trained and saved; its codebook is replaced
+    by one that learns and starts with the same vectors.
 
     Args:
         codec: transformers' model, trained or new.
-        decay: of the codebook's moving averages.
-        dead_code_threshold: uses a batch below which a code is replaced.
-        dropout: in the decoder's residual blocks, in training.
+        decay: decay of the codebook's moving averages, per batch.
+        dead_code_threshold: uses per batch below which a code is replaced.
+        dropout: probability of dropout in the decoder's residual blocks, in training.
     """
 
     def __init__(

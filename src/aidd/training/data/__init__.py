@@ -1,1 +1,1 @@
-"""What training reads."""
+"""Data sets of training, and how their items are corrupted."""

@@ -1,4 +1,6 @@
-"""Random segments of recordings, for training codecs. Every draw is keyed by (seed, index): no order can change it."""
+"""
+Random segments of recordings to train on. Every draw is keyed by (seed, index), so the order of reading has no effect.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,12 +26,12 @@ class AudioSegmentDataset(Dataset):
 
     Args:
         folders: folders searched for audio files.
-        num_segments: length of the data set: an index is a draw, so as many as the training will take.
+        num_segments: length of the data set. Each index is a draw, so as many as the training will take.
         segment_seconds: duration of a segment. Shorter recordings are left out.
         sampling_rate: Hz of the segments.
-        seed: of the draws.
+        seed: seed of the draws, 0 or above.
         peak_dbfs: lowest and highest peak level, in dB relative to full scale.
-        probabilities: of drawing from each folder; alike where not given.
+        probabilities: how often each folder is drawn from; equally often by default.
 
     Raises:
         ValueError: a folder without an audio file as long as a segment, a file that cannot be read as audio, or

@@ -1,4 +1,4 @@
-"""Clean tokens to partly masked ones, in gaps and elsewhere."""
+"""Which tokens are masked in training: in gaps, as at inference, or as the forward process masks them."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -11,7 +11,7 @@ from ...schedulers.sampling import RandomSource, uniform
 from ...signals.seeds import seed_of
 
 
-# The loss has a factor of 1 / t: SEDD (Lou et al. 2024, arXiv:2310.16834) draws no earlier times.
+# Earliest time that is drawn, as in SEDD (Lou et al. 2024, arXiv:2310.16834): the loss has a factor of 1 / t.
 EARLIEST_TIME = 1e-3
 
 
@@ -23,11 +23,11 @@ def gap_mask(
     that short gaps and long ones are seen alike; places are uniform; gaps may touch.
 
     Args:
-        batch_size: rows.
-        num_tokens: tokens of a row.
+        batch_size: number of rows.
+        num_tokens: number of tokens in a row.
         generator: as in [`~aidd.schedulers.sampling.uniform`], on the CPU.
         max_gap: longest gap in tokens, at most `num_tokens - 1`.
-        max_num_gaps: most gaps in a row.
+        max_num_gaps: largest number of gaps in a row.
 
     Returns:
         bool, `(batch_size, num_tokens)`, True at missing tokens: at least one a row, and not all.
@@ -39,10 +39,10 @@ def gap_mask(
         raise ValueError(f"max_gap must lie in [1, num_tokens - 1 = {num_tokens - 1}], got {max_gap}")
 
     draws = uniform((batch_size, 2 * max_num_gaps + 2), generator)
-    of_lengths, of_starts, of_several, of_number = draws.split([max_num_gaps, max_num_gaps, 1, 1], dim=-1)
-    lengths = ((max_gap + 1) ** of_lengths).long().clamp(max=max_gap)
-    starts = (of_starts * (num_tokens - lengths + 1)).long()
-    num_gaps = torch.where(of_several < 0.5, 1 + (of_number * max_num_gaps).long(), 1)
+    length_draws, start_draws, several_draws, number_draws = draws.split([max_num_gaps, max_num_gaps, 1, 1], dim=-1)
+    lengths = ((max_gap + 1) ** length_draws).long().clamp(max=max_gap)
+    starts = (start_draws * (num_tokens - lengths + 1)).long()
+    num_gaps = torch.where(several_draws < 0.5, 1 + (number_draws * max_num_gaps).long(), 1)
 
     positions = torch.arange(num_tokens)
     inside = (positions >= starts[..., None]) & (positions < (starts + lengths)[..., None])
@@ -76,10 +76,10 @@ def corrupt(
     time at which the schedule masks as much as they do.
 
     Args:
-        indices: of the samples, 0 or above, counted through the whole run.
-        num_tokens: of a window.
-        seed: of the run.
-        schedule: of the noise.
+        indices: numbers of the samples, 0 or above, counted through the whole run.
+        num_tokens: number of tokens in a window.
+        seed: seed of the run.
+        schedule: noise schedule.
         mask_sampler: draws the masks of the forward process.
         gap_probability: share of the samples that get gaps, in [0, 1].
         max_gap: longest gap, in tokens.
@@ -93,9 +93,9 @@ def corrupt(
     if not 0 <= gap_probability <= 1:
         raise ValueError(f"gap_probability must lie in [0, 1], got {gap_probability}")
     generators = [torch.Generator().manual_seed(seed_of(seed, index)) for index in indices]
-    of_times, of_patterns = uniform((len(generators), 2), generators).unbind(-1)
-    t = EARLIEST_TIME + (1 - EARLIEST_TIME) * of_times
-    has_gaps = of_patterns < gap_probability
+    time_draws, pattern_draws = uniform((len(generators), 2), generators).unbind(-1)
+    t = EARLIEST_TIME + (1 - EARLIEST_TIME) * time_draws
+    has_gaps = pattern_draws < gap_probability
     missing = torch.zeros((len(generators), num_tokens), dtype=torch.bool)
     if spread := (~has_gaps).nonzero().flatten().tolist():
         fraction = schedule.masked_fraction(t[spread])

@@ -5,28 +5,28 @@ from collections.abc import Iterator
 import numpy as np
 
 
-# Of the General MIDI standard, counted from 0: its keys are instruments, not pitches.
+# The drum channel of the General MIDI standard, counted from 0: its keys are instruments, not pitches.
 DRUM_CHANNEL = 9
 NOTE_OFF, NOTE_ON, KEY_PRESSURE = 0x80, 0x90, 0xA0
-# Bytes that follow the status of a channel's event, by its upper four bits.
+# Number of bytes that follow the status of a channel's event, by its upper four bits.
 DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
 
 
 def edit_midi(data: bytes, *, transposition: int = 0, tempo: float = 1.0, velocity: float = 1.0) -> bytes:
     """
-    A Standard MIDI File (format 0, 1 or 2) played at another pitch, speed and force.
+    Changes the pitch, speed and force of a Standard MIDI File (format 0, 1 or 2).
 
-    The defaults give back the same bytes. The tempo changes the ticks of a quarter note, an integer, so that it is met
-    to within half a tick: 0.1 % at the usual 480.
+    The defaults return the same bytes. The tempo changes the ticks per quarter note, which are an integer, so it is
+    met to within half a tick: 0.1 % at the usual 480.
 
     Args:
         data: content of the file.
         transposition: semitones. Drums (channel 10) stay; keys that leave MIDI's range of 0 to 127 move by octaves.
         tempo: speed relative to the file's, above 0.
-        velocity: factor of the velocity of every note that is struck, above 0; the result is kept in 1 to 127.
+        velocity: factor for the velocity of every note that is struck, above 0; the result is clipped to 1 to 127.
 
     Raises:
-        ValueError: no Standard MIDI File, or one that ends early; a tempo other than 1 of a file timed in video
+        ValueError: no Standard MIDI File, or one that ends early; a tempo other than 1 for a file timed in video
             frames, or one that the file cannot express; factors that are not positive.
     """
     if data[:4] != b"MThd" or len(data) < 14:
@@ -60,7 +60,7 @@ def _into_range(key: int) -> int:
 
 
 def _channel_events(data: bytes) -> Iterator[tuple[int, int]]:
-    """Status and place of the first data byte of every event of a channel, track by track."""
+    """Yields the status and the place of the first data byte of every channel event, track by track."""
     place = 8 + int.from_bytes(data[4:8], "big")
     while place + 8 <= len(data):
         name, length = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "big")
@@ -73,7 +73,7 @@ def _channel_events(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _track_events(data: bytes, place: int) -> Iterator[tuple[int, int]]:
-    """Events from a place to the end of the data."""
+    """Yields the events from a place to the end of the data."""
     running_status = 0
     try:
         while place < len(data):
@@ -98,7 +98,7 @@ def _track_events(data: bytes, place: int) -> Iterator[tuple[int, int]]:
 
 
 def _variable_length(data: bytes, place: int) -> tuple[int, int]:
-    """A number of 7 bits a byte, the highest bit set on all bytes but the last; and the place after it."""
+    """Reads a number of 7 bits a byte, whose bytes but the last have the highest bit set; and the place after it."""
     value = data[place] & 0x7F
     while data[place] >= 0x80:
         place += 1

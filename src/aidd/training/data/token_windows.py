@@ -1,4 +1,6 @@
-"""Random windows of tokenised recordings. Every draw is keyed by (seed, index): no order can change it."""
+"""
+Random windows of tokenised recordings. Every draw is keyed by (seed, index), so the order of reading has no effect.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,14 +21,15 @@ class TokenWindowDataset(Dataset):
 
     Args:
         folders: data sets written by `examples/tokenize_dataset.py`: a row a recording, its codes in `audio_codes`.
-        num_windows: length of the data set: an index is a draw, so as many as the training will take.
-        window_length: tokens of a window. Shorter recordings are left out.
-        seed: of the draws.
-        probabilities: of drawing from each folder; alike where not given. Inside a folder, every window is alike.
+        num_windows: length of the data set. Each index is a draw, so as many as the training will take.
+        window_length: number of tokens in a window. Shorter recordings are left out.
+        seed: seed of the draws, 0 or above.
+        probabilities: how often each folder is drawn from; equally often by default. Inside a folder, every window is
+            equally probable.
 
     Raises:
-        ValueError: what is no data set of tokens, a folder without a recording as long as a window, or probabilities
-            that do not fit.
+        ValueError: a folder that is no data set of tokens, a folder without a recording as long as a window, or
+            probabilities that do not fit.
     """
 
     def __init__(
@@ -73,7 +76,7 @@ def _load_tokens(folder: str | Path) -> HFDataset:
         tokens = load_from_disk(str(folder))
     except FileNotFoundError as error:
         raise ValueError(problem) from error
-    # One of several splits is none either.
+    # A dictionary of splits is no data set either.
     if not isinstance(tokens, HFDataset) or "audio_codes" not in tokens.column_names:
         raise ValueError(problem)
     return tokens

@@ -1,1 +1,1 @@
-"""What training makes small."""
+"""Losses of training, and measures of validation."""

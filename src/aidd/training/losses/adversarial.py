@@ -50,11 +50,11 @@ class Adversary:
     Discriminators with their optimizer: learns to tell estimates from recordings, and judges estimates.
 
     Args:
-        accelerator: of the training run; it has prepared the following three.
+        accelerator: of the training run; it has prepared the three that follow.
         discriminator: maps audio `(batch, 1, num_samples)` to the feature maps of each discriminator, items of a batch
             in order, as a [`~aidd.training.codec.discriminators.WavTokenizerDiscriminator`] does.
-        optimizer: of its parameters.
-        lr_scheduler: of the optimizer.
+        optimizer: updates its parameters.
+        lr_scheduler: sets the optimizer's learning rate.
         max_grad_norm: gradients are clipped to this norm.
     """
 

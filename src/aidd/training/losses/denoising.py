@@ -1,4 +1,7 @@
-"""Training a diffusion model of spectrograms. Every draw is keyed by (seed, index): no order can change it."""
+"""
+The denoising objective of a diffusion model of spectrograms, and its data. Every draw is keyed by (seed, index), so
+the order of reading has no effect.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,14 +23,14 @@ class NoisySpectrogramDataset(Dataset):
     that reach beyond a segment, and the noise and the time that a model is to learn from.
 
     Args:
-        folders, seed, probabilities: as of the segments.
+        folders, seed, probabilities: as for the segments.
         num_windows: length of the data set.
-        num_frames: of a spectrogram.
+        num_frames: number of frames in a spectrogram.
         front_end: makes the spectrograms.
-        num_train_timesteps: of the scheduler.
+        num_train_timesteps: number of times that the scheduler knows.
 
     Raises:
-        ValueError: as the segments.
+        ValueError: as for the segments.
     """
 
     def __init__(
@@ -66,11 +69,11 @@ class NoisySpectrogramDataset(Dataset):
 
 def denoising_target(scheduler: DDPMScheduler, clean: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
     """
-    What a network is to predict, as the scheduler says: the noise ("epsilon"), the clean images ("sample"), or the
-    velocity sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) clean ("v_prediction", Salimans & Ho 2022).
+    What a network has to predict, by the scheduler's `prediction_type`: the noise ("epsilon"), the clean images
+    ("sample"), or the velocity sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) clean ("v_prediction", Salimans & Ho 2022).
 
     Args:
-        scheduler: of the noise.
+        scheduler: adds the noise.
         clean, noise: float `(batch, ...)`.
         timesteps: int64 `(batch,)`.
 
@@ -95,12 +98,12 @@ def denoising_error(
     unet: UNet2DModel, scheduler: DDPMScheduler, coordinates: Tensor, clean: Tensor, noise: Tensor, timesteps: Tensor
 ) -> Tensor:
     """
-    Mean squared error of what the network predicts of noisy spectrograms ([`denoising_target`]).
+    Mean squared error of a network's prediction ([`denoising_target`]) for noisy spectrograms.
 
     Args:
-        unet: of any wrapping.
-        scheduler: of the noise.
-        coordinates: float32 `(2, bins, frames)`, of [`SpectrogramFrontEnd.coordinates`].
+        unet: the network, or a wrapper of it for several processes.
+        scheduler: adds the noise.
+        coordinates: float32 `(2, bins, frames)`, from [`SpectrogramFrontEnd.coordinates`].
         clean, noise: float32 `(batch, 2, bins, frames)`.
         timesteps: int64 `(batch,)`.
 
@@ -108,7 +111,7 @@ def denoising_error(
         float32 `(batch,)`.
 
     Raises:
-        ValueError: as `denoising_target`.
+        ValueError: as [`denoising_target`].
     """
     target = denoising_target(scheduler, clean, noise, timesteps)
     noisy = scheduler.add_noise(clean, noise, timesteps)  # type: ignore[arg-type]  # It takes int64.

@@ -1,4 +1,4 @@
-"""AIDD's regulariser: the embeddings of predicted tokens should change in time as those of the true ones do."""
+"""AIDD's regulariser, which compares how the embeddings of predicted and true tokens change in time."""
 
 import torch
 from torch import Tensor

@@ -19,14 +19,14 @@ def score_entropy_loss(
 
         loss = sigma'(t) / (e^sigma(t) - 1) * sum_{missing} ( sum_y p_y - 1 - log p_{x0} )
 
-    where, of the log-linear schedule, the factor is 1 / t.
+    where the factor is 1 / t for the log-linear schedule.
 
     Args:
         log_probs: float32, `(batch, tokens, codebook_size)`, as a [`DiTTokenModel`] returns them. Not all finite.
         tokens: int64, `(batch, tokens)`, the clean codes x0.
         missing: bool, `(batch, tokens)`.
         t: float, `(batch,)`, in (0, 1].
-        schedule: of the noise.
+        schedule: noise schedule.
 
     Returns:
         Loss of each sample, `(batch,)`, in nats: a sum over its tokens, an upper bound of -log p(x0) in expectation.

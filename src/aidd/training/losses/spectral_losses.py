@@ -1,4 +1,4 @@
-"""Reconstruction losses of the codec, on magnitudes at several resolutions: phase is left to the decoder."""
+"""Reconstruction losses of the codec, on magnitudes at several resolutions; phases are not compared."""
 
 import torch
 import torchaudio
@@ -12,8 +12,8 @@ class MultiScaleMelLoss(nn.Module):
     Args:
         sampling_rate: Hz.
         n_ffts: window lengths in samples; the hop is a quarter of each.
-        n_mels: bands of each.
-        floor: magnitudes below are taken as this (log10 follows).
+        n_mels: number of bands at each resolution.
+        floor: smallest magnitude, before log10 is taken.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class MultiResolutionSpectralLoss(nn.Module):
 
     Args:
         n_ffts: window lengths in samples; the hop is a quarter of each.
-        floor: magnitudes below are taken as this (natural log follows).
+        floor: smallest magnitude, before the natural logarithm is taken.
     """
 
     def __init__(self, n_ffts: tuple[int, ...] = (2048, 1024, 512), floor: float = 1e-4):

@@ -12,17 +12,17 @@ def gap_cross_entropy(
     model: DiTTokenModel, windows: Tensor, gap: int, schedule: LogLinearSchedule, *, batch_size: int = 16
 ) -> Tensor:
     """
-    Cross-entropy of the tokens of a gap in the middle of windows, given everything beside it.
+    Cross-entropy of the tokens of a gap in the middle of windows, given everything before and after it.
 
     Scores are renormalised over the codes that the model can generate, and a model with `time_conditioning` is given
     the sigma that belongs to the missing fraction.
 
     Args:
-        model: in whatever mode it is: for figures to compare, `model.eval()`.
+        model: used in the mode that it is in; call `model.eval()` first for comparable results.
         windows: int64, `(windows, tokens)`, the true codes.
-        gap: tokens that are missing, fewer than the window has.
-        schedule: of the noise.
-        batch_size: windows a call.
+        gap: number of missing tokens, fewer than a window has.
+        schedule: noise schedule.
+        batch_size: windows per call of the model.
 
     Returns:
         Nats, float32 `(windows, gap)`; `inf` at codes that the model cannot generate.

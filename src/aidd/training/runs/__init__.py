@@ -1,1 +1,1 @@
-"""What training scripts share: arguments, checkpoints, records."""
+"""What training scripts share: options, the course of a run, checkpoints, records."""

@@ -17,10 +17,10 @@ def list_checkpoints(output_dir: str | Path) -> list[Path]:
 
 def checkpoint_step(checkpoint: Path) -> int:
     """
-    Number of steps that were done.
+    Number of steps that a checkpoint was written after.
 
     Raises:
-        ValueError: a path whose name is not that of a checkpoint.
+        ValueError: the name of the folder is not `checkpoint-<step>`.
     """
     match = re.fullmatch(r"checkpoint-(\d+)", checkpoint.name)
     if not match:

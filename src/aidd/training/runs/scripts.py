@@ -1,4 +1,4 @@
-"""What the training scripts share of the command line: help that tells defaults, and errors in one line."""
+"""What example scripts share at the command line: help with defaults, and errors in one line."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """The description as it is written, and every default that there is."""
+    """Help with the description as it is written, and with the defaults of all options that have one."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         return action.help if action.default is None or action.default is False else super()._get_help_string(action)
@@ -18,7 +18,8 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
 def errors_in_one_line() -> Iterator[None]:
     """
     Inside, a `ValueError` or `OSError` ends the program as `ArgumentParser.error` does: with one line on stderr and
-    code 2. For what reads what the user gave; elsewhere, such errors are bugs, and should leave their traceback.
+    code 2. It is meant for code that reads what the user gave; elsewhere, such errors are bugs, and should leave their
+    traceback.
     """
     try:
         yield
