@@ -68,7 +68,7 @@ def run_python(page: Path, lines_before: int, mark: str, code: str, namespace: d
     with pytest.MonkeyPatch.context() as patch:
         if mark == "slow":
             presets = {"fast": RePaintPreset(num_inference_steps=2, jump_length=1, num_resamplings=1)}
-            patch.setattr("aidd.pipelines.pipeline_spectrogram_repaint.PRESETS", presets)
+            patch.setattr("aidd.schedulers.repaint.PRESETS", presets)
         exec(compiled, namespace)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..masks.gaps import find_gaps, intact_run
-from ..signals.autoregressive import SAMPLES_PER_COEFFICIENT, burg, extrapolate
+from ..signals.autoregressive import EDGE_ORDER, EDGE_SECONDS, SAMPLES_PER_COEFFICIENT, burg, extrapolate
 from ..signals.warning import warn_at_caller
 from ..splice.contract import fill_channels
 
@@ -25,8 +25,8 @@ def autoregressive(
     *,
     sampling_rate: int,
     generator: Generator | None = None,
-    order: int = 1000,
-    context_seconds: float = 0.1,
+    order: int = EDGE_ORDER,
+    context_seconds: float = EDGE_SECONDS,
 ) -> Waveform:
     """
     Continues both edges of every gap by autoregressive models of their surroundings (Burg's method), and crossfades

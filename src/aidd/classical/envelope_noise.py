@@ -10,9 +10,7 @@ import numpy as np
 from ..masks.gaps import find_gaps
 from ..splice.continuation import splice
 from ..splice.contract import fill_channels
-from ..splice.surroundings import (
-    surrounding_noise,
-)
+from ..splice.surroundings import SPECTRUM_SECONDS, surrounding_noise
 
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ def envelope_noise(
     sampling_rate: int,
     generator: Generator | None = None,
     n_fft: int = 2048,
-    context_seconds: float = 0.1,
+    context_seconds: float = SPECTRUM_SECONDS,
 ) -> Waveform:
     """
     Fills gaps with Gaussian noise whose power spectrum runs from that of one edge to that of the other, linearly in

@@ -54,13 +54,40 @@ def mask_from_seconds(starts: Seconds, ends: Seconds, *, num_samples: int, sampl
     return mask
 
 
-def join_masks(mask: np.ndarray | Tensor, gaps: np.ndarray) -> np.ndarray:
+def given_mask(
+    audio: np.ndarray | Tensor,
+    mask: np.ndarray | Tensor | None,
+    starts: Seconds | None,
+    ends: Seconds | None,
+    *,
+    sampling_rate: int,
+) -> np.ndarray | Tensor:
     """
-    What is missing by either: a mask `(..., samples)` and another `(samples,)`, both bool.
+    What is missing by a mask, by gaps in seconds, or by both.
+
+    Args:
+        audio: `(..., samples)`; only its length is read.
+        mask: bool, broadcastable to the audio, True = missing.
+        starts, ends: seconds, see [`mask_from_seconds`].
+        sampling_rate: Hz of the audio.
+
+    Returns:
+        bool, broadcastable to the audio.
 
     Raises:
-        ValueError: a mask that is not bool, or of another length.
+        ValueError: neither a mask nor seconds, starts without ends, a mask of another type or length beside seconds,
+            or as `mask_from_seconds`.
     """
+    if (starts is None) != (ends is None):
+        raise ValueError("mask_start_seconds and mask_end_seconds must be given together, got one of them")
+    if starts is None or ends is None:
+        if mask is None:
+            raise ValueError("expected a mask, or mask_start_seconds and mask_end_seconds; got neither")
+        return mask
+    num_samples = as_numpy(audio, "audio").shape[-1:] or (0,)
+    gaps = mask_from_seconds(starts, ends, num_samples=num_samples[0], sampling_rate=sampling_rate)
+    if mask is None:
+        return gaps
     mask = as_numpy(mask, "mask")
     if mask.dtype != bool or mask.shape[-1:] != gaps.shape:
         raise ValueError(

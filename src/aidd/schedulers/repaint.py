@@ -35,6 +35,25 @@ PRESETS = MappingProxyType(
 )
 
 
+def steps_of(preset: str, *changes: int | None) -> RePaintPreset:
+    """
+    The steps of a preset, with other numbers where some are given.
+
+    Args:
+        preset: its name.
+        changes: numbers in the order of [`RePaintPreset`]; None keeps the preset's.
+
+    Raises:
+        ValueError: no such preset, or numbers that do not fit together.
+    """
+    if preset not in PRESETS:
+        raise ValueError(f"preset must be among {sorted(PRESETS)}, got {preset!r}")
+    pairs = zip(PRESETS[preset], changes, strict=True)
+    steps = RePaintPreset(*(kept if changed is None else changed for kept, changed in pairs))
+    resampling_schedule(*steps)
+    return steps
+
+
 def resampling_schedule(num_inference_steps: int, jump_length: int, num_resamplings: int) -> list[int]:
     """
     The order in which RePaint takes its steps (figure 9 of the paper).

@@ -1,11 +1,11 @@
-"""How channels relate to one another, and to the mean of them that models hear."""
+"""What channels are to one another, and to the mean of them that models are given."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-# What the channels do not share is told from their mean down to this ratio of its power to theirs.
+# Least ratio of the power of the channels' mean to theirs: below it, their factors are held down.
 LEAST_SHARED = 0.01
 # Distance at which a bin counts half as much for another as for itself.
 REACH_BINS = 4.0
@@ -13,14 +13,20 @@ REACH_BINS = 4.0
 
 def polarities(channels: np.ndarray) -> np.ndarray:
     """
-    Signs that turn the channels, float64 `(channels, samples)`, towards the loudest of them: 1 or -1, `(channels, 1)`.
-    Without them, a channel of inverted polarity would cancel in the mean that the model hears.
+    Finds the signs that turn channels towards the loudest of them. Without them, a channel of inverted polarity would
+    cancel in the mean that the model is given.
+
+    Args:
+        channels: float64 `(channels, samples)`.
+
+    Returns:
+        1 or -1, float64 `(channels, 1)`.
     """
     loudest = channels[np.square(channels).sum(-1).argmax()]
     return np.where(channels @ loudest < 0, -1.0, 1.0)[:, None]
 
 
-def relations(channels: np.ndarray, mean: np.ndarray, known: np.ndarray) -> np.ndarray:
+def channel_factors(channels: np.ndarray, mean: np.ndarray, known: np.ndarray) -> np.ndarray:
     r"""
     The factors h by which channels X follow their mean M, a level and a phase for each bin, in the least squares:
 

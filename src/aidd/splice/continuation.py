@@ -6,13 +6,17 @@ each edge's autoregressive continuation as far as its own prediction error lets 
 import numpy as np
 
 from ..masks.gaps import find_gaps, intact_run
-from ..signals.autoregressive import SAMPLES_PER_COEFFICIENT, burg, extrapolate, prediction_error
+from ..signals.autoregressive import (
+    EDGE_ORDER,
+    EDGE_SECONDS,
+    SAMPLES_PER_COEFFICIENT,
+    burg,
+    extrapolate,
+    prediction_error,
+)
 from .surroundings import beside, silent_side
 
 
-# Of the autoregressive models: intact audio on each side that they are fitted to, and their order, at most.
-CONTEXT_SECONDS = 0.1
-ORDER = 1000
 # Gaps from which on the reach of a continuation grows with the gap, and how many times over at most.
 GROWING_SECONDS = 2 / 15
 MOST_GROWTH = 2
@@ -29,8 +33,8 @@ def splice(
     *,
     sampling_rate: int,
     reach_seconds: float = 0.08,
-    context_seconds: float = CONTEXT_SECONDS,
-    order: int = ORDER,
+    context_seconds: float = EDGE_SECONDS,
+    order: int = EDGE_ORDER,
 ) -> np.ndarray:
     """
     A copy of `signal` with one gap filled by the [`mix`] of its [`continuation`] and generated audio.
@@ -81,8 +85,8 @@ def continuation(
     *,
     sampling_rate: int,
     reach_seconds: float,
-    context_seconds: float = CONTEXT_SECONDS,
-    order: int = ORDER,
+    context_seconds: float = EDGE_SECONDS,
+    order: int = EDGE_ORDER,
 ) -> tuple[np.ndarray, np.ndarray]:
     """
     The continuation of a gap's edges, and how much of it is heard.
@@ -173,8 +177,8 @@ def fade_to_silence(
     gap: tuple[int, int],
     *,
     sampling_rate: int,
-    context_seconds: float = CONTEXT_SECONDS,
-    order: int = ORDER,
+    context_seconds: float = EDGE_SECONDS,
+    order: int = EDGE_ORDER,
 ) -> np.ndarray:
     """
     Amplitude of generated audio in a gap beside silence on one side: a quarter of a sine, from 1 at the edge that
@@ -290,7 +294,7 @@ def splice_short_gaps(
                 around = slice(max(start - sampling_rate, 0), end + sampling_rate)
                 gap = (start - around.start, end - around.start)
                 channel[start:end], *_ = continue_both_edges(
-                    channel[around], channel_missing[around], gap, round(CONTEXT_SECONDS * sampling_rate), ORDER
+                    channel[around], channel_missing[around], gap, round(EDGE_SECONDS * sampling_rate), EDGE_ORDER
                 )
                 channel_missing[start:end] = False
     return channels, missing

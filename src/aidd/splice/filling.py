@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from .continuation import continuation, fade_to_silence, mix
 from .fine_structure import match_fine_structure
 from .matching import match_edges
 from .ranking import agreement_risk, edge_distance
-from .surroundings import surrounding_noise
+from .surroundings import SPECTRUM_SECONDS, surrounding_noise
 
 
 if TYPE_CHECKING:
@@ -20,9 +21,48 @@ if TYPE_CHECKING:
 
     from torch import Generator
 
-# Of the spectra that noise above the band is shaped by.
+# Window length, in samples, of the spectra that noise above a model's band is shaped by.
 N_FFT = 2048
-CONTEXT_SECONDS = 0.1
+# Share of a model's band that is kept: resampling twice attenuates the rest.
+USED_BAND = 0.97
+
+
+@dataclass(frozen=True)
+class SpliceSettings:
+    """
+    How generated audio is put into gaps.
+
+    Args:
+        sampling_rate: Hz of the recording.
+        generated_rate: Hz at which audio is generated; above half of it there is none.
+        reach_seconds: how far from a gap's edges their autoregressive continuation is audible, at most, in gaps of up
+            to 2/15 s; further in longer ones, see [`~aidd.splice.continuation.continuation`].
+        short_gap_seconds: gaps no longer than this are filled by the continuation of their edges alone.
+        fine_structure: how much of the fine structure of the spectra around a gap the generated audio takes on, in
+            [0, 1], see [`~aidd.splice.fine_structure.match_fine_structure`].
+
+    Raises:
+        ValueError: seconds that are negative or not finite, or an amount outside [0, 1].
+    """
+
+    sampling_rate: int
+    generated_rate: int
+    reach_seconds: float = 0.08
+    short_gap_seconds: float = 0.02
+    fine_structure: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("reach_seconds", "short_gap_seconds"):
+            seconds = getattr(self, name)
+            if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
+                raise ValueError(f"{name} must be a finite number of at least 0, got {seconds!r}")
+        if not isinstance(self.fine_structure, (int, float)) or not 0 <= self.fine_structure <= 1:
+            raise ValueError(f"fine_structure must lie in [0, 1], got {self.fine_structure!r}")
+
+    @property
+    def cutoff(self) -> float:
+        """Hz above which noise takes the place of generated audio."""
+        return (USED_BAND if self.sampling_rate > self.generated_rate else 1.0) * self.generated_rate / 2
 
 
 def fill_gaps(
@@ -31,10 +71,7 @@ def fill_gaps(
     generated: np.ndarray,
     gaps: list[tuple[int, int]],
     *,
-    sampling_rate: int,
-    cutoff: float,
-    reach_seconds: float,
-    fine_structure: float,
+    settings: SpliceSettings,
     generators: Sequence[Generator | None],
     select: str | None,
 ) -> None:
@@ -49,36 +86,34 @@ def fill_gaps(
         missing: bool, `(channels, samples)`, True = missing.
         generated: float64, `(variations, samples)`: each stands for the channels' mean.
         gaps: to fill, where any channel is missing: start and end (exclusive), in samples.
-        sampling_rate: Hz.
-        cutoff: Hz; above, the generated signals are empty.
-        reach_seconds: as of [`~aidd.splice.continuation.splice`].
-        fine_structure: as the amount of [`~aidd.splice.fine_structure.match_fine_structure`].
-        generators: of the noise in the band above, one for each variation.
+        settings: rates, and how the generated signals are put in.
+        generators: one for each variation, for the noise in the band above.
         select: what orders the fillings of each gap, the best first: `"ranked"`, how well they continue its edges
             ([`~aidd.splice.ranking.edge_distance`]); `"agreement"`, how much they agree with one another
             ([`~aidd.splice.ranking.agreement_risk`]); None leaves them as they were drawn.
     """
+    rate = settings.sampling_rate
     channels, any_missing = restored[0].copy(), np.any(missing, axis=0)
-    mid = np.where(any_missing, 0.0, channels.mean(0))
+    mono = np.where(any_missing, 0.0, channels.mean(0))
     for gap in gaps:
         start, end = gap
         matched = np.zeros(restored.shape)
-        fade = fade_to_silence(mid, any_missing, gap, sampling_rate=sampling_rate)
+        fade = fade_to_silence(mono, any_missing, gap, sampling_rate=rate)
         for signal, generator, filling in zip(generated, generators, matched, strict=True):
             signal = match_fine_structure(
-                signal, mid, any_missing, gap, sampling_rate=sampling_rate, amount=fine_structure
+                signal, mono, any_missing, gap, sampling_rate=rate, amount=settings.fine_structure
             )
-            if cutoff < sampling_rate / 2:
+            if settings.cutoff < rate / 2:
                 signal = signal + surrounding_noise(
-                    mid,
+                    mono,
                     any_missing,
                     gap,
                     n_fft=N_FFT,
-                    num_context=round(CONTEXT_SECONDS * sampling_rate),
+                    num_context=round(SPECTRUM_SECONDS * rate),
                     generator=generator,
-                    first_bin=math.ceil(cutoff * N_FFT / sampling_rate),
+                    first_bin=math.ceil(settings.cutoff * N_FFT / rate),
                 )
-            filling[:, start:end] = fade * match_edges(signal, channels, any_missing, gap, sampling_rate=sampling_rate)
+            filling[:, start:end] = fade * match_edges(signal, channels, any_missing, gap, sampling_rate=rate)
         continued = [
             (
                 channel,
@@ -87,8 +122,8 @@ def fill_gaps(
                     channels[channel],
                     missing[channel],
                     (inside.start, inside.stop),
-                    sampling_rate=sampling_rate,
-                    reach_seconds=reach_seconds,
+                    sampling_rate=rate,
+                    reach_seconds=settings.reach_seconds,
                 ),
             )
             for channel, channel_missing in enumerate(missing)
@@ -97,7 +132,7 @@ def fill_gaps(
         if select == "ranked":
             distances = [
                 sum(
-                    edge_distance(filling[channel, inside], estimate, weight, sampling_rate=sampling_rate)
+                    edge_distance(filling[channel, inside], estimate, weight, sampling_rate=rate)
                     for channel, inside, estimate, weight in continued
                 )
                 for filling in matched
@@ -105,8 +140,7 @@ def fill_gaps(
             matched = matched[np.argsort(distances, kind="stable")]
         elif select == "agreement":
             risks = sum(
-                agreement_risk(matched[:, channel, inside], sampling_rate=sampling_rate)
-                for channel, inside, _, _ in continued
+                agreement_risk(matched[:, channel, inside], sampling_rate=rate) for channel, inside, _, _ in continued
             )
             matched = matched[np.argsort(risks, kind="stable")]
         for channel, inside, estimate, weight in continued:

@@ -3,12 +3,11 @@
 import numpy as np
 
 from ..signals.bands import erb_bands
-from .surroundings import edge_spectra
+from .surroundings import SPECTRUM_SECONDS, edge_spectra
 
 
 # Of the spectra: 12 Hz apart, so that neighbouring notes are told apart from the second octave of a piano on.
 WINDOW_SECONDS = 0.085
-CONTEXT_SECONDS = 0.1
 # Of a spectrum, below its largest value.
 FLOOR = 1e-12
 # Of the gain of a line, in power.
@@ -50,7 +49,7 @@ def match_fine_structure(
     """
     start, end = gap
     n_fft = 4 * round(WINDOW_SECONDS * sampling_rate / 4)
-    context = max(round(CONTEXT_SECONDS * sampling_rate), n_fft)
+    context = max(round(SPECTRUM_SECONDS * sampling_rate), n_fft)
     edges = edge_spectra(signal, missing, gap, n_fft=n_fft, num_context=context)
     if not amount or not edges or not all(one.any() for one in (*edges, generated[start:end])):
         return generated

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from torch import Generator
 
 
+# Seconds of intact audio on each side of a gap whose spectra are measured, at most.
+SPECTRUM_SECONDS = 0.1
 # Power, relative to that of the other side of a gap, below which a side counts as silent: -60 dB.
 SILENCE = 1e-6
 # Added to powers before their logarithm is taken, relative to the larger of the two edges.

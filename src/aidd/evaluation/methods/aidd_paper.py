@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from ...masks.gaps import find_gaps, resample_mask, tokens_touched
-from ...pipelines.windows import TokenWindow, at_rate, plan_windows
+from ...pipelines.options import CallOptions
+from ...pipelines.windows import Window, at_rate, plan_windows
 from ...repair.methods import default_pipeline
 from ...signals.resampling import resample
 from ...splice.contract import prepare, write_back
@@ -107,19 +108,18 @@ def _weight(place: slice, start: int, end: int, fade: int) -> np.ndarray:
 
 def _generate(
     pipe: AIDDPipeline, mono: np.ndarray, missing: np.ndarray, generator: Generator | None
-) -> tuple[list[TokenWindow], np.ndarray]:
+) -> tuple[list[Window], np.ndarray]:
     """
     Windows around the gaps, and their decoded audio, float64 `(windows, samples)`, of a signal, float64, and a mask,
     bool, both `(samples,)` at the codec's rate.
     """
-    max_tokens = pipe.transformer.config.max_position_embeddings
-    token_missing = tokens_touched(missing, pipe.codec.config.hop_length)
+    token_missing = tokens_touched(missing, pipe.hop_length)
     # Half of a training window at most, as the pipeline.
-    windows = plan_windows(token_missing, max_tokens, max_tokens // 2)
-    # The pipeline's own steps: only what is encoded, and what becomes of the decoded audio, is another.
-    tokens, gains = pipe._encode(mono, windows, pipe.sampling_rate)
+    windows = plan_windows(token_missing, pipe.window_hops, pipe.window_hops // 2)
+    # The pipeline's own steps: only what is encoded, and what becomes of the decoded audio, is different.
+    tokens, gains = pipe.encode_windows(mono, windows, pipe.sampling_rate)
     still_missing = torch.from_numpy(np.stack([token_missing[window.start : window.end] for window in windows]))
-    tokens = pipe._sample(tokens, still_missing.to(tokens.device), None, generator, None, ())
-    decoded = pipe._decode(tokens, gains)
+    tokens = pipe.sample_tokens(tokens, still_missing.to(tokens.device), CallOptions(generator=generator))
+    decoded = pipe.decode_windows(tokens, gains)
     pipe.maybe_free_model_hooks()
     return windows, decoded
