@@ -9,7 +9,8 @@ from diffusers import AudioPipelineOutput, DDIMScheduler, DDPMScheduler, DPMSolv
 from aidd.masks.cells import band, boxes, random_cells, samples_touched
 from aidd.models.spectrogram import SpectrogramFrontEnd
 from aidd.pipelines import SpectrogramRePaintPipeline
-from aidd.pipelines.windows import plan_successive_windows, window_cells
+from aidd.pipelines.cell_windows import window_cells
+from aidd.pipelines.windows import plan_successive_windows
 from aidd.schedulers.repaint import num_network_calls
 from aidd.signals.resampling import resample
 from aidd.signals.stft import stft
@@ -77,13 +78,12 @@ def test_known_frames_are_those_of_the_intact_audio(pipe, tones, rate):
     audio = tones(int(0.3 * rate), rate)
     mask = many_gaps(audio.shape[-1], rate)
     seen = []
-    pipe._repaint = lambda known, missing, **_: seen.append((known[0], missing)) or known
+    pipe.repaint_cells = lambda known, missing, options: seen.append((known[0], missing)) or known
     pipe(np.where(mask, np.nan, audio), mask, sampling_rate=rate, **STEPS)
     ((known, missing),) = seen
     assert not missing.all((1, 2)).any()
     intact = resample(audio[0], rate, 24_000)
-    _, windows = pipe._plan(mask, rate)
-    for one, hole, window in zip(known, missing, windows, strict=True):
+    for one, hole, window in zip(known, missing, pipe.plan(mask, rate).windows, strict=True):
         truth = window_cells(intact, window, 64, pipe.front_end.grid)
         np.testing.assert_allclose(one[~hole], truth[~hole], atol=1e-12)
         assert np.abs(one - truth)[hole].max() > 1e-3
@@ -176,7 +176,7 @@ def test_the_longest_gap_is_filled_and_a_longer_one_refused(pipe, tones):
         for start in range(rate // 4, rate // 4 + 40, 3):
             mask = np.zeros(rate // 2, bool)
             mask[start : start + int(pipe.max_gap_seconds * rate)] = True
-            pipe._plan(mask, rate)
+            pipe.plan(mask, rate)
     mask[rate // 4 : rate // 4 + int(1.1 * pipe.max_gap_seconds * rate)] = True
     with pytest.raises(
         ValueError, match=r"fills gaps of up to 0\.04 s, got one of .* s: 'envelope_noise' fills longer"
@@ -255,7 +255,7 @@ def test_true_cells_give_back_the_audio(pipe, tones):
     mid = stft((audio[0] - audio[1]) / 2, grid)
     place = iter(range(10_000))
 
-    def oracle(known, missing, **_):
+    def oracle(known, missing, options):
         start = windows[next(place)].start
         truth = mid[:, start : start + known.shape[-1]]
         truth = np.pad(truth, [(0, 0), (0, known.shape[-1] - truth.shape[-1])])
@@ -263,7 +263,7 @@ def test_true_cells_give_back_the_audio(pipe, tones):
 
     windows = plan_successive_windows(mask.any(0), 64, 32)
     assert len(windows) > 3
-    pipe._repaint = oracle
+    pipe.repaint_cells = oracle
     np.testing.assert_allclose(pipe(audio, tf_mask=mask).audios, audio, atol=1e-9)
 
 
@@ -272,7 +272,7 @@ def test_values_of_missing_cells_are_never_read(pipe, tones):
     audio, grid = tones(12_000, 24_000), pipe.front_end.grid
     mask = tf_masks(12_000, grid)["boxes"]
     seen = []
-    pipe._repaint = lambda known, missing, **_: seen.append((known, missing)) or known
+    pipe.repaint_cells = lambda known, missing, options: seen.append((known, missing)) or known
     pipe(audio, tf_mask=mask)
     assert seen and all(not known[..., missing[0]].any() for known, missing in seen)
 
@@ -291,7 +291,7 @@ def test_callbacks_see_every_call_and_can_change_the_prediction(pipe, tones):
     assert [step for step, *_ in seen] == list(range(num_network_calls(**STEPS)))
     assert seen[0][1:] == (999, (1, 2, 32, 64))
     assert not np.array_equal(changed, pipe(audio, mask, generator=generator(), **STEPS).audios)
-    with pytest.raises(ValueError, match="nothing but a prediction"):
+    with pytest.raises(ValueError, match=r"a dict of tensors among \['prediction'\], got {'sample': 0}"):
         pipe(audio, mask, callback_on_step_end=lambda *_: {"sample": 0}, **STEPS)
 
 

@@ -60,7 +60,7 @@ def test_a_pipeline_of_spectrograms_reads_no_further_and_nearly_as_far(
         stop = min(start + draw.integers(1, longest), num_samples)
         mask = np.zeros(num_samples, bool)
         mask[start:stop] = True
-        (window,) = pipe._plan(mask, rate)[1]
+        (window,) = pipe.plan(mask, rate).windows
         resampled = RESAMPLING_REACH * max(24_000 / rate, 1)
         first = (window.start + 1 - overlap) * hop_length - resampled
         last = (window.start + num_frames) * hop_length + resampled

@@ -3,11 +3,12 @@ import pytest
 import torch
 from scipy.signal import butter, sosfilt
 
-from aidd.splice.filling import fill_gaps
+from aidd.splice.filling import SpliceSettings, fill_gaps
 
 
 RATE = 16_000
-CUTOFF = 4000
+# What generates hears a quarter of the recording's band.
+GENERATED_RATE = 8000
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -18,6 +19,14 @@ def recording(num_channels: int = 1, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(num_channels, 20_000))
 
 
+def settings(generated_rate: int, one: torch.Generator | None) -> dict:
+    return {
+        "settings": SpliceSettings(RATE, generated_rate, reach_seconds=0.01),
+        "generators": [one],
+        "select": None,
+    }
+
+
 def band_power(signal: np.ndarray, low: float, high: float) -> float:
     frequencies = np.fft.rfftfreq(len(signal), 1 / RATE)
     return float(np.mean(np.abs(np.fft.rfft(signal))[(frequencies >= low) & (frequencies < high)] ** 2) / len(signal))
@@ -26,12 +35,11 @@ def band_power(signal: np.ndarray, low: float, high: float) -> float:
 def test_the_band_that_no_model_generates_is_filled_and_the_other_is_the_generated_audio():
     audio, mask = recording(), np.zeros((1, 20_000), bool)
     mask[0, 6000:14_000] = True
-    generated = sosfilt(butter(10, CUTOFF, output="sos", fs=RATE), recording(1, 1)[0])
-    options = {"sampling_rate": RATE, "reach_seconds": 0.01, "fine_structure": 0.0, "select": None}
+    generated = sosfilt(butter(10, GENERATED_RATE / 2, output="sos", fs=RATE), recording(1, 1)[0])
     filled, empty = audio.copy(), audio.copy()
     gaps = [(6000, 14_000)]
-    fill_gaps(filled[None], mask, generated[None], gaps, cutoff=CUTOFF, generators=[generator()], **options)
-    fill_gaps(empty[None], mask, generated[None], gaps, cutoff=RATE / 2, generators=[None], **options)
+    fill_gaps(filled[None], mask, generated[None], gaps, **settings(GENERATED_RATE, generator()))
+    fill_gaps(empty[None], mask, generated[None], gaps, **settings(RATE, None))
     inner = slice(7000, 13_000)
     assert band_power(filled[0, inner], 4800, 8000) == pytest.approx(1, abs=0.25)
     assert band_power(empty[0, inner], 4800, 8000) < 0.1
@@ -45,18 +53,7 @@ def test_gaps_of_single_channels_are_filled_in_these_alone():
     audio, mask = recording(2), np.zeros((2, 20_000), bool)
     mask[0, 6000:9000] = mask[1, 8000:12_000] = True
     filled = np.where(mask, np.nan, audio)
-    fill_gaps(
-        filled[None],
-        mask,
-        audio.mean(0)[None],
-        [(6000, 12_000)],
-        sampling_rate=RATE,
-        cutoff=RATE / 2,
-        reach_seconds=0.01,
-        fine_structure=0.0,
-        generators=[None],
-        select=None,
-    )
+    fill_gaps(filled[None], mask, audio.mean(0)[None], [(6000, 12_000)], **settings(RATE, None))
     assert np.isfinite(filled).all()
     assert np.array_equal(filled[~mask], audio[~mask])
     assert np.std(filled[mask]) == pytest.approx(1, abs=0.15)
@@ -75,13 +72,7 @@ def test_the_best_continuation_comes_first_in_each_gap():
     for start, end in gaps:
         mask[0, start:end] = True
     filled = np.repeat(np.where(mask, np.nan, tones)[None], 3, axis=0)
-    options = {
-        "sampling_rate": RATE,
-        "cutoff": RATE / 2,
-        "reach_seconds": 0.05,
-        "fine_structure": 0.0,
-        "generators": [None] * 3,
-    }
+    options = {"settings": SpliceSettings(RATE, RATE, reach_seconds=0.05), "generators": [None] * 3}
     fill_gaps(filled, mask, generated, gaps, select="ranked", **options)
     in_order = filled.copy()
     fill_gaps(in_order, mask, generated, gaps, select=None, **options)

@@ -49,8 +49,7 @@ class CodecInpaintingPipeline(InpaintingPipeline):
             kwargs["codec"] = load_wavtokenizer(pretrained_model_name_or_path, subfolder="codec", **hub_arguments)
         pipe = super().from_pretrained(pretrained_model_name_or_path, **kwargs)
         # A `device_map` places what diffusers loads.
-        device = pipe._device_of_other_models()
-        return pipe.to(device) if pipe.codec.device != device else pipe
+        return pipe.to(pipe.model_device) if pipe.codec.device != pipe.model_device else pipe
 
     def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
         """Saves as [`InpaintingPipeline.save_pretrained`] does, with the feature extractor's file of the codec."""
@@ -68,11 +67,13 @@ class CodecInpaintingPipeline(InpaintingPipeline):
         finally:
             object.__setattr__(self, "codec", codec)
         # Offloaded layer by layer, other models have no device of their own, and the codec stays where it is.
-        device = self._device_of_other_models()
+        device = self.model_device
         codec.to(device if device.type != "meta" else codec.device, torch.float32)
         return self
 
-    def _device_of_other_models(self) -> torch.device:
+    @property
+    def model_device(self) -> torch.device:
+        """Where the models other than the codec are."""
         models = (part for part in self.components.values() if isinstance(part, nn.Module) and part is not self.codec)
         return next((model.device for model in models), self.codec.device)
 

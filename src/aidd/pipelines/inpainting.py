@@ -146,6 +146,10 @@ class InpaintingPipeline(DiffusionPipeline):
             fine_structure=config.fine_structure,
         )
 
+    def check_settings(self) -> None:
+        """Raises `ValueError` if a registered setting of the splice is out of its range."""
+        self.splice_settings(self.sampling_rate)
+
     def check_callback(self, options: CallOptions) -> None:
         """Raises `ValueError` if the callback asks for tensors that there are none of."""
         unknown = set(options.callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from diffusers.pipelines.pipeline_utils import AudioPipelineOutput
+from diffusers.pipelines.pipeline_utils import AudioPipelineOutput, DiffusionPipeline
 from torch import Tensor
 
-
-if TYPE_CHECKING:
-    from .inpainting import InpaintingPipeline
 
 SELECTIONS = ("agreement", "ranked")
 OUTPUT_TYPES = ("np", "pt")
@@ -67,7 +64,7 @@ class CallOptions:
 
     def call_back(
         self,
-        pipeline: InpaintingPipeline,
+        pipeline: DiffusionPipeline,
         step: int,
         timestep: Tensor,
         tensors: dict[str, Tensor],

@@ -41,8 +41,7 @@ class AIDDPipeline(CodecInpaintingPipeline):
     """
 
     model_name = "AIDD model"
-    # Any: the base class's own is None.
-    model_cpu_offload_seq: Any = "codec->transformer"
+    model_cpu_offload_seq: Any = "codec->transformer"  # None to the base class.
     _callback_tensor_inputs = ("tokens", "missing")
 
     transformer: DiTTokenModel
@@ -78,7 +77,7 @@ class AIDDPipeline(CodecInpaintingPipeline):
             short_gap_seconds=short_gap_seconds,
             fine_structure=fine_structure,
         )
-        self.splice_settings(self.sampling_rate)
+        self.check_settings()
 
     @property
     def window_hops(self) -> int:

@@ -30,12 +30,10 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
     """
     Fills gaps in music with a diffusion model of complex spectrograms, which knows of no gaps: RePaint asks it for the
     missing cells of frequency and time, given the others. For gaps in time, these are the frames whose windows touch a
-    missing sample; what has been generated is put into the gaps alone, and everything else comes back as it was, to
-    the bit. Masks of cells may have any shape.
+    missing sample, and everything else comes back as it was, to the bit. Masks of cells may have any shape.
 
     Args:
-        unet ([`~diffusers.UNet2DModel`]):
-            Predicts the noise of a spectrogram; its `sample_size` is a window, (bins, frames).
+        unet ([`~diffusers.UNet2DModel`]): Predicts a spectrogram's noise; `sample_size` is a window, (bins, frames).
         scheduler ([`~diffusers.DDPMScheduler`] or [`~diffusers.DDIMScheduler`]): Takes the steps.
         front_end ([`SpectrogramFrontEnd`]): Signals to spectrograms and back.
         reach_seconds, short_gap_seconds, fine_structure (`float`, default to 0.08, 0.02 and 0):
@@ -43,8 +41,7 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
     """
 
     model_name = "spectrogram model"
-    # Any: the base class's own is None.
-    model_cpu_offload_seq: Any = "unet"
+    model_cpu_offload_seq: Any = "unet"  # None to the base class.
     _callback_tensor_inputs = ("sample", "prediction")
 
     unet: UNet2DModel
@@ -68,15 +65,15 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
                 f"got {size}"
             )
         if (unet.config["in_channels"], unet.config["out_channels"]) != (4, 2):
+            channels = f"{unet.config['in_channels']} and {unet.config['out_channels']}"
             raise ValueError(
-                "the unet must take 4 channels (real, imaginary, two of coordinates) and give 2, "
-                f"got {unet.config['in_channels']} and {unet.config['out_channels']}"
+                f"the unet must take 4 channels (2 of cells, 2 of coordinates) and give 2, got {channels}"
             )
         self.register_modules(unet=unet, scheduler=scheduler, front_end=front_end)
         self.register_to_config(
             reach_seconds=reach_seconds, short_gap_seconds=short_gap_seconds, fine_structure=fine_structure
         )
-        self.splice_settings(self.sampling_rate)
+        self.check_settings()
 
     @property
     def sampling_rate(self) -> int:
@@ -96,17 +93,16 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
     @property
     def context_hops(self) -> int:
         """
-        Hops of a recording that are read on either side of a gap, at most: a window's, as at the recording's ends the
-        gap may lie at the window's end, and one for rounding outwards. What its outer frames read more is silence.
+        Hops of a recording that are read on either side of a gap, at most: those of a window, whose end a gap at the
+        recording's end lies at, and one for rounding outwards.
         """
         return self.window_hops + 1
 
     @property
     def max_gap_seconds(self) -> float:
         """Longest gap that can be filled, in seconds: its frames are half of a training window at most."""
-        grid = self.front_end.grid
-        num_samples = (self.window_hops // 2 - grid.overlap) * grid.hop_length - 2 * RESAMPLING_REACH
-        return num_samples / self.sampling_rate
+        hops = self.window_hops // 2 - self.front_end.grid.overlap
+        return (hops * self.hop_length - 2 * RESAMPLING_REACH) / self.sampling_rate
 
     def tf_shape(self, num_samples: int, *, sampling_rate: int | None = None) -> tuple[int, int]:
         """Shape (bins, frames) of a `tf_mask` for audio of so many samples. Default of the rate: the pipeline's."""
@@ -142,19 +138,16 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
                 Float audio in about [-1, 1], `(samples,)`, `(channels, samples)` or `(batch, channels, samples)`.
                 Values under the mask are not read.
             mask (`np.ndarray` or `torch.Tensor`, *optional*):
-                bool, `(samples,)` or broadcastable to the audio. **True where samples are MISSING** (some diffusers
-                pipelines mean the opposite).
+                bool, `(samples,)` or broadcastable to the audio, **True where samples are MISSING**.
             sampling_rate (`int`, *optional*): Hz of the audio. Default: the pipeline's own rate.
             mask_start_seconds, mask_end_seconds (`float` or sequence of them, *optional*):
                 Gaps in seconds, instead of a mask or in addition to it.
             tf_mask (`np.ndarray` or `torch.Tensor`, *optional*):
-                Instead of them: bool `(bins, frames)` of [`tf_shape`], True where cells are missing, on the front
-                end's grid at the pipeline's rate; [`aidd.tf_masks`] makes them. The audio must be finite, and comes
-                back changed where windows with a missing cell are, see [`~aidd.splice.cells.fill_cells`].
+                Instead of them: bool `(bins, frames)` of [`tf_shape`], True where cells are missing; see
+                [`aidd.tf_masks`], which makes them, and [`~aidd.splice.cells.fill_cells`] for what comes back.
             num_variations (`int`, defaults to 1): With more than one, a leading axis of variations is added.
             select (`"agreement"` or `"ranked"`, *optional*):
-                Orders the variations in each gap, the best first, by how much the others agree with them or by how
-                well they continue the gap's edges ([`aidd.splice.ranking`]). Default: as drawn. Not for a `tf_mask`.
+                Orders the variations in each gap, the best first ([`aidd.splice.ranking`]). Not for a `tf_mask`.
             preset (`str`, defaults to `"fast"`): One of [`aidd.schedulers.repaint.PRESETS`]: "paper", "fast", "none".
             num_inference_steps, jump_length, num_resamplings (`int`, *optional*):
                 Arguments of [`~aidd.schedulers.repaint.repaint`]. Default: the preset's.
@@ -162,13 +155,12 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
             output_type (`"np"` or `"pt"`, *optional*): Default: the type of `audio`.
             return_dict (`bool`, defaults to `True`): Whether to return an output object or a tuple.
             callback_on_step_end (`Callable`, *optional*):
-                Called as `callback(pipeline, step, timestep, tensors)` after every call of the network; may return a
-                `prediction`, which replaces the network's.
-            callback_on_step_end_tensor_inputs (sequence of `str`): Tensors the callback gets: `sample`, `prediction`.
+                Called as `callback(pipeline, step, timestep, tensors)` after every prediction; may return another.
+            callback_on_step_end_tensor_inputs (sequence of `str`): Tensors it gets: `sample`, `prediction`.
 
         Returns:
-            [`~diffusers.AudioPipelineOutput`] with `audios` of the shape, dtype and type of `audio` (a leading axis of
-            `num_variations`, where that is more than 1), equal to it to the bit where nothing was missing.
+            [`~diffusers.AudioPipelineOutput`] with `audios` of the shape, dtype and type of `audio`, behind an axis of
+            variations if there are several, equal to it to the bit where nothing was missing.
 
         Raises:
             ValueError: audio, masks, gaps or options that do not fit, with what was expected and what came.
@@ -190,11 +182,9 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
             return options.as_output(self.inpaint(audio, mask, rate, options))
         if mask is not None or mask_start_seconds is not None or mask_end_seconds is not None or select:
             raise ValueError("tf_mask stands alone: no mask, gaps in seconds or select with it")
+        generate = partial(self.repaint_cells, options=options)
         fill = partial(
-            fill_cell_windows,
-            num_frames=self.window_hops,
-            num_variations=num_variations,
-            generate=partial(self.repaint_cells, options=options),
+            fill_cell_windows, num_frames=self.window_hops, num_variations=num_variations, generate=generate
         )
         audios = fill_cells(audio, tf_mask, fill, sampling_rate=rate, grid=self.front_end.grid)
         self.maybe_free_model_hooks()
@@ -215,7 +205,7 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
         # What stands in the gaps reaches no known frame.
         mono = resample(np.where(plan.missing, 0.0, mono), plan.sampling_rate, self.sampling_rate)
         known = np.stack([window_cells(mono, window, num_frames, grid) for window in plan.windows])
-        frames = [window_frames(plan.missing_hops, window, num_frames) for window in plan.windows]
+        frames = (window_frames(plan.missing_hops, window, num_frames) for window in plan.windows)
         missing = np.stack([columns(one, grid) for one in frames])
         cells = self.repaint_cells(np.repeat(known[None], options.num_variations, axis=0), missing, options)
         return window_signal(cells, grid)
@@ -234,14 +224,14 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
         """
         num_variations, num_windows = known.shape[:2]
         gains = gain_to_peak(window_signal(np.where(missing, 0, known), self.front_end.grid))[..., None, None]
-        images = torch.from_numpy(self.front_end.compress(gains * known)).flatten(0, 1).to(self._execution_device)
-        mask = torch.from_numpy(missing)[:, None].repeat(num_variations, 1, 1, 1).to(images.device)
-        coordinates = torch.from_numpy(self.front_end.coordinates(self.window_hops))
-        coordinates = coordinates.to(images.device, self.unet.dtype)
+        device, dtype = self._execution_device, self.unet.dtype
+        images = torch.from_numpy(self.front_end.compress(gains * known)).flatten(0, 1).to(device)
+        mask = torch.from_numpy(missing)[:, None].repeat(num_variations, 1, 1, 1).to(device)
+        coordinates = torch.from_numpy(self.front_end.coordinates(self.window_hops)).to(device, dtype)
         steps = count()
 
         def model(sample: Tensor, timestep: Tensor) -> Tensor:
-            prediction = predict(self.unet, coordinates, sample.to(self.unet.dtype), timestep).to(sample.dtype)
+            prediction = predict(self.unet, coordinates, sample.to(dtype), timestep).to(sample.dtype)
             state = {"sample": sample, "prediction": prediction}
             changed = options.call_back(self, next(steps), timestep, state, changeable=["prediction"])
             return changed.get("prediction", prediction)

@@ -7,8 +7,8 @@ from scipy.linalg import solve_toeplitz, solveh_banded
 from scipy.signal import lfilter, lfiltic, oaconvolve
 
 
-# Limits of the models that continue the edges of a gap: their order, and seconds of intact audio on each side that they
-# are fitted to.
+# Limits of the models that continue the edges of a gap: their order, and seconds of intact audio on each side that
+# they are fitted to.
 EDGE_ORDER = 1000
 EDGE_SECONDS = 0.1
 # A model of order p is fitted to at least this many times p samples.
