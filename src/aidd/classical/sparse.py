@@ -12,6 +12,7 @@ from scipy.linalg import solveh_banded
 from scipy.sparse import csr_array, diags_array, eye_array
 
 from ..masks.gaps import find_gaps
+from ..signals.arrays import check_sampling_rate
 from ..splice.contract import fill_channels
 
 
@@ -67,6 +68,7 @@ def sparse(
         ValueError: as [`~aidd.splice.contract.prepare`], a window shorter than 8 samples, a step below 1, a tolerance
             that is not positive, or a negative number of learning steps.
     """
+    check_sampling_rate(sampling_rate)
     if sparsity_step < 1 or not tolerance > 0 or num_learning_steps < 0:
         raise ValueError(
             "expected sparsity_step of at least 1, a positive tolerance and num_learning_steps of at least 0, "

@@ -150,14 +150,6 @@ class InpaintingPipeline(DiffusionPipeline):
         """Raises `ValueError` if a registered setting of the splice is out of its range."""
         self.splice_settings(self.sampling_rate)
 
-    def check_callback(self, options: CallOptions) -> None:
-        """Raises `ValueError` if the callback asks for tensors that there are none of."""
-        unknown = set(options.callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs)
-        if unknown:
-            raise ValueError(
-                f"callback_on_step_end_tensor_inputs must be among {self._callback_tensor_inputs}, got {unknown}"
-            )
-
     def plan(self, missing: np.ndarray, sampling_rate: int) -> Plan:
         """
         Places windows about the gaps.

@@ -62,6 +62,12 @@ class CallOptions:
         """One for each variation; several may be the same, and draw one after another."""
         return list(self.generator) if isinstance(self.generator, list) else [self.generator] * self.num_variations
 
+    def check_tensor_inputs(self, known: Sequence[str]) -> None:
+        """Raises `ValueError` if the callback asks for tensors other than these."""
+        unknown = set(self.callback_on_step_end_tensor_inputs) - set(known)
+        if unknown:
+            raise ValueError(f"callback_on_step_end_tensor_inputs must be among {known}, got {unknown}")
+
     def call_back(
         self,
         pipeline: DiffusionPipeline,

@@ -165,7 +165,7 @@ class AIDDPipeline(CodecInpaintingPipeline):
 
     def check_inputs(self, options: CallOptions) -> None:
         """Raises `ValueError` for options that do not fit the scheduler, before any work."""
-        self.check_callback(options)
+        options.check_tensor_inputs(self._callback_tensor_inputs)
         steps = options.steps
         if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int)):
             raise ValueError(f"num_inference_steps must be an integer, got {steps!r}")

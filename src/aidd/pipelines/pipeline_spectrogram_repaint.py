@@ -176,7 +176,7 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
             callback_on_step_end=callback_on_step_end,
             callback_on_step_end_tensor_inputs=callback_on_step_end_tensor_inputs,
         )
-        self.check_callback(options)
+        options.check_tensor_inputs(self._callback_tensor_inputs)
         if tf_mask is None:
             mask = given_mask(audio, mask, mask_start_seconds, mask_end_seconds, sampling_rate=rate)
             return options.as_output(self.inpaint(audio, mask, rate, options))
