@@ -41,7 +41,7 @@ from aidd.masks.files import MASK_SUFFIXES
 from aidd.masks.gaps import no_gaps, num_missing, unite
 from aidd.models.loading import pipeline_digest
 from aidd.pipelines.loading import load_pipeline
-from aidd.repair.methods import MODEL_METHODS
+from aidd.repair.methods import row_of
 from aidd.repair.recipe import NothingToRepairError
 from aidd.repair.request import DETECTED_KINDS, RequestError
 from aidd.repair.scan import scan_audio
@@ -202,8 +202,9 @@ def main() -> None:
     on_cpu = args.device == "cpu" or parse_flag_from_env("ACCELERATE_USE_CPU")
     state = PartialState(cpu=on_cpu, timeout=timedelta(days=30))
     pipeline, digest = None, None
-    if args.method in MODEL_METHODS:
-        pipeline = load_pipeline(args.model or MODEL_METHODS[args.method], args.method)
+    row = row_of(args.method)
+    if row.has_model:
+        pipeline = load_pipeline(args.model or row.default_model, row.pipeline_class)
         pipeline.to(args.device or state.device)
         pipeline.set_progress_bar_config(disable=True)
         digest = pipeline_digest(pipeline)

@@ -271,17 +271,17 @@ def test_the_spectrogram_model_is_a_method_like_others(folder, spectrogram_model
         (
             "spectrogram_repaint",
             "model",
-            "a spectrogram RePaint pipeline: it holds a pipeline of class AIDDPipeline, ",
+            "SpectrogramRePaintPipeline: expected a pipeline of class SpectrogramRePaintPipeline, got AIDDPipeline",
         ),
         (
             "aidd",
             "spectrogram",
-            "an AIDD pipeline: it holds a pipeline of class SpectrogramRePaintPipeline, and aidd ",
+            "AIDDPipeline: expected a pipeline of class AIDDPipeline, got SpectrogramRePaintPipeline",
         ),
         (
             "auto",
             "spectrogram",
-            "an AIDD pipeline: it holds a pipeline of class SpectrogramRePaintPipeline, and auto ",
+            "AIDDPipeline: expected a pipeline of class AIDDPipeline, got SpectrogramRePaintPipeline",
         ),
     ],
 )
@@ -326,7 +326,7 @@ def test_a_damaged_model_is_one_line_too(folder, tiny_model, capsys, change, mes
     assert run("in.wav out.wav --gap 0.5 0.6 --model model") == 2
     output = capsys.readouterr()
     assert not output.out and not (folder / "out.wav").exists()
-    assert re.fullmatch(rf"aidd: error: model: cannot be loaded as an AIDD pipeline: .*({message}).*\n", output.err)
+    assert re.fullmatch(rf"aidd: error: model: cannot be loaded as AIDDPipeline: .*({message}).*\n", output.err)
     assert len(output.err) < 400
     assert before == [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
 

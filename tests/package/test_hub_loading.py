@@ -105,7 +105,7 @@ def test_models_and_pipelines_load_by_name(tiny_pipeline, tones, tmp_path):
         assert result.returncode == 0, result.stderr[-4000:]
     for name in ("restored", "parts"):
         assert np.array_equal(np.load(tmp_path / f"{name}.npy"), expected), name
-    assert "aidd: error: someone/else: cannot be loaded as an AIDD pipeline" in result.stderr
+    assert "aidd: error: someone/else: cannot be loaded as AIDDPipeline" in result.stderr
     from_command, _ = sf.read(tmp_path / "out.wav")
     assert np.abs(from_command - expected).max() <= 0.5 / 2**15 + 1e-12
 

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from aidd.pipelines.loading import PIPELINES, load_pipeline
-from aidd.repair.methods import MODEL_METHODS
+from aidd.pipelines.loading import load_pipeline
+from aidd.repair.methods import ROWS
 
 
 @pytest.fixture
@@ -19,22 +19,20 @@ def models(tmp_path, tiny_pipeline, tiny_spectrogram_pipeline):
 
 
 def test_every_method_with_a_model_loads_its_kind_alone(models):
-    assert PIPELINES.keys() == MODEL_METHODS.keys()
-    for method, (class_name, described) in PIPELINES.items():
-        assert type(load_pipeline(models[class_name], method)).__name__ == class_name
+    for class_name in {row.pipeline_class for row in ROWS.values() if row.has_model}:
+        assert type(load_pipeline(models[class_name], class_name)).__name__ == class_name
         (other,) = models.keys() - {class_name}
-        message = f"{models[other]}: cannot be loaded as {described}: it holds a pipeline of class {other}, and "
-        with pytest.raises(ValueError, match=f"^{re.escape(message)}{method} needs {class_name}$"):
-            load_pipeline(models[other], method)
-    # As evaluations call it.
+        message = f"{models[other]}: cannot be loaded as {class_name}: expected a pipeline of class {class_name}, "
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}got {other}$"):
+            load_pipeline(models[other], class_name)
     assert type(load_pipeline(models["AIDDPipeline"])).__name__ == "AIDDPipeline"
 
 
 def test_pipelines_of_others_are_named_too(models, tmp_path):
     path = tmp_path / "AIDDPipeline" / "model_index.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"_class_name": "DDPMPipeline"}))
-    with pytest.raises(ValueError, match=r"of class DDPMPipeline, and auto needs AIDDPipeline$"):
-        load_pipeline(models["AIDDPipeline"], "auto")
+    with pytest.raises(ValueError, match=r"expected a pipeline of class AIDDPipeline, got DDPMPipeline$"):
+        load_pipeline(models["AIDDPipeline"])
 
 
 def test_a_hub_out_of_reach_is_no_missing_file(monkeypatch):

@@ -1,4 +1,4 @@
-"""Models by name, for the command line: errors in one line, and no noise of the libraries that load them."""
+"""Loading of pipelines by name: errors in one line, and no messages of the libraries that load them."""
 
 from __future__ import annotations
 
@@ -12,36 +12,35 @@ from typing import TYPE_CHECKING, Literal, overload
 if TYPE_CHECKING:
     from . import AIDDPipeline, SpectrogramRePaintPipeline
 
-# What the methods that have a model are made of, and how errors call it.
-PIPELINES = {
-    "aidd": ("AIDDPipeline", "an AIDD pipeline"),
-    "auto": ("AIDDPipeline", "an AIDD pipeline"),
-    "spectrogram_repaint": ("SpectrogramRePaintPipeline", "a spectrogram RePaint pipeline"),
-}
-
 
 @overload
-def load_pipeline(model: str, method: Literal["aidd"] = ..., dtype: str = ...) -> AIDDPipeline: ...
+def load_pipeline(model: str, class_name: Literal["AIDDPipeline"] = ..., dtype: str = ...) -> AIDDPipeline: ...
 
 
 @overload
 def load_pipeline(
-    model: str, method: Literal["spectrogram_repaint"], dtype: str = ...
+    model: str, class_name: Literal["SpectrogramRePaintPipeline"], dtype: str = ...
 ) -> SpectrogramRePaintPipeline: ...
 
 
 @overload
-def load_pipeline(model: str, method: str, dtype: str = ...) -> AIDDPipeline | SpectrogramRePaintPipeline: ...
+def load_pipeline(model: str, class_name: str, dtype: str = ...) -> AIDDPipeline | SpectrogramRePaintPipeline: ...
 
 
 def load_pipeline(
-    model: str, method: str = "aidd", dtype: str = "float32"
+    model: str, class_name: str = "AIDDPipeline", dtype: str = "float32"
 ) -> AIDDPipeline | SpectrogramRePaintPipeline:
     """
-    The pipeline of a folder or a repository on the Hub, of the class that the method, one of `MODEL_METHODS`, needs,
-    and of a type of torch; `ValueError` where it cannot be loaded, or is of another class.
+    Loads a pipeline, without the libraries' messages and progress bars.
+
+    Args:
+        model: folder, or name of a repository on the Hub.
+        class_name: class that the pipeline must have, of `aidd.pipelines`.
+        dtype: name of the torch type that the models compute in.
+
+    Raises:
+        ValueError: a model that cannot be loaded, or is of another class.
     """
-    class_name, described = PIPELINES[method]
     with quiet_libraries():
         import torch
         from huggingface_hub.errors import LocalEntryNotFoundError
@@ -52,9 +51,9 @@ def load_pipeline(
         try:
             held = pipeline_class.load_config(model)["_class_name"]
             if held != class_name:
-                raise ValueError(f"it holds a pipeline of class {held}, and {method} needs {class_name}")
+                raise ValueError(f"expected a pipeline of class {class_name}, got {held}")
             return pipeline_class.from_pretrained(model, dtype=getattr(torch, dtype))
-        # All exceptions: a damaged folder fails in whatever way the libraries that read its parts choose.
+        # All exceptions, as a damaged folder fails in whatever way the libraries that read its parts choose.
         except Exception as error:
             if isinstance(error.__context__, LocalEntryNotFoundError):
                 raise ValueError(
@@ -62,13 +61,13 @@ def load_pipeline(
                 ) from error
             reason = str(error) if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {error}"
             raise ValueError(
-                f"{model}: cannot be loaded as {described}: {shorten(reason, 300, placeholder=' ...')}"
+                f"{model}: cannot be loaded as {class_name}: {shorten(reason, 300, placeholder=' ...')}"
             ) from error
 
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Inside, diffusers and transformers log nothing and draw no progress bars: errors are this command's to tell."""
+    """Lets diffusers and transformers log nothing and draw no progress bars inside: errors are raised in one line."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..masks.gaps import mask_of
 from ..signals.arrays import check_sampling_rate
-from ..signals.autoregressive import SAMPLES_PER_COEFFICIENT
+from ..splice.continuation import continued_gaps
 from .methods import row_of
 
 
@@ -99,23 +99,6 @@ def plan_repair(
         lengths = channel_gaps[:, 1] - channel_gaps[:, 0]
         names = np.where(lengths <= longest_for_janssen, "janssen", main).astype(object)
         (longer,) = np.nonzero(lengths > longest_for_janssen)
-        names[longer[_continued(channel_gaps[longer], num_samples, longest_for_edges)]] = CONTINUATION
+        names[longer[continued_gaps(channel_gaps[longer], num_samples, longest_for_edges)]] = CONTINUATION
         filled_by.append(names.tolist())
     return RepairPlan(tuple(fillers), list(gaps), filled_by)
-
-
-def _continued(gaps: np.ndarray, num_samples: int, longest: int) -> np.ndarray:
-    """
-    Which gaps of a channel are short enough for the continuation of their edges, and have intact samples enough on
-    both sides by the time that they are filled, from left to right: bool `(gaps,)`.
-    """
-    continued = np.zeros(len(gaps), bool)
-    next_starts = [*gaps[1:, 0].tolist(), num_samples]
-    # End of the last gap that is still missing.
-    missing_until = 0
-    for number, ((start, stop), next_start) in enumerate(zip(gaps.tolist(), next_starts, strict=False)):
-        if stop - start <= longest and min(start - missing_until, next_start - stop) >= SAMPLES_PER_COEFFICIENT:
-            continued[number] = True
-        else:
-            missing_until = stop
-    return continued

@@ -16,7 +16,7 @@ from ..signals.formats import check_writable, encoding_for
 from .clipping import within_bounds
 from .damage import Damage, find_damage, warn_of_unmarked_silence
 from .filling import check_gaps, fill_as_planned, fill_file
-from .methods import MODEL_METHODS, method_of
+from .methods import MODEL_METHODS, method_of, row_of
 from .plan import MAX_JANSSEN_SECONDS, plan_repair
 from .regions import Region, reach_of
 from .report import RepairReport
@@ -189,7 +189,7 @@ def pipeline_for(request: RepairRequest) -> AIDDPipeline | SpectrogramRePaintPip
     from ..pipelines.loading import load_pipeline
 
     if request.model is None or isinstance(request.model, str):
-        return load_pipeline(request.model or MODEL_METHODS[request.method], request.method)
+        return load_pipeline(_model_name(request), row_of(request.method).pipeline_class)
     return request.model
 
 

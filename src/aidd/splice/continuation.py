@@ -5,7 +5,7 @@ each edge's autoregressive continuation as far as its own prediction error lets 
 
 import numpy as np
 
-from ..masks.gaps import find_gaps, intact_run
+from ..masks.gaps import find_gaps
 from ..signals.autoregressive import (
     EDGE_ORDER,
     EDGE_SECONDS,
@@ -287,14 +287,37 @@ def splice_short_gaps(
     channels, missing = channels.copy(), missing.copy()
     longest = round(longest_seconds * sampling_rate)
     for channel, channel_missing in zip(channels, missing, strict=True):
-        for start, end in find_gaps(channel_missing).tolist():
-            intact = min(intact_run(channel_missing[:start][::-1]), intact_run(channel_missing[end:]))
-            if end - start <= longest and intact >= SAMPLES_PER_COEFFICIENT:
-                # A second on each side is more than the models see.
-                around = slice(max(start - sampling_rate, 0), end + sampling_rate)
-                gap = (start - around.start, end - around.start)
-                channel[start:end], *_ = continue_both_edges(
-                    channel[around], channel_missing[around], gap, round(EDGE_SECONDS * sampling_rate), EDGE_ORDER
-                )
-                channel_missing[start:end] = False
+        gaps = find_gaps(channel_missing)
+        for start, end in gaps[continued_gaps(gaps, len(channel), longest)].tolist():
+            # A second on each side is more than the models see.
+            around = slice(max(start - sampling_rate, 0), end + sampling_rate)
+            gap = (start - around.start, end - around.start)
+            channel[start:end], *_ = continue_both_edges(
+                channel[around], channel_missing[around], gap, round(EDGE_SECONDS * sampling_rate), EDGE_ORDER
+            )
+            channel_missing[start:end] = False
     return channels, missing
+
+
+def continued_gaps(gaps: np.ndarray, num_samples: int, longest: int) -> np.ndarray:
+    """
+    Decides which gaps of a channel are filled by the continuation of their edges alone: those that are short enough
+    and, by the time that they are filled from left to right, have intact samples enough on both sides.
+
+    Args:
+        gaps: all gaps of the channel in order, int64 `(gaps, 2)`.
+        num_samples: length of the channel.
+        longest: samples of the longest gap to fill.
+
+    Returns:
+        bool `(gaps,)`.
+    """
+    continued = np.zeros(len(gaps), bool)
+    next_starts = [*gaps[1:, 0].tolist(), num_samples]
+    # End of the last gap that is still missing.
+    missing_until = 0
+    for number, ((start, stop), next_start) in enumerate(zip(gaps.tolist(), next_starts, strict=False)):
+        intact = min(start - missing_until, next_start - stop)
+        continued[number] = stop - start <= longest and intact >= SAMPLES_PER_COEFFICIENT
+        missing_until = missing_until if continued[number] else stop
+    return continued

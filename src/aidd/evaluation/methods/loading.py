@@ -47,7 +47,7 @@ def load_methods(
         provenance |= dict.fromkeys(of_aidd, provenance_of_model(pipe, model))
     if "spectrogram_repaint" in (*for_gaps, *for_cells):
         check_model(spectrogram_model)
-        spectrogram_pipe = load_pipeline(spectrogram_model, "spectrogram_repaint", spectrogram_dtype)
+        spectrogram_pipe = load_pipeline(spectrogram_model, "SpectrogramRePaintPipeline", spectrogram_dtype)
         spectrogram_pipe.set_progress_bar_config(disable=True)
         gaps |= methods_of_spectrogram(spectrogram_pipe)
         # Loaded on demand: protocols of cells are on one grid, and a model for gaps may have another.
