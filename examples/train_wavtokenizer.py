@@ -7,7 +7,8 @@ First the encoder and the decoder learn to reconstruct without quantisation. At 
 started by k-means on the encoder's outputs, the encoder is frozen, and the decoder goes on with quantised input.
 (A codebook started together with an untrained encoder collapses to a handful of codes.) With `--no-freeze_encoder` all
 learn on: the encoder straight through the codebook, the codebook by moving averages. Discriminators join in at
-`--adversarial_start_step`. `--init_from` skips the first phase and goes on with a trained WavTokenizer.
+`--adversarial_start_step`. With `--max_train_minutes`, each phase begins at the same share of the minutes as of the
+steps, whichever comes first. `--init_from` skips the first phase and goes on with a trained WavTokenizer.
 
 The result, `--output_dir`, loads with transformers' `WavTokenizerModel.from_pretrained`. `--use_dummy_data` tries the
 script out on synthetic tones.
