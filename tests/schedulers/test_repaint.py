@@ -54,7 +54,7 @@ def posterior() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def errors(resamplings: int) -> tuple[float, float]:
-    """Of the mean, in standard deviations of the posterior, and of the covariance, relative."""
+    """Errors of the mean, in standard deviations of the posterior, and of the covariance, relative."""
     # The variance that is exact where the data's is 1, so that coarse steps hide nothing.
     scheduler = DDPMScheduler(clip_sample=False, variance_type="fixed_large")
     fills = fill(scheduler, 1000, steps=50, jump=1, resamplings=resamplings)[0][:, MASK]

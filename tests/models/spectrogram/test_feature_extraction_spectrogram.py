@@ -35,7 +35,7 @@ def test_compression_keeps_phases_and_takes_magnitudes_to_a_power():
     signal = noise(5000)
     cells, (real, imaginary) = stft(signal, front_end.grid), front_end(signal)
     compressed = real + 1j * imaginary
-    # Of the first and last frame, bins may be as small as rounding errors.
+    # Bins of the first and last frame may be as small as rounding errors.
     clear = np.abs(cells) > 1e-6
     np.testing.assert_allclose(np.abs(compressed), 3 * np.abs(cells) ** 0.5, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose((compressed / cells)[clear].imag, 0, atol=1e-4)

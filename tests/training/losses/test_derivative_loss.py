@@ -58,7 +58,7 @@ def test_is_zero_at_the_truth_and_nowhere_else(order):
 
 @pytest.mark.parametrize("order", [1, 2])
 def test_a_gradient_step_leads_to_the_truth(order):
-    """Of two codes, one is true: descending makes it more probable at every missing token, at the truth no more."""
+    """One of two codes is true: descending makes it more probable at every missing token, at the truth no more."""
     embeddings = torch.tensor([[0.0, 1.0], [2.0, -1.0]])
     tokens = torch.tensor([[0, 1, 0, 0, 1, 1, 0]])
     missing = torch.tensor([[False, False, True, False, False, True, False]])
@@ -118,7 +118,7 @@ def test_differences_with_a_code_that_cannot_be_generated_are_left_out():
     log_probs[..., 2] = -torch.inf
     embeddings = torch.tensor([[0.0], [1.0], [100.0]])
     tokens, missing = torch.tensor([[0, 2, 0, 1]]), torch.tensor([[False, True, False, True]])
-    # Of the last pair alone: its missing code is half way.
+    # The loss of the last pair alone, whose missing code is half way.
     assert derivative_loss(log_probs, tokens, missing, embeddings).item() == pytest.approx(0.25)
 
 

@@ -35,7 +35,7 @@ def test_it_is_what_the_model_says_of_the_codes_it_can_generate(changes):
     tried = model(**changes)
     missing = torch.zeros(1, 12, dtype=torch.bool)
     missing[:, 4:8] = True
-    # Of the log-linear schedule, the masked fraction is 1 - exp(-sigma).
+    # The masked fraction of the log-linear schedule is 1 - exp(-sigma).
     sigma = -torch.log(torch.tensor([1 - 4 / 12])) if changes else None
     nats = gap_cross_entropy(tried, WINDOWS, 4, LogLinearSchedule(), batch_size=2)
     assert nats.shape == (5, 4)
