@@ -23,11 +23,11 @@ from aidd.evaluation.protocols.segments import read_segments
 from aidd.evaluation.reports.bootstrap import bootstrap_interval
 from aidd.models.wavtokenizer import decode, encode
 from aidd.signals.files import find_audio_files
+from aidd.signals.levels import PEAK
 from aidd.signals.resampling import resample
 from aidd.training.codec.codebook_usage import CodebookUsage
 
 
-PEAK = 10 ** (-3 / 20)
 CUTOFF = 6000
 KINDS = ("LSD", "log-mel distance")
 

@@ -33,11 +33,10 @@ from scipy.signal import firwin2, oaconvolve
 from tqdm.auto import tqdm
 
 from aidd.signals.files import write_audio
+from aidd.signals.levels import PEAK
 from aidd.training.data.midi_edits import edit_midi
 
 
-# Largest sample of a render: -3 dBFS.
-PEAK = 10 ** (-3 / 20)
 # Largest sample of fluidsynth's output that counts as silence; loud notes reach 0.1 or more.
 SILENCE = 1e-5
 # Frequencies whose gains are drawn.

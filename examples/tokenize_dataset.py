@@ -40,7 +40,7 @@ from tqdm.auto import tqdm
 from transformers import WavTokenizerModel
 
 from aidd.models.wavtokenizer import encode, load_wavtokenizer
-from aidd.pipelines.windows import WINDOW_PEAK
+from aidd.signals.levels import PEAK
 from aidd.signals.recordings import (
     MonoReader,
     Recording,
@@ -109,7 +109,7 @@ def encode_in_blocks(model: WavTokenizerModel, reader: MonoReader, block: int, c
     for start in range(0, -(-reader.num_samples // hop), block):
         first = max(start - context, 0)
         window = torch.from_numpy(reader.read(first * hop, (start + block + context) * hop))
-        window = window * (WINDOW_PEAK / window.abs().max().clamp(min=1e-4))
+        window = window * (PEAK / window.abs().max().clamp(min=1e-4))
         encoded = encode(model, window[None, None].to(model.device))[0, 0]
         codes.append(encoded[start - first :][:block].cpu().numpy())
     return np.concatenate(codes).astype(np.int32)
