@@ -47,7 +47,7 @@ def resample(audio: Waveform, from_rate: int, to_rate: int) -> Waveform:
     divisor = math.gcd(from_rate, to_rate)
     up, down = int(to_rate) // divisor, int(from_rate) // divisor
     # torch wants memory that may be written to, though nothing is written here.
-    tensor = audio if isinstance(audio, torch.Tensor) else torch.from_numpy(np.require(audio, requirements="CW"))
+    tensor = audio if isinstance(audio, torch.Tensor) else torch.from_numpy(np.require(audio, requirements=("C", "W")))
     tensor = tensor.contiguous()
     if up * down <= MAX_KERNEL_TABLE:
         resampled = torchaudio.functional.resample(tensor, down, up)

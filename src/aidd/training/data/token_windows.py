@@ -44,7 +44,7 @@ class TokenWindowDataset(Dataset):
         self.window_length = window_length
         self.seed = seed
         self.probabilities = folder_probabilities(
-            np.ones(len(folders)) if probabilities is None else probabilities, folders
+            [1.0] * len(folders) if probabilities is None else probabilities, folders
         )
         self.folders = []
         for folder in folders:
