@@ -23,11 +23,9 @@ from measuring import Results, argument_parser, stopwatch
 import aidd
 from aidd.models.wavtokenizer import decode, encode
 from aidd.signals.files import read_audio
+from aidd.signals.levels import PEAK
 from aidd.signals.resampling import resample
 from aidd.signals.samples import SAMPLES, sample_recordings
-
-
-PEAK = 10 ** (-3 / 20)
 
 
 def parse_args() -> argparse.Namespace:

@@ -50,7 +50,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def peak_memory() -> float:
-    """Of this process so far, in MiB."""
+    """Largest memory of this process so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT / MIB
 
 

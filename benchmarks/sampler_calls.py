@@ -33,14 +33,16 @@ PERTURBATION = 0.05
 def parse_args() -> argparse.Namespace:
     parser = argument_parser(__doc__)
     parser.add_argument("--official_repo", type=Path, help="Folder of a checkout of the original code.")
-    parser.add_argument("--steps", type=int, default=1024, help="Of tau leaping, the original's and ours.")
-    parser.add_argument("--theta_steps", type=int, default=14, help="Of the trapezoidal sampler, two calls each.")
+    parser.add_argument("--steps", type=int, default=1024, help="Steps of tau leaping, the original's and ours.")
+    parser.add_argument(
+        "--theta_steps", type=int, default=14, help="Steps of the trapezoidal sampler, two calls each."
+    )
     parser.add_argument("--num_tokens", type=int, default=300, help="Tokens of the window.")
-    parser.add_argument("--num_missing", type=int, default=56, help="Of these, in the middle, to fill.")
+    parser.add_argument("--num_missing", type=int, default=56, help="Tokens to fill, in the middle.")
     parser.add_argument("--hidden_size", type=int, default=768, help="Width of the network.")
     parser.add_argument("--num_layers", type=int, default=12, help="Depth of the network.")
     parser.add_argument("--num_heads", type=int, default=12, help="Attention heads of the network.")
-    parser.add_argument("--seed", type=int, default=0, help="Of weights, tokens and draws.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of weights, tokens and draws.")
     return parser.parse_args()
 
 

@@ -65,7 +65,7 @@ def gaps_in(seconds: float, num_gaps: int, gap_seconds: float) -> np.ndarray:
 
 
 def intact_digest(path: Path, gaps: np.ndarray) -> str:
-    """Of all samples outside gaps, given in seconds."""
+    """SHA-256 of all samples outside gaps, given in seconds."""
     bounds = (gaps * SAMPLING_RATE).round().astype(int)
     digest, place = hashlib.sha256(), 0
     for block in sf.blocks(path, BLOCK_SAMPLES, dtype="int16", always_2d=True):

@@ -15,14 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.signal import butter, sosfiltfilt
-from tqdm.auto import tqdm
+from studies.segments import segments_in
+from studies.tables import mean_and_interval, write_page
 
 import aidd
 from aidd.evaluation.metrics import log_mel_distance, log_spectral_distance
-from aidd.evaluation.protocols.segments import read_segments
-from aidd.evaluation.reports.bootstrap import bootstrap_interval
 from aidd.models.wavtokenizer import decode, encode
-from aidd.signals.files import find_audio_files
 from aidd.signals.levels import PEAK
 from aidd.signals.resampling import resample
 from aidd.training.codec.codebook_usage import CodebookUsage
@@ -51,37 +49,30 @@ def main() -> None:
     codec = aidd.AIDDPipeline.from_pretrained(args.model).codec
     rate = codec.config.sampling_rate
     values, recordings, all_codes = defaultdict(list), [], []
-    for path in tqdm([path for folder in args.data_dir for path in find_audio_files(folder)], unit="recording"):
-        for _, segment, file_rate in read_segments(path, args.segments_per_recording):
-            audio = resample(segment, file_rate, rate)
-            audio = audio * (PEAK / np.abs(audio).max())
-            with torch.no_grad():
-                codes = encode(codec, torch.from_numpy(audio)[None, None].to(codec.dtype))
-                decoded = decode(codec, codes)[0, 0].double().numpy()[: len(audio)]
-            all_codes.append(codes.flatten())
-            recordings.append(path.stem)
-            for name, estimate in {"round trip": decoded, f"low-passed at {CUTOFF} Hz": low_pass(audio, rate)}.items():
-                values[name, "LSD"].append(log_spectral_distance(audio, estimate))
-                values[name, "log-mel distance"].append(log_mel_distance(audio, estimate, sampling_rate=rate))
+    for path, _, segment, file_rate in segments_in(args.data_dir, args.segments_per_recording):
+        audio = resample(segment, file_rate, rate)
+        audio = audio * (PEAK / np.abs(audio).max())
+        with torch.no_grad():
+            codes = encode(codec, torch.from_numpy(audio)[None, None].to(codec.dtype))
+            decoded = decode(codec, codes)[0, 0].double().numpy()[: len(audio)]
+        all_codes.append(codes.flatten())
+        recordings.append(path.stem)
+        for name, estimate in {"round trip": decoded, f"low-passed at {CUTOFF} Hz": low_pass(audio, rate)}.items():
+            values[name, "LSD"].append(log_spectral_distance(audio, estimate))
+            values[name, "log-mel distance"].append(log_mel_distance(audio, estimate, sampling_rate=rate))
 
     usage = CodebookUsage(codec.config.codebook_size, num_batches=1)
     usage.record(torch.cat(all_codes))
     codes_in_use, perplexity = usage.measure()
     lines = ["| | LSD | log-mel distance |", "| --- | --- | --- |"]
     for name in dict.fromkeys(name for name, _ in values):
-        lines.append(f"| {name} | {' | '.join(cell(values[name, kind], recordings) for kind in KINDS)} |")
+        lines.append(f"| {name} | {' | '.join(mean_and_interval(values[name, kind], recordings) for kind in KINDS)} |")
     lines += [
         "",
         f"n = {len(recordings)} segments of {len(set(recordings))} recordings. Codes in use: {codes_in_use} of "
         f"{codec.config.codebook_size}, with a perplexity of {perplexity:.0f}.",
     ]
-    args.output_file.parent.mkdir(parents=True, exist_ok=True)
-    args.output_file.write_text("\n".join(lines) + "\n")
-
-
-def cell(values: list[float], recordings: list[str]) -> str:
-    low, high = bootstrap_interval(values, recordings)
-    return f"{np.mean(values):.3f} [{low:.3f}, {high:.3f}]"
+    write_page(args.output_file, lines)
 
 
 if __name__ == "__main__":

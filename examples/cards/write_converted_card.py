@@ -1,12 +1,13 @@
 """
-Write the card of a pipeline that was converted from the authors' checkpoints: where it comes from, and whose it is.
+Write the card of a pipeline that was converted from the authors' checkpoints: where its weights come from, and
+who owns them.
 
     python examples/cards/write_converted_card.py --pipeline outputs/pipeline --repo_id owner/name \\
         --codec_checkpoint wavtokenizer.ckpt --transformer_checkpoint checkpoint.pth
 
 It fills in `model_cards/converted/template.md`, with the names and hashes of the checkpoints' files, and writes it to
-the pipeline's folder as README.md. `examples/publish.py` publishes both. Look up what the weights may be used for
-where you found them, and say so with `--license`.
+the pipeline's folder as README.md. `examples/publish.py` publishes both. Look up the license of the
+weights where you found them, and give it with `--license`.
 """
 
 import argparse
@@ -38,7 +39,9 @@ def parse_args() -> argparse.Namespace:
         default="novateur/WavTokenizer-medium-music-audio-75token",
         help="Hub repository of the codec's file.",
     )
-    parser.add_argument("--transformer_origin", default="TaliDror/AIDD", help="That of the token model's.")
+    parser.add_argument(
+        "--transformer_origin", default="TaliDror/AIDD", help="Hub repository of the token model's file."
+    )
     parser.add_argument("--license", default="mit", help="What the weights may be used for, as the Hub names it.")
     parser.add_argument(
         "--evaluation", type=Path, action="append", default=[], help="Output folder of `aidd evaluate`; once or more."
@@ -52,7 +55,7 @@ def part(name: str, origin: str, checkpoint: Path) -> dict[str, str]:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Raises `SystemExit` on what a card could not say."""
+    """Raises `SystemExit` on arguments that a card cannot be written from."""
     for repository in (args.repo_id, args.codec_origin, args.transformer_origin):
         try:
             validate_repo_id(repository)
@@ -64,7 +67,7 @@ def check(args: argparse.Namespace) -> None:
 
 
 def summary(folder: Path, pipe: aidd.AIDDPipeline) -> str:
-    """Of an evaluation, which has to be of this pipeline. Raises `SystemExit` where it is not."""
+    """The short tables of an evaluation. Raises `SystemExit` if it evaluated another pipeline."""
     if not (folder / "items.parquet").is_file():
         raise SystemExit(f"{folder}: expected a folder of `aidd evaluate`, found one without items.parquet")
     own, rows = provenance_of_model(pipe, ""), pd.read_parquet(folder / "items.parquet")

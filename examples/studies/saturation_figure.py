@@ -13,7 +13,7 @@ from aidd.evaluation.reports.plots import RANGE_DB, SMALL, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Of the stretch that waveforms are drawn of in full, about the loudest sample.
+# Length of the close view of waveforms, around the loudest sample.
 CLOSE_SECONDS = 0.02
 
 
@@ -25,7 +25,7 @@ def saturation_figure(
     sampling_rate: int,
 ) -> Figure:
     """
-    Waveforms above each other, whole and from near, and a spectrogram with holes.
+    Waveforms above each other, whole and from near, and a spectrogram with missing columns.
 
     Args:
         signals: by name, float `(samples,)`; the first is the intact one.

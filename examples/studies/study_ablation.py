@@ -26,15 +26,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from datasets import load_from_disk
+from segments import segments_in
+from tables import mean_and_interval, write_page
 from tqdm.auto import tqdm
 
 import aidd
 from aidd.evaluation.metrics import log_spectral_distance
 from aidd.evaluation.protocols.geometry import centred_gap
-from aidd.evaluation.protocols.segments import read_segments
-from aidd.evaluation.reports.bootstrap import bootstrap_interval
 from aidd.schedulers import LogLinearSchedule
-from aidd.signals.files import find_audio_files
 from aidd.training.losses.validation import gap_cross_entropy
 
 
@@ -83,11 +82,10 @@ def distances(
 ) -> dict[tuple[str, int], float]:
     """LSD over the frames of the gap, by recording and start of the segment."""
     values = {}
-    for path in (path for folder in folders for path in find_audio_files(folder)):
-        for start, segment, rate in read_segments(path, number):
-            mask = centred_gap(len(segment), rate, gap_seconds=gap_ms / 1000)
-            restored = pipe(segment, mask, sampling_rate=rate, generator=torch.Generator().manual_seed(start)).audios
-            values[path.stem, start] = log_spectral_distance(segment, restored, mask=mask)
+    for path, start, segment, rate in segments_in(folders, number):
+        mask = centred_gap(len(segment), rate, gap_seconds=gap_ms / 1000)
+        restored = pipe(segment, mask, sampling_rate=rate, generator=torch.Generator().manual_seed(start)).audios
+        values[path.stem, start] = log_spectral_distance(segment, restored, mask=mask)
     return values
 
 
@@ -96,10 +94,9 @@ def cell(values: dict[Item, float]) -> str:
     of_seeds = defaultdict(list)
     for (seed, *_), value in values.items():
         of_seeds[seed].append(value)
-    low, high = bootstrap_interval(list(values.values()), [recording for _, recording, _ in values])
-    mean = np.mean(list(values.values()))
+    mean = mean_and_interval(list(values.values()), [recording for _, recording, _ in values])
     spread = np.std([np.mean(one) for one in of_seeds.values()], ddof=1) if len(of_seeds) > 1 else float("nan")
-    return f"{mean:.3f} [{low:.3f}, {high:.3f}] ± {spread:.3f}"
+    return f"{mean} ± {spread:.3f}"
 
 
 def table(results: dict[str, dict[str, dict[Item, float]]]) -> list[str]:
@@ -150,8 +147,7 @@ def main() -> None:
         "",
         *table(differences),
     ]
-    args.output_file.parent.mkdir(parents=True, exist_ok=True)
-    args.output_file.write_text("\n".join(lines) + "\n")
+    write_page(args.output_file, lines)
 
 
 if __name__ == "__main__":

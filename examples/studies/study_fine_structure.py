@@ -11,13 +11,13 @@ Choose on recordings that the model was trained on, or on others, but never on t
 """
 
 import argparse
-import json
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+from segments import segments_in
+from tables import head_of, write_page
 
 import aidd
 from aidd.evaluation.embedders import RandomProjectionEmbedder
@@ -30,8 +30,6 @@ from aidd.evaluation.metrics import (
     paired_kernel_audio_distance,
 )
 from aidd.evaluation.protocols.geometry import centred_gap
-from aidd.evaluation.protocols.segments import read_segments
-from aidd.signals.files import find_audio_files
 from aidd.signals.resampling import resample
 
 
@@ -53,36 +51,34 @@ def main() -> None:
     methods, embedder = methods_without_model() | methods_of_aidd(pipe), RandomProjectionEmbedder()
     runs = [(name, amount) for name in ("aidd", "codec") for amount in args.amounts]
     scores, embeddings = defaultdict(list), defaultdict(list)
-    for path in tqdm([path for folder in args.data_dir for path in find_audio_files(folder)], unit="recording"):
-        for start, segment, rate in read_segments(path, args.segments_per_recording):
-            # The window of 1 s around the gap.
-            first = (len(segment) - rate) // 2
-            for gap_ms in args.gap_ms:
-                mask = centred_gap(len(segment), rate, gap_seconds=gap_ms / 1000)
-                filled = {("original", None): segment}
-                for name, amount in [*runs, ("envelope_noise", None)]:
-                    if amount is not None:
-                        pipe.register_to_config(fine_structure=amount)
-                    filled[name, amount] = methods[name](
-                        segment if name == "codec" else np.where(mask, np.nan, segment),
-                        mask,
-                        sampling_rate=rate,
-                        generator=torch.Generator().manual_seed(start),
+    for _, start, segment, rate in segments_in(args.data_dir, args.segments_per_recording):
+        # The window of 1 s around the gap.
+        first = (len(segment) - rate) // 2
+        for gap_ms in args.gap_ms:
+            mask = centred_gap(len(segment), rate, gap_seconds=gap_ms / 1000)
+            filled = {("original", None): segment}
+            for name, amount in [*runs, ("envelope_noise", None)]:
+                if amount is not None:
+                    pipe.register_to_config(fine_structure=amount)
+                filled[name, amount] = methods[name](
+                    segment if name == "codec" else np.where(mask, np.nan, segment),
+                    mask,
+                    sampling_rate=rate,
+                    generator=torch.Generator().manual_seed(start),
+                )
+            for key, restored in filled.items():
+                window = resample(restored[None, first : first + rate], rate, embedder.sampling_rate)
+                embeddings[(gap_ms, *key)].append(embedder(window)[0])
+                scores[(gap_ms, *key)].append(
+                    (
+                        log_spectral_distance(segment, restored),
+                        abs(level_error(segment, restored, mask)),
+                        chroma_agreement(segment, restored, mask, sampling_rate=rate),
+                        onset_agreement(segment, restored, mask, sampling_rate=rate),
                     )
-                for key, restored in filled.items():
-                    window = resample(restored[None, first : first + rate], rate, embedder.sampling_rate)
-                    embeddings[(gap_ms, *key)].append(embedder(window)[0])
-                    scores[(gap_ms, *key)].append(
-                        (
-                            log_spectral_distance(segment, restored),
-                            abs(level_error(segment, restored, mask)),
-                            chroma_agreement(segment, restored, mask, sampling_rate=rate),
-                            onset_agreement(segment, restored, mask, sampling_rate=rate),
-                        )
-                    )
+                )
     lines = [
-        f"`{json.dumps(vars(args), default=str)}`",
-        "",
+        *head_of(args),
         "| gap (ms) | filled by | amount | n | LSD | level error (dB) | chroma | onsets | KAD |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
@@ -95,8 +91,7 @@ def main() -> None:
                 f"| {gap_ms:g} | {name} | {shown} | {len(values)} | {lsd:.4f} | {level:.2f} | {chroma:.3f} "
                 f"| {onset:.3f} | {kad:.3f} |"
             )
-    args.output_file.parent.mkdir(parents=True, exist_ok=True)
-    args.output_file.write_text("\n".join(lines) + "\n")
+    write_page(args.output_file, lines)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """
 Study what the geometry of a mask does: every method, on music and on synthetic signals, where gaps are missing or
 boxes, bands and scattered cells of spectrograms, by how much is missing and in which shape; what RePaint's presets
-take and give; and a chirp that is too loud for its converter.
+cost and achieve; and a chirp that is too loud for its converter.
 
     accelerate launch examples/studies/study_geometry.py --output_dir outputs/geometry --report_dir docs/geometry_study
 
@@ -35,6 +35,7 @@ import aidd
 from aidd.detection import find_clipping
 from aidd.evaluation.embedders import RandomProjectionEmbedder
 from aidd.evaluation.methods.method_set import MethodSet
+from aidd.evaluation.methods.names import ANCHORS
 from aidd.evaluation.metrics import snr_in_gap
 from aidd.evaluation.protocols.manifest import thaw
 from aidd.evaluation.protocols.selection import Selection
@@ -52,10 +53,7 @@ from aidd.signals.stft import stft
 RATE = 24_000
 SECONDS = 3.0
 RENDERED = Path(__file__).parents[1] / "audio" / "rendered_piano"
-GAP_METHODS = (
-    *("masked", "linear", "autoregressive", "janssen", "sparse", "envelope_noise", "log_magnitude"),
-    *("spectrogram_repaint", "aidd_paper", "aidd", "codec"),
-)
+GAP_METHODS = (*ANCHORS, "log_magnitude", "spectrogram_repaint")
 # Peaks beyond this are cut off.
 SATURATION = 0.05
 # Clipped peaks of one swell, at 200 Hz, are 2.5 ms apart.
@@ -69,25 +67,23 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--data", nargs="+", default=[], help="Folders of music; what comes with the package by default."
     )
-    parser.add_argument("--model", default=aidd.DEFAULT_MODEL, help="AIDD's.")
+    parser.add_argument("--model", default=aidd.DEFAULT_MODEL, help="Folder or Hub id of the AIDD model.")
     parser.add_argument("--spectrogram_model", default=aidd.DEFAULT_SPECTROGRAM_MODEL)
     parser.add_argument("--spectrogram_dtype", choices=["float32", "bfloat16"], default="float32")
-    parser.add_argument(
-        "--num_signals", type=int, default=1, help="Of each kind of synthetic signal; up to 4 rendered."
-    )
+    parser.add_argument("--num_signals", type=int, default=1, help="Signals of each synthetic kind; up to 4 rendered.")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument(
-        "--presets", nargs="+", choices=PRESETS, default=list(PRESETS), help="Of the part of that name."
+        "--presets", nargs="+", choices=PRESETS, default=list(PRESETS), help="Presets to compare in the part presets."
     )
-    parser.add_argument("--gap_protocol", default="tf_gaps", help="Name or file.")
-    parser.add_argument("--mask_protocol", default="tf_masks", help="Name or file.")
-    parser.add_argument("--preset_protocol", default="tf_presets", help="Name or file.")
+    parser.add_argument("--gap_protocol", default="tf_gaps", help="Protocol of the gaps, a name or a file.")
+    parser.add_argument("--mask_protocol", default="tf_masks", help="Protocol of the missing cells, a name or a file.")
+    parser.add_argument("--preset_protocol", default="tf_presets", help="Protocol of the presets, a name or a file.")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
 
 def write_signals(folder: Path, number: int, seed: int) -> None:
-    """A folder a kind of signal."""
+    """Writes synthetic and rendered signals, a folder for each kind."""
     for place, (kind, function) in enumerate(SYNTHETIC_SIGNALS.items()):
         for one in range(number):
             path = folder / kind / f"{one}.flac"

@@ -8,16 +8,16 @@ Choose on recordings that the model was trained on, or on others, but never on t
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
-import soundfile as sf
 import torch
-from tqdm.auto import tqdm
+from segments import recordings_in
+from tables import head_of, write_page
 
 import aidd
-from aidd.signals.files import find_audio_files
+from aidd.models.wavtokenizer import encode
+from aidd.signals.recordings import read_excerpt, recording_length
 from aidd.signals.resampling import resample
 
 
@@ -49,17 +49,17 @@ def main() -> None:
     draw = np.random.default_rng(args.seed)
     flips: dict[tuple, list] = {}
 
-    def encode(audio: np.ndarray, gain: float) -> np.ndarray:
+    def codes_of(audio: np.ndarray, gain: float) -> np.ndarray:
         return encode(pipe.codec, torch.tensor(gain * audio, dtype=torch.float32)[None, None])[0, 0].numpy()
 
-    for path in tqdm(find_audio_files(args.data_dir), unit="recording"):
-        audio, file_rate = sf.read(path, dtype="float64", always_2d=True)
-        audio = resample(audio.mean(1), file_rate, rate)
+    for path in recordings_in([args.data_dir]):
+        num_samples, file_rate = recording_length(path)
+        audio = resample(read_excerpt(path, 0, num_samples), file_rate, rate)
         for _ in range(args.windows_per_recording):
             start = draw.integers(len(audio) - length)
             window = audio[start : start + length]
             gain = 0.7 / max(np.abs(window).max(), 1e-4)
-            clean = encode(window, gain)
+            clean = codes_of(window, gain)
             for gap_ms in args.gap_ms:
                 gap = round(gap_ms / 1000 * rate)
                 first = (length - gap) // 2 + draw.integers(hop)
@@ -67,7 +67,7 @@ def main() -> None:
                 mask[first : first + gap] = True
                 before, behind = first // hop, -(-(first + gap) // hop)
                 for name, fill in FILLS.items():
-                    changed = encode(fill(window, mask, rate), gain) != clean
+                    changed = codes_of(fill(window, mask, rate), gain) != clean
                     sides = [changed[:before][::-1][:DISTANCES], changed[behind:][:DISTANCES]]
                     flips.setdefault((gap_ms, name), []).append(
                         np.concatenate([*sides, [changed[behind:][DISTANCES:].mean()]])
@@ -75,16 +75,14 @@ def main() -> None:
 
     columns = [f"{side}{i}" for side in ("-", "+") for i in range(1, DISTANCES + 1)] + [f"beyond +{DISTANCES}"]
     lines = [
-        f"`{json.dumps(vars(args), default=str)}`",
-        "",
+        *head_of(args),
         f"| gap (ms) | filled by | n | {' | '.join(columns)} |",
         "| --- " * (3 + len(columns)) + "|",
     ]
     for (gap_ms, name), values in flips.items():
         shares = " | ".join(f"{share:.2f}" for share in np.mean(values, axis=0))
         lines.append(f"| {gap_ms:g} | {name} | {len(values)} | {shares} |")
-    args.output_file.parent.mkdir(parents=True, exist_ok=True)
-    args.output_file.write_text("\n".join(lines) + "\n")
+    write_page(args.output_file, lines)
 
 
 if __name__ == "__main__":

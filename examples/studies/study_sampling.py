@@ -15,7 +15,6 @@ model was trained on, or on others, but never on those that results are reported
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from tqdm.auto import tqdm
+from segments import segments_in
+from tables import head_of, write_page
 
 import aidd
 from aidd.evaluation.methods.evaluated_methods import methods_of_aidd
@@ -36,11 +36,8 @@ from aidd.evaluation.metrics import (
     snr_in_gap,
 )
 from aidd.evaluation.protocols.geometry import centred_gap
-from aidd.evaluation.protocols.segments import read_segments
 from aidd.evaluation.reports.bootstrap import bootstrap_interval
 from aidd.evaluation.runs.journal import Journal
-from aidd.signals.files import find_audio_files
-from aidd.signals.replacing import replacing
 from aidd.splice.continuation import continuation
 from aidd.splice.ranking import agreement_risk, edge_distance
 
@@ -151,39 +148,36 @@ def choices(
 
 def rows_of(pipe: aidd.AIDDPipeline, args: argparse.Namespace, done: set) -> Iterator[list[dict[str, Any]]]:
     """All rows of one setting on one item at a time."""
-    files = [path for folder in args.data_dir for path in find_audio_files(folder)]
-    index, number = args.process
     codec = methods_of_aidd(pipe)["codec"]
-    for path in tqdm(files[index::number], unit="recording"):
-        for start, segment, rate in read_segments(path, args.segments_per_recording):
-            for gap_ms in args.gap_ms:
-                mask = centred_gap(len(segment), rate, gap_seconds=gap_ms / 1000)
-                damaged = np.where(mask, np.nan, segment)
-                described = {"recording": path.stem, "start": start, "gap_ms": gap_ms}
-                seeds = range(start, start + args.num_draws)
-                for setting in ("envelope_noise", "codec", *args.settings):
-                    if (path.stem, start, gap_ms, setting) in done:
-                        continue
-                    likelihood = np.zeros(1)
-                    if setting == "codec":
-                        restored = codec(segment, mask, sampling_rate=rate)[None]
-                    elif setting == "envelope_noise":
-                        options = {"sampling_rate": rate, "generator": torch.Generator().manual_seed(start)}
-                        restored = aidd.METHODS["envelope_noise"](damaged, mask, **options)[None]
-                    else:
-                        restored, likelihood = draws(pipe, SETTINGS[setting], damaged, mask, rate, seeds)
-                    rows = [
-                        described | {"setting": setting, "draw": draw} | measure(segment, audio, mask, rate)
-                        for draw, audio in enumerate(restored)
-                    ]
-                    if setting in CHOSEN:
-                        reach = pipe.config.reach_seconds
-                        for rule, draw in choices(restored, likelihood, damaged, mask, rate, reach).items():
-                            rows.append(rows[draw] | {"setting": f"{setting}, by {rule}"})
-                    yield rows
+    for path, start, segment, rate in segments_in(args.data_dir, args.segments_per_recording, tuple(args.process)):
+        for gap_ms in args.gap_ms:
+            mask = centred_gap(len(segment), rate, gap_seconds=gap_ms / 1000)
+            damaged = np.where(mask, np.nan, segment)
+            described = {"recording": path.stem, "start": start, "gap_ms": gap_ms}
+            seeds = range(start, start + args.num_draws)
+            for setting in ("envelope_noise", "codec", *args.settings):
+                if (path.stem, start, gap_ms, setting) in done:
+                    continue
+                likelihood = np.zeros(1)
+                if setting == "codec":
+                    restored = codec(segment, mask, sampling_rate=rate)[None]
+                elif setting == "envelope_noise":
+                    options = {"sampling_rate": rate, "generator": torch.Generator().manual_seed(start)}
+                    restored = aidd.METHODS["envelope_noise"](damaged, mask, **options)[None]
+                else:
+                    restored, likelihood = draws(pipe, SETTINGS[setting], damaged, mask, rate, seeds)
+                rows = [
+                    described | {"setting": setting, "draw": draw} | measure(segment, audio, mask, rate)
+                    for draw, audio in enumerate(restored)
+                ]
+                if setting in CHOSEN:
+                    reach = pipe.config.reach_seconds
+                    for rule, draw in choices(restored, likelihood, damaged, mask, rate, reach).items():
+                        rows.append(rows[draw] | {"setting": f"{setting}, by {rule}"})
+                yield rows
 
 
-def table(rows: pd.DataFrame) -> str:
+def table(rows: pd.DataFrame) -> list[str]:
     """Means over items, and the difference in log-mel distance to the reference with its 95 % interval."""
     known = rows[rows["setting"].isin(CHOSEN)]
     best = known.loc[known.groupby(["recording", "start", "gap_ms", "setting"])["log_mel"].idxmin()]
@@ -207,7 +201,7 @@ def table(rows: pd.DataFrame) -> str:
                 f"| {gap_ms:g} | {setting} | {len(values)} | {' | '.join(shown)} | {difference.mean():+.2f} "
                 f"[{low:+.2f}, {high:+.2f}] |"
             )
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def main() -> None:
@@ -219,9 +213,7 @@ def main() -> None:
         done = {(row["recording"], row["start"], row["gap_ms"], row["setting"]) for row in journal.read()}
         for rows in rows_of(pipe, args, done):
             journal.append(rows)
-    text = f"`{json.dumps(vars(args), default=str)}`\n\n{table(pd.DataFrame(journal.read()))}"
-    with replacing(args.output_dir / "table.md") as unfinished:
-        unfinished.write_text(text)
+    write_page(args.output_dir / "table.md", [*head_of(args), *table(pd.DataFrame(journal.read()))])
 
 
 if __name__ == "__main__":

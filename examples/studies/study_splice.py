@@ -13,19 +13,17 @@ package's law, by one less its square, and does not let fade what is all but cer
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+from segments import segments_in
+from tables import head_of, write_page
 
 import aidd
 from aidd.evaluation.metrics import log_spectral_distance, snr_in_gap
 from aidd.evaluation.protocols.geometry import centred_gap
-from aidd.evaluation.protocols.segments import read_segments
 from aidd.masks.gaps import find_gaps
-from aidd.signals.files import find_audio_files
 from aidd.splice.continuation import CONTEXT_SECONDS, ORDER, continuation_weight, continue_both_edges, edge_fade
 
 
@@ -59,38 +57,35 @@ def main() -> None:
     pipe = aidd.AIDDPipeline.from_pretrained(args.model)
     pipe.set_progress_bar_config(disable=True)
     scores: dict[tuple, list] = {}
-    for path in tqdm([path for folder in args.data_dir for path in find_audio_files(folder)], unit="recording"):
-        for _, segment, rate in read_segments(path, args.segments_per_recording):
-            for gap_ms in args.gap_ms:
-                mask = centred_gap(len(segment), rate, gap_seconds=gap_ms / 1000)
-                ((start, end),) = find_gaps(mask).tolist()
-                gap = slice(start, end)
-                estimate, error, (left, right) = continue_both_edges(
-                    segment, mask, (start, end), round(CONTEXT_SECONDS * rate), ORDER
-                )
-                for guard in args.guard_tokens:
-                    # With no reach, the pipeline puts nothing but generated audio into the gap.
-                    pipe.register_to_config(guard_tokens=guard, reach_seconds=0.0, short_gap_seconds=0.0)
-                    generator = torch.Generator().manual_seed(args.seed)
-                    generated = pipe(segment, mask, sampling_rate=rate, generator=generator).audios[gap]
-                    for name, weight in laws(error, left, right, args.reach_ms, rate).items():
-                        restored = segment.copy()
-                        restored[gap] = weight * estimate + np.sqrt(1 - weight**2) * generated
-                        level = 10 * np.log10(np.sum(restored[gap] ** 2) / np.sum(segment[gap] ** 2))
-                        scores.setdefault((gap_ms, guard, name), []).append(
-                            (log_spectral_distance(segment, restored), snr_in_gap(segment, restored, mask), abs(level))
-                        )
+    for _, _, segment, rate in segments_in(args.data_dir, args.segments_per_recording):
+        for gap_ms in args.gap_ms:
+            mask = centred_gap(len(segment), rate, gap_seconds=gap_ms / 1000)
+            ((start, end),) = find_gaps(mask).tolist()
+            gap = slice(start, end)
+            estimate, error, (left, right) = continue_both_edges(
+                segment, mask, (start, end), round(CONTEXT_SECONDS * rate), ORDER
+            )
+            for guard in args.guard_tokens:
+                # With no reach, the pipeline puts nothing but generated audio into the gap.
+                pipe.register_to_config(guard_tokens=guard, reach_seconds=0.0, short_gap_seconds=0.0)
+                generator = torch.Generator().manual_seed(args.seed)
+                generated = pipe(segment, mask, sampling_rate=rate, generator=generator).audios[gap]
+                for name, weight in laws(error, left, right, args.reach_ms, rate).items():
+                    restored = segment.copy()
+                    restored[gap] = weight * estimate + np.sqrt(1 - weight**2) * generated
+                    level = 10 * np.log10(np.sum(restored[gap] ** 2) / np.sum(segment[gap] ** 2))
+                    scores.setdefault((gap_ms, guard, name), []).append(
+                        (log_spectral_distance(segment, restored), snr_in_gap(segment, restored, mask), abs(level))
+                    )
     lines = [
-        f"`{json.dumps(vars(args), default=str)}`",
-        "",
+        *head_of(args),
         "| gap (ms) | guard tokens | law | n | LSD | SNR in gap (dB) | level error (dB) |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for (gap_ms, guard, name), values in scores.items():
         lsd, snr, level = np.mean(values, axis=0)
         lines.append(f"| {gap_ms:g} | {guard} | {name} | {len(values)} | {lsd:.4f} | {snr:.2f} | {level:.2f} |")
-    args.output_file.parent.mkdir(parents=True, exist_ok=True)
-    args.output_file.write_text("\n".join(lines) + "\n")
+    write_page(args.output_file, lines)
 
 
 if __name__ == "__main__":

@@ -10,16 +10,16 @@ codec's rate` has nothing above the codec's band.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+from segments import recordings_in
+from tables import head_of, write_page
 
 import aidd
 from aidd.evaluation.metrics import log_spectral_distance
-from aidd.signals.files import find_audio_files, read_audio
+from aidd.signals.files import read_audio
 from aidd.signals.resampling import resample
 
 
@@ -49,7 +49,7 @@ def main() -> None:
     pipe.set_progress_bar_config(disable=True)
     moved: dict[tuple, list] = {}
     distances: dict[tuple, list] = {}
-    for path in tqdm([path for folder in args.data_dir for path in find_audio_files(folder)], unit="recording"):
+    for path in recordings_in(args.data_dir):
         recording = read_audio(path)
         samples, rate = recording.samples.astype(np.float64), recording.sampling_rate
         if len(samples) != 2:
@@ -90,8 +90,7 @@ def main() -> None:
                         (log_spectral_distance(audio, filled), log_spectral_distance(audio, filled, mask=mask))
                     )
     lines = [
-        f"`{json.dumps(vars(args), default=str)}`",
-        "",
+        *head_of(args),
         "| gap (ms) | | n | level difference: mean, mean of absolute (dB) | within 1.5 dB "
         "| correlation: mean, mean of absolute | within 0.15 |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -107,8 +106,7 @@ def main() -> None:
     for (gap_ms, rate, name), values in distances.items():
         whole, touched = np.mean(values, axis=0)
         lines.append(f"| {gap_ms:g} | {rate} | {name} | {len(values)} | {whole:.4f} | {touched:.3f} |")
-    args.output_file.parent.mkdir(parents=True, exist_ok=True)
-    args.output_file.write_text("\n".join(lines) + "\n")
+    write_page(args.output_file, lines)
 
 
 if __name__ == "__main__":

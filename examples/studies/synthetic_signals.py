@@ -1,5 +1,5 @@
 """
-Signals of which is known what they are made of: pure functions of a number of samples, a rate and a generator.
+Signals of known components: pure functions of a number of samples, a rate and a generator.
 
 Those of `SYNTHETIC_SIGNALS` have a peak of `PEAK`. All are float64 `(num_samples,)`.
 """
@@ -11,7 +11,7 @@ from scipy.signal import lfilter
 
 
 PEAK = 0.5
-# Of [`saturating_chirp`].
+# First and last frequency of [`saturating_chirp`], and its bursts a second.
 CHIRP_HERTZ = (200.0, 4_000.0)
 BURSTS_HERTZ = 1.5
 # Formants of the vowel a, as Peterson & Barney measured them in men (Journal of the Acoustical Society of America 24,

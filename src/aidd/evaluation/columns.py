@@ -22,7 +22,7 @@ class Metric:
     Args:
         title: name in headings, with the unit.
         digits: decimal places in tables.
-        better: `lower`, `higher`, or None where nothing is known of the metric.
+        better: `lower`, `higher`, or None if unknown.
         logarithmic: drawn on a logarithmic axis, where possible.
         signed: tables show the mean of absolute values: too loud and too soft do not cancel.
         note: a warning that readers need; may be empty.
@@ -103,8 +103,8 @@ PARAMETERS = {
 
 def metric_columns(rows: pd.DataFrame) -> list[str]:
     """Names of the metrics that rows hold: those of `METRICS` in their order, then other numeric columns in theirs."""
-    known = [name for name in METRICS if name in rows]
-    return known + [name for name in rows.select_dtypes("number") if not (name in METRICS or is_reserved(name))]
+    listed = [name for name in METRICS if name in rows]
+    return listed + [name for name in rows.select_dtypes("number") if not (name in METRICS or is_reserved(name))]
 
 
 def is_reserved(name: str) -> bool:

@@ -8,7 +8,6 @@ import soundfile as sf
 
 from aidd.evaluation.protocols.conditions import Condition
 from aidd.evaluation.protocols.protocol import Protocol, read_item
-from aidd.evaluation.protocols.segments import read_segments
 from aidd.evaluation.protocols.selection import evenly_spread_starts, random_starts, select_items
 from aidd.masks.gaps import find_gaps
 
@@ -108,22 +107,6 @@ def test_starts_are_random_within_the_recording_and_evenly_spread_ones_are_disti
     assert evenly_spread_starts(1000, 200, 3) == [200, 400, 600]
     assert evenly_spread_starts(202, 200, 8) == [0, 1]
     assert evenly_spread_starts(200, 200, 8) == [0]
-
-
-def test_one_gap_takes_the_segments_that_read_segments_does(tmp_path):
-    rate = 2000
-    audio = 0.1 * np.random.default_rng(0).standard_normal((60 * rate, 2))
-    audio[20 * rate : 30 * rate] *= 1e-3
-    sf.write(tmp_path / "a.wav", audio, rate, subtype="PCM_24")
-    one_gap = Protocol.load("one_gap")
-    selection = select_items(one_gap, {"x/a.wav": tmp_path / "a.wav"}, seed=0)
-    expected = list(read_segments(tmp_path / "a.wav", 8))
-    assert 0 < len(expected) < 8
-    assert selection.left_out == {"short recordings": 0, "quiet segments": 8 - len(expected), "silent gaps": 0}
-    assert len(selection.items) == 8 * len(expected)
-    for item, (start, segment, _) in zip(selection.items[::8], expected, strict=True):
-        assert item.start == start and item.sampling_rate == rate
-        assert np.array_equal(read_item(item, {"x/a.wav": tmp_path / "a.wav"})[0], segment)
 
 
 def test_what_has_nothing_to_measure_is_left_out_and_counted(recordings):

@@ -15,7 +15,7 @@ class ClapEmbedder:
     """
     Audio embeddings of CLAP (Wu et al. 2023, arXiv:2211.06687), at norm 1.
 
-    A piece shorter than the model's window, 10 s for the published ones, is repeated to fill it, as the model's
+    A segment shorter than the model's window, 10 s for the published ones, is repeated to fill it, as the model's
     feature extractor does. Longer ones are refused: the extractor would crop them at random.
 
     Args:
@@ -30,7 +30,7 @@ class ClapEmbedder:
 
     def __init__(self, model: str | Path, *, revision: str = "main", device: str | torch.device = "cpu"):
         self.extractor = ClapFeatureExtractor.from_pretrained(model, revision=revision)
-        # A pair, which transformers' annotation does not tell.
+        # A pair; transformers' annotation omits that.
         loaded: Any = ClapModel.from_pretrained(model, revision=revision, output_loading_info=True)
         network, info = loaded
         if info["missing_keys"]:
@@ -43,7 +43,7 @@ class ClapEmbedder:
     @torch.no_grad()
     def __call__(self, audio: ArrayLike) -> np.ndarray:
         """
-        Embeddings of pieces of one length.
+        Returns embeddings of segments of one length.
 
         Args:
             audio: float `(batch, samples)`, mono in [-1, 1] at the model's rate, 48 kHz for the published ones.
@@ -61,7 +61,7 @@ class ClapEmbedder:
                 f"got {audio.shape[1]}"
             )
         features = self.extractor(list(audio), sampling_rate=self.sampling_rate, return_tensors="pt")["input_features"]
-        # The extractor marks a piece at random as longer than the window, for models that fuse crops; none is.
+        # The extractor marks a segment at random as longer than the window, for models that fuse crops; none is.
         is_longer = torch.zeros(len(audio), 1, dtype=torch.bool, device=self.network.device)
         outputs = self.network.get_audio_features(features.to(self.network.device), is_longer=is_longer)
         return outputs.pooler_output.cpu().numpy()

@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike
 @runtime_checkable
 class Embedder(Protocol):
     """
-    A function of pieces of audio to vectors.
+    A function from segments of audio to vectors.
 
     Attributes:
-        sampling_rate: Hz, that the audio must be at.
-        dimension: of an embedding.
+        sampling_rate: rate in Hz that the audio must have.
+        dimension: length of an embedding.
     """
 
     sampling_rate: int

@@ -9,24 +9,24 @@ from .embedder import as_batch
 from .log_mel import HOP_LENGTH, N_MELS, SAMPLING_RATE, WINDOW_LENGTH, log_mel
 
 
-# Of log-mel values of 21 public-domain and Creative Commons recordings of classical music: mean and spread, rounded.
+# Mean and spread of the log-mel values of 21 public-domain and Creative Commons recordings of classical music.
 LOG_MEL_MEAN, LOG_MEL_SPREAD = -2.4, 1.9
 
 
 class RandomProjectionEmbedder:
     """
-    One layer of a random network on the log-mel patch of a whole piece: no weights to fetch, the same everywhere.
+    One layer of a random network on the log-mel patch of a whole segment: no weights to fetch, the same everywhere.
 
         embedding = max(0, z W / sqrt(len(z))),    z = (log-mel patch - mean) / spread, flattened
 
     with W standard normal. Each place in time and frequency has its own weights, so that order in time matters; the
     patch is standardised by constants, so that level does too. Random projections keep distances (Johnson and
     Lindenstrauss), and their rectified features have the arc-cosine kernel of order 1 for inner product (Cho and Saul
-    2009). What makes pieces alike to it is the log-mel patch and no more: it hears a spectral balance or a hole, but
-    knows nothing of music. For tests, for bootstraps, and as a sanity check beside a learned embedder.
+    2009). It compares log-mel patches and nothing else: it reacts to spectral balance or to a gap, but
+    knows nothing of music. Use it in tests, in bootstraps, and as a sanity check besides a learned embedder.
 
-    The frames of a longer piece share the weights of a shorter one's, but embeddings of pieces of two lengths do not
-    compare.
+    The frames of a longer segment share the weights of a shorter one's, but embeddings of two lengths cannot be
+    compared.
 
     Args:
         seed: of the weights, drawn by numpy's PCG64.
@@ -40,7 +40,7 @@ class RandomProjectionEmbedder:
 
     def __call__(self, audio: ArrayLike) -> np.ndarray:
         """
-        Embeddings of pieces of one length.
+        Returns embeddings of segments of one length.
 
         Args:
             audio: float `(batch, samples)`, mono at 16 kHz, samples at least 400 (25 ms).

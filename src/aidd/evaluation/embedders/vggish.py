@@ -12,7 +12,7 @@ from .log_mel import HOP_LENGTH, N_MELS, SAMPLING_RATE, WINDOW_LENGTH, log_mel
 
 
 NUM_FRAMES = 96
-# Of a patch: 0.975 s.
+# Samples of a patch, 0.975 s.
 PATCH_SAMPLES = WINDOW_LENGTH + (NUM_FRAMES - 1) * HOP_LENGTH
 # Where convolutions and linear layers are in a state dict.
 CONVOLUTIONS, LINEARS = (0, 3, 6, 8, 11, 13), (0, 2, 4)
@@ -66,7 +66,7 @@ class VGGishEmbedder:
 
     The embedding is the last linear layer's output, as in Google's definition and in the default of the
     `frechet-audio-distance` package; torchvggish appends a ReLU, and optionally whitening and quantisation, none of
-    which is done here. Of a piece of one patch, 0.975 s to less than 1.935 s, it is that patch's. Longer pieces get
+    which is done here. A segment of one patch, 0.975 s to less than 1.935 s, has that patch's. Longer segments get
     the mean over their patches, which do not overlap; distances between sets are published for patches one by one, so
     cut audio to one patch for those.
 
@@ -94,7 +94,7 @@ class VGGishEmbedder:
     @torch.no_grad()
     def __call__(self, audio: ArrayLike) -> np.ndarray:
         """
-        Embeddings of pieces of one length.
+        Returns embeddings of segments of one length.
 
         Args:
             audio: float `(batch, samples)`, mono at 16 kHz in [-1, 1], samples at least 15600.

@@ -1,4 +1,4 @@
-"""Every method that evaluations compare: those of `aidd.METHODS`, what they must beat, and what they cannot pass."""
+"""The methods that evaluations compare: those of `aidd.METHODS`, and what they must beat and cannot pass."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def methods_without_model() -> dict[str, Method]:
 def methods_of_aidd(pipe: AIDDPipeline) -> dict[str, Method]:
     """
     By name, those that an AIDD model has a part in: `aidd` itself; `auto`; `aidd_paper`, the published stitching (see
-    [`~aidd.evaluation.methods.aidd_paper.aidd_paper`]: it overwrites intact audio beside the gaps); and `codec`,
+    [`~aidd.evaluation.methods.aidd_paper.aidd_paper`]: it overwrites intact audio next to the gaps); and `codec`,
     [`AIDDPipeline.reconstruct`], the ceiling of `aidd`, which alone must be given *intact* audio.
     """
     from .aidd_paper import inpaint_as_published

@@ -20,7 +20,7 @@ class MethodSet:
     Args:
         for_gaps: methods for items whose samples are missing.
         for_cells: methods for items whose cells are missing.
-        provenance: what the rows of a method say besides, by its name: columns that describe its model or its source.
+        provenance: further columns of a method's rows, by its name: they describe its model or its source.
     """
 
     for_gaps: Mapping[str, Method]

@@ -1,4 +1,4 @@
-"""What all metrics ask of their arguments."""
+"""Checks that all metrics share of their arguments."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -6,10 +6,10 @@ from numpy.typing import ArrayLike
 
 def as_signals(reference: ArrayLike, estimate: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """
-    Both as float64 of one shape.
+    Converts both signals to float64 and checks that they have one shape.
 
     Raises:
-        ValueError: shapes that differ, or samples that are not finite: no score may come of them.
+        ValueError: shapes that differ, or samples that are not finite.
     """
     reference, estimate = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
     if reference.shape != estimate.shape:
@@ -24,7 +24,7 @@ def as_signals(reference: ArrayLike, estimate: ArrayLike) -> tuple[np.ndarray, n
 
 def as_missing(mask: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
     """
-    The mask, bool, True where samples were missing, in the signals' shape.
+    Broadcasts the mask, bool, True where samples were missing, to the signals' shape.
 
     Raises:
         ValueError: a mask that is not bool, has no such shape, or marks nothing.

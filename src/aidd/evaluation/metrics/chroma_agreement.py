@@ -7,7 +7,7 @@ from .arguments import as_missing, as_signals
 from .spectrograms import hann
 
 
-# Missing samples 60 dB below their signal say nothing of their own beside it.
+# Missing samples 60 dB below their signal carry no chroma of their own.
 SILENT_SHARE = 1e-6
 A4 = 440.0
 
@@ -36,7 +36,7 @@ def chroma_agreement(
     gap: compare scores at one length of gap only. Outside the signal there are zeros.
 
     A frame is silent where the power of its missing samples, weighed by its window, is 60 dB below the mean power of
-    the whole signal, so that the music beside a gap does not speak for a gap left empty, or where it has no energy
+    the whole signal, so that the music next to a gap does not stand in for a gap left empty, or where it has no energy
     between f_min and f_max. Two silent frames agree wholly (1), a silent one and another not at all (0).
 
     Args:
@@ -86,11 +86,11 @@ def _folding(window_length: int, sampling_rate: int, f_min: float, f_max: float)
     if not 0 < f_min < f_max <= sampling_rate / 2:
         raise ValueError(f"expected 0 < f_min < f_max <= {sampling_rate / 2} Hz, got {f_min} and {f_max} Hz")
     frequencies = np.fft.rfftfreq(window_length, 1 / sampling_rate)
-    heard = (frequencies >= f_min) & (frequencies <= f_max)
-    if not heard.any():
+    in_range = (frequencies >= f_min) & (frequencies <= f_max)
+    if not in_range.any():
         raise ValueError(f"a window of {window_length} samples has no bin between {f_min} and {f_max} Hz")
     folding = np.zeros((len(frequencies), 12))
-    folding[heard, np.round(12 * np.log2(frequencies[heard] / A4)).astype(int) % 12] = 1
+    folding[in_range, np.round(12 * np.log2(frequencies[in_range] / A4)).astype(int) % 12] = 1
     return folding
 
 
@@ -101,5 +101,5 @@ def _unit_chroma(
     chroma = np.abs(np.fft.rfft(frames * window)) ** 2 @ folding
     silent = np.sum(weights * frames**2, axis=-1) <= silent_power * weights.sum(-1)
     norms = np.linalg.norm(chroma, axis=-1)
-    heard = ~silent & (norms > 0)
-    return np.where(heard[:, None], chroma / np.where(heard, norms, 1)[:, None], 0)
+    audible = ~silent & (norms > 0)
+    return np.where(audible[:, None], chroma / np.where(audible, norms, 1)[:, None], 0)

@@ -36,5 +36,5 @@ def frechet_audio_distance(reference: ArrayLike, estimate: ArrayLike) -> float:
     # A triangular factor has its matrix's covariance, in at most dims rows.
     a, b = (np.linalg.qr((x - x.mean(0)) / np.sqrt(len(x) - 1)).R for x in (reference, estimate))
     nuclear = np.linalg.svd(a @ b.T, compute_uv=False).sum()
-    # Of equal sets, rounding leaves either sign.
+    # Rounding leaves either sign where the sets are equal.
     return float(max(0.0, offset @ offset + np.sum(a**2) + np.sum(b**2) - 2 * nuclear))

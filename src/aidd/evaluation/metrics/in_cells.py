@@ -1,4 +1,4 @@
-"""Metrics of what was put into missing cells of frequency and time."""
+"""Metrics of the restored cells of frequency and time."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from .level_error import level_error
 from .snr import snr_in_gap
 
 
-# Of log powers, in a transform whose cells have the energy of the signal.
+# Floor of log powers, in a transform whose cells have the energy of the signal.
 EPS = 1e-12
 
 
@@ -17,7 +17,7 @@ def metrics_in_cells(
     reference: np.ndarray, estimate: np.ndarray, cells: np.ndarray, *, sampling_rate: int, grid: Grid
 ) -> dict[str, float]:
     """
-    Of the spectrograms X of the reference and Y of the estimate, in the missing cells M:
+    Compares the spectrograms X of the reference and Y of the estimate in the missing cells M:
 
         snr_cells = 10 log10( sum_M |X|^2 / sum_M |X - Y|^2 )                                                    (dB)
         level_error_cells = 10 log10( sum_M |Y|^2 / sum_M |X|^2 )                                                (dB)

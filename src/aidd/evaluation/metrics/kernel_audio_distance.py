@@ -19,8 +19,8 @@ def kernel_audio_distance(
         k(a, b) = exp( -||a - b||^2 / (2 bandwidth^2) )
 
     Its expectation is 0 for two independent samples of one distribution, whatever their numbers, so it is as often
-    negative as positive there. Restored pieces and their own originals are not independent: each is near its own, and
-    that lowers the distance, down to -2 scale (1 - mean k) / n for the originals themselves. Of those, take
+    negative as positive there. Restored segments and their own originals are not independent: each is near its own,
+    and that lowers the distance, down to -2 scale (1 - mean k) / n for the originals themselves. Measure those with
     [`paired_kernel_audio_distance`].
 
     It is not symmetric, as the bandwidth is the reference's: that gives all estimates one kernel. The authors' toolkit
@@ -44,7 +44,7 @@ def kernel_audio_distance(
     """
     reference, estimate = as_embedding_sets(reference, estimate)
     kernel = _kernel(reference, bandwidth)
-    # Of a symmetric matrix, the mean off the diagonal is the mean over unordered pairs.
+    # The matrix is symmetric: its mean off the diagonal is the mean over unordered pairs.
     within = kernel(pdist(reference, "sqeuclidean")).mean() + kernel(pdist(estimate, "sqeuclidean")).mean()
     return float(scale * (within - 2 * kernel(cdist(reference, estimate, "sqeuclidean")).mean()))
 
@@ -53,7 +53,7 @@ def paired_kernel_audio_distance(
     reference: ArrayLike, estimate: ArrayLike, *, bandwidth: float | None = None, scale: float = 100.0
 ) -> float:
     r"""
-    [`kernel_audio_distance`] of pieces and restored versions of the same, where no piece is compared with its own
+    [`kernel_audio_distance`] of segments and restored versions of the same, where no segment is compared with its own
     original (the U-statistic of Gretton et al. 2012, Journal of Machine Learning Research 13, lemma 6):
 
         scale * mean_{i != j} ( k(x_i, x_j) + k(y_i, y_j) - 2 k(x_i, y_j) )
@@ -79,7 +79,7 @@ def paired_kernel_audio_distance(
 
 
 def _kernel(reference: np.ndarray, bandwidth: float | None) -> Callable[[np.ndarray], np.ndarray]:
-    """Of squared distances; its bandwidth is the lower median of the reference's where none is given."""
+    """Gaussian kernel of squared distances; its bandwidth is the lower median of the reference's if None."""
     if bandwidth is None:
         bandwidth = float(np.quantile(pdist(reference), 0.5, method="lower"))
         if bandwidth == 0:

@@ -84,7 +84,7 @@ def onset_agreement(
 
 
 def _onset_strength(mel_power: np.ndarray, floor_db: float) -> np.ndarray:
-    """Of each frame but the first, `(frames - 1,)`."""
+    """Spectral flux of each frame but the first, `(frames - 1,)`."""
     loudest = mel_power.max()
     if loudest == 0:
         return np.zeros(len(mel_power) - 1)

@@ -28,10 +28,10 @@ def seam_discontinuity(
         D = max(0, 10 log10( sum_n e^2 + f^2  of the estimate / the same of the reference ))
 
     The two errors of one n see the same samples y[n - order], ..., y[n]. A click, a step in value or slope, or a jump
-    of phase cannot be predicted from the other side, and is heard where the music's own innovation, which it is
+    of phase cannot be predicted from the other side, and is audible where the music's own innovation, which it is
     compared with, does not cover it. Of a filling that is smoother than the reference nothing sticks out: it scores
     0 dB, and does not make up for other seams. What happens further than the order from a seam is not seen; methods
-    that overwrite audio beside the gap have their seams elsewhere.
+    that overwrite audio next to the gap have their seams elsewhere.
 
     Args:
         reference, estimate: float, `(..., samples)`, of one shape.
@@ -66,12 +66,12 @@ def seam_discontinuity(
             expected = _energy_across(reference[channel][here], model, seam - start)
             excesses.append(_decibels(_energy_across(estimate[channel][here], model, seam - start), expected))
     if not excesses:
-        raise ValueError("the mask has no seam: no intact sample beside a missing one")
+        raise ValueError("the mask has no seam: no intact sample next to a missing one")
     return float(np.mean(excesses))
 
 
 def _energy_across(signal: np.ndarray, error_filter: np.ndarray, seam: int) -> float:
-    """Of the prediction errors, forwards and backwards, that see samples on both sides of a seam."""
+    """Joins the prediction errors, forwards and backwards, that use samples on both sides of a seam."""
     order = len(error_filter) - 1
     around = signal[max(seam - order, 0) : seam + order]
     forward, backward = (np.convolve(around, taps, "valid") for taps in (error_filter, error_filter[::-1]))

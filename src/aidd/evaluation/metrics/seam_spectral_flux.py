@@ -23,7 +23,7 @@ def seam_spectral_flux(
 
         F(y) = sum_k ( |Y_after[k]| - |Y_before[k]| )^2,    D = max(0, 10 log10( F(estimate) / F(reference) ))
 
-    Windows are sine squared, and small beside the seam: what is seen is a change of timbre, pitch or level, not a
+    Windows are sine squared, and small next to the seam: what is seen is a change of timbre, pitch or level, not a
     click, which is [`seam_discontinuity`]'s matter. A seam at which the reference changes more than the estimate, at
     a note's onset for one, scores 0 dB and does not make up for others. Of textures of noise, another draw of the
     same scores somewhat above 0.
@@ -33,7 +33,7 @@ def seam_spectral_flux(
         mask: bool, broadcastable to them, True where samples were missing.
         sampling_rate: Hz.
         window_seconds: length of each of the two windows. Both are cut to what is left of the signal on the shorter
-            side. On gaps shorter than this the windows reach into the music behind them.
+            side. On gaps shorter than this the windows reach into the music after them.
 
     Returns:
         dB; exactly 0 of the reference itself, the same at any level of both. Infinite where the reference's spectrum
@@ -56,7 +56,7 @@ def seam_spectral_flux(
             here = slice(seam - reach, seam + reach)
             excesses.append(_decibels(_flux(estimate[channel][here]), _flux(reference[channel][here])))
     if not excesses:
-        raise ValueError("the mask has no seam: no intact sample beside a missing one")
+        raise ValueError("the mask has no seam: no intact sample next to a missing one")
     return float(np.mean(excesses))
 
 

@@ -56,13 +56,13 @@ class Condition:
 
     @property
     def takes_cells(self) -> bool:
-        """Whether cells of spectrograms are missing, of known samples."""
+        """Whether cells of spectrograms are missing; all samples are intact then."""
         return self.geometry in TF_GEOMETRIES
 
     def mask(self, audio: np.ndarray, sampling_rate: int, seed: int) -> np.ndarray:
         """
-        What is missing of a segment, float64 `(samples,)`, or, where cells are, what these have a share in: bool
-        `(samples,)`. Only some geometries draw from the seed.
+        The missing samples of a segment, float64 `(samples,)`, or the samples that missing cells have a share in:
+        bool `(samples,)`. Only some geometries draw from the seed.
 
         Raises:
             ValueError: of the geometry, parameters out of range or gaps for which there is no room.
@@ -77,7 +77,7 @@ class Condition:
 
     def cells(self, num_samples: int, sampling_rate: int, seed: int) -> np.ndarray:
         """
-        Where cells are missing, which: bool `(bins, frames)` on `aidd.evaluation.protocols.tf_geometry.GRID`.
+        The missing cells: bool `(bins, frames)` on `aidd.evaluation.protocols.tf_geometry.GRID`.
 
         Raises:
             ValueError: as `mask`.

@@ -16,7 +16,7 @@ import numpy as np
 from ..metrics.spectrograms import magnitude_spectrogram
 
 
-# Of the frames that onsets are found in: short against a note, and long against the period of a low one.
+# Length and hop of the frames that onsets are found in: short against a note, long against the period of a low one.
 ONSET_WINDOW_SECONDS = 0.032
 ONSET_HOP_SECONDS = 0.004
 
@@ -26,7 +26,7 @@ def centred_gap(num_samples: int, sampling_rate: int, *, gap_seconds: float) -> 
     One gap in the middle.
 
     Raises:
-        ValueError: a gap below one sample, or one that leaves no sample beside it.
+        ValueError: a gap below one sample, or one that leaves no sample next to it.
     """
     length = _gap_length(gap_seconds, sampling_rate)
     return _mask(num_samples, [(num_samples - length) // 2], [length])
@@ -191,7 +191,7 @@ def _gap_lengths(num_samples: int, sampling_rate: int, gap_seconds: float, cover
 def _covered(size: int, coverage: float) -> int:
     if not 0 < coverage < 1:
         raise ValueError(f"coverage must be a share within (0, 1), got {coverage}")
-    # Of the decimal number it prints as, rounded down: half of a signal is never more than half.
+    # Exact for the decimal number it prints as, and rounded down: half of a signal is never more than half.
     return math.floor(Fraction(str(coverage)) * size)
 
 

@@ -22,7 +22,7 @@ SELECTIONS = ("evenly_spread", "random")
 NAME = re.compile(r"[\w-]+")
 MAX_SEGMENT_SECONDS = 3600
 MAX_SAMPLING_RATE = 1_000_000
-# In Hz: metrics hear up to half of it.
+# Lowest rate, in Hz, at which the metrics' bands lie below half of it.
 MIN_MEASURED_RATE = 16_000
 # Conditions are tried on noise at this rate when a protocol is loaded, if it has none of its own.
 TRIAL_RATE = 8000
@@ -32,7 +32,7 @@ TRIAL_RATE = 8000
 class Protocol:
     """
     Args:
-        name, version: of the protocol; a version is never changed once results of it are published.
+        name, version: identify the protocol; a version is never changed once results of it are published.
         description: what it measures.
         source: paper and table it is after.
         segment_seconds: length of the segments.
@@ -119,7 +119,8 @@ class Protocol:
     @classmethod
     def from_dict(cls, content: dict) -> "Protocol":
         """
-        Of a file's content, whose conditions [`~aidd.evaluation.protocols.conditions.expand_condition`] reads.
+        Makes a protocol of a file's content. [`~aidd.evaluation.protocols.conditions.expand_condition`] reads its
+        conditions.
 
         Raises:
             ValueError: fields that are missing or unknown, and as the class.
@@ -149,7 +150,7 @@ class Protocol:
             raise ValueError(f"protocol {self.name}: {expected}, got {got!r}")
 
     def _try_conditions(self) -> None:
-        """Geometries know what they accept."""
+        """Tries each condition on noise, as only its geometry knows what it accepts."""
         rate = self.sampling_rate or TRIAL_RATE
         noise = np.random.default_rng(0).standard_normal(max(round(self.segment_seconds * rate), 1))
         for condition in self.conditions:
@@ -162,17 +163,17 @@ class Protocol:
 @dataclass(frozen=True)
 class Item:
     """
-    A segment of a recording and what is missing of it.
+    A segment of a recording, and what is missing in it.
 
     Args:
         recording: its name, `<folder's name>/<path in it>`, wherever that folder lies.
-        file_sha256: of the recording's file.
-        start, num_samples: of the segment, in samples at `sampling_rate`.
+        file_sha256: digest of the recording's file.
+        start, num_samples: place and length of the segment, in samples at `sampling_rate`.
         sampling_rate: Hz.
-        condition: that the gaps are of.
-        seed: of the condition's draws, and of methods'.
-        gaps: the mask: first and one behind the last missing sample of each gap, in samples of the segment; where
-            cells are missing, of each stretch that they have a share in.
+        condition: what damaged the segment.
+        seed: seed of the condition's draws and of the methods'.
+        gaps: the mask: start and stop of each gap, in samples of the segment. Where cells are missing, a gap is a run
+            of samples that missing cells have a share in.
     """
 
     recording: str
@@ -224,7 +225,7 @@ def read_item(item: Item, recordings: Mapping[str, Path]) -> tuple[np.ndarray, n
 
 def check_items(items: Iterable[Item], recordings: Mapping[str, Path]) -> None:
     """
-    Before any work: that items can be read and measured.
+    Checks that items can be read and measured, before any work.
 
     Raises:
         ValueError: as [`read_item`], or of a rate below 16 kHz.
@@ -251,7 +252,7 @@ def _check_file(item: Item, recordings: Mapping[str, Path]) -> Path:
 
 
 def canonical_json(content: object) -> str:
-    """One text for equal content."""
+    """JSON with one text for equal content."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 

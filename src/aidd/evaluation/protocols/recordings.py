@@ -1,4 +1,4 @@
-"""Recordings to evaluate on: files by names that do not tell where they lie."""
+"""Recordings to evaluate on, under names that do not depend on their folder."""
 
 import hashlib
 from collections.abc import Callable, Mapping

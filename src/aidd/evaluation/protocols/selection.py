@@ -22,8 +22,8 @@ Segment = tuple[int, np.ndarray, int]
 class Selection:
     """
     Args:
-        protocol: that the items are of.
-        seed: that they were drawn with.
+        protocol: the protocol of the items.
+        seed: the seed that they were drawn with.
         items: sorted by recording and start, conditions in the protocol's order.
         left_out: how many `short recordings` there were, shorter than a segment; how many `quiet segments`; and how
             many `silent gaps`: items not made, as all that would be missing is zero, which has no level.
@@ -43,10 +43,9 @@ def select_items(protocol: Protocol, recordings: Mapping[str, Path], *, seed: in
     are chosen per recording, other recordings change nothing; and other conditions never do.
 
     Args:
-        protocol: what to select by.
-        recordings: files by names that do not tell where they lie, as of
-            [`~aidd.evaluation.protocols.recordings.recordings_of`].
-        seed: of all draws.
+        protocol: decides which segments and gaps are made.
+        recordings: files by name, as [`~aidd.evaluation.protocols.recordings.recordings_of`] returns them.
+        seed: seed of all draws.
 
     Raises:
         ValueError: a file that is no audio, or holds samples that are not finite; two files that are the same; fewer

@@ -14,7 +14,7 @@ from ...masks.cells import band, boxes, random_cells
 from ...signals.stft import Grid
 
 
-# Of the package's models of spectrograms.
+# The grid of the package's models of spectrograms.
 GRID = Grid(sampling_rate=24_000, n_fft=1022, hop_length=511)
 
 

@@ -31,9 +31,9 @@ def summarise(frame: pd.DataFrame, metric: str, by: Sequence[str]) -> pd.DataFra
         by: columns to group by.
 
     Returns:
-        A row a group: `by`, `mean`, `low` and `high` (95 % bootstrap interval by recording) of the finite values, `n`
-        and `num_recordings` of all values, `num_infinite` of those that are not finite, which the mean leaves out.
-        Where none is finite, the mean is theirs. Of fewer than two recordings there is no interval.
+        A row for each group: `by`, `mean`, `low` and `high` (95 % bootstrap interval by recording) of the finite
+        values, `n` and `num_recordings` of all values, `num_infinite` of those that are not finite, which the
+        mean leaves out. Where none is finite, the mean is theirs. Fewer than two recordings have no interval.
     """
     import pandas as pd
 
@@ -91,7 +91,7 @@ def set_distances(embeddings: pd.DataFrame, by: Sequence[str], *, against: str |
 
     Args:
         embeddings: a row a window and method, with the columns `item`, `window`, `recording`, `method`, `by` and
-            `embedding`; the method `reference` stands for the intact recordings.
+            `embedding`; the method `reference` means the intact recordings.
         by: columns to group by, without `method`.
         against: a method whose distance is taken off that of every other.
 

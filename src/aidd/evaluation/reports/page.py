@@ -20,9 +20,9 @@ from .plots import mel_spectrogram, save_image, strip_image
 
 
 ORIGINAL, DAMAGED = "original", "damaged"
-# What the export of the blind page calls these two there.
+# Names of these two in the export of the blind page.
 REFERENCE, ANCHOR = "reference", "anchor"
-# Of the loudest sample: 16 bits cannot hold 1.
+# Largest sample of a file, as 16 bits cannot hold 1.
 FULL_SCALE = 0.999
 
 
@@ -32,8 +32,8 @@ class Example:
     One item as every method restored it.
 
     Args:
-        key: of the item; no two examples share one.
-        title: what a reader is told it is.
+        key: the item's key; no two examples share one.
+        title: heading for readers.
         sampling_rate: Hz.
         gaps: start and end of each gap, in seconds.
         audios: by name, float, finite, all `(samples,)` or all `(channels, samples)`: `original`, `damaged` (silence
@@ -105,12 +105,12 @@ def write_index_page(
 def write_blind_page(folder: Path, examples: Sequence[Example], *, seed: int = 0) -> None:
     """
     `blind.html`: a listening test after MUSHRA (ITU-R BS.1534). A trial an example; in each an open reference, and
-    behind letters in random order the reference, the damaged audio as the anchor, and every method. Ratings of 0 to
+    under letters in random order the reference, the damaged audio as the anchor, and every method. Ratings of 0 to
     100 are saved as JSON.
 
     The page draws the order from a seed that is new with every visit, or the one in its address (`?seed=7`), and saves
-    it with the ratings. Audio lies in `blind/` under names that say nothing. Which is what is encoded in the page, so
-    that nobody reads it by accident; who wants to, can.
+    it with the ratings. Audio lies in `blind/` under opaque names. The page encodes which file is which, so that
+    nobody reads it by accident; whoever wants to, can.
 
     Args:
         folder: that exists.
@@ -132,7 +132,7 @@ def write_blind_page(folder: Path, examples: Sequence[Example], *, seed: int = 0
         for name, path in paths.items():
             _write_wav(folder / path, conditions[REFERENCE if name == "open" else name], example)
         key |= {paths[name]: name for name in conditions}
-        # Sorted, as the order of the conditions would tell.
+        # Sorted: the order of the conditions would give them away.
         stimuli = sorted(paths[name] for name in conditions)
         trials.append({"trial": example.key, "reference": paths["open"], "stimuli": stimuli})
     encoded = base64.b64encode(json.dumps(key).encode()).decode()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Dark ones of Okabe and Ito and of Tol, told apart by the colour-blind. Lightness, dashes and markers differ besides.
+# Dark colours of Okabe and Ito and of Tol, which the colour-blind distinguish. Dashes and markers differ besides.
 COLOURS = (
     "#000000",
     "#0072b2",
@@ -39,7 +39,7 @@ SMALL = 8.5
 TITLE_WIDTH = 85
 WINDOW_SECONDS = 0.04
 NUM_BANDS = 96
-# Of spectrograms, below the loudest band of the original.
+# Range of spectrograms, below the loudest band of the original.
 RANGE_DB = 80.0
 
 
@@ -79,7 +79,7 @@ def metric_curves(
     values = sorted(x_labels)
     positions = np.log(values) if values[0] > 0 and values[-1] > 4 * values[0] else np.array(values, float)
     place = dict(zip(values, positions, strict=True))
-    # Bars of one x beside each other.
+    # Bars of one x stand next to each other.
     step = 0.0015 * (positions[-1] - positions[0])
     ends = {}
     for number, method in enumerate(methods):
@@ -286,8 +286,8 @@ def spread(heights: np.ndarray, distance: float) -> np.ndarray:
     """
     Moves heights apart until neighbours are `distance` apart or more, in the order they have; those that are, stay.
 
-    Without the distances, the heights in their order have to rise: half of what the highest before each and half of
-    what the lowest after each say.
+    Without the distances, the heights in their order have to rise: each is the mean of the
+    highest before it and the lowest after it.
     """
     order = np.argsort(heights, kind="stable")
     shift = distance * np.arange(len(heights))

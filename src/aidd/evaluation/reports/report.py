@@ -1,4 +1,4 @@
-"""What a run found, for readers: tables, pictures, and pages to listen to."""
+"""Writes the results of a run for readers: tables, plots, and pages to listen to."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+# Metrics of the package that the summary shows.
 SUMMARY = ("lsd", "snr", "snr_cells")
 
 # A section, and by metric what `summaries` found in it.
@@ -28,7 +29,7 @@ def write_tables(rows: pd.DataFrame, embeddings: pd.DataFrame, folder: str | Pat
     """
     Writes `results.md`, means of every metric with 95 % intervals by recording, and `summary.md`, means of LSD and SNR
     alone: a table a metric, with a line a method and a column a gap length (or whatever else differs). Values that are
-    not finite, and items that a method refused, are counted beside the mean of the others.
+    not finite, and items that a method refused, are counted next to the mean of the others.
 
     Args:
         rows, embeddings: as [`~aidd.evaluation.runs.results.collect`] returns them.
@@ -82,7 +83,7 @@ def write_report(
 
 
 def provenance(rows: pd.DataFrame) -> str:
-    """What was run, on what, and with which packages, in one line: all values of the columns that say so."""
+    """What was run, on what, and with which packages, in one line: all values of these columns."""
     columns = [name for name in rows.dropna(axis=1, how="all") if name in PROVENANCE or name.startswith("version_")]
     facts = [
         f"{name.removeprefix('version_').replace('_', ' ')} {', '.join(map(str, rows[name].dropna().unique()))}"
@@ -140,7 +141,7 @@ def _section_html(found: Found, methods: Sequence[str], folder: Path, *, is_fold
 
 
 def _heat_maps_html(found: Sequence[Found], folder: Path) -> str:
-    """Of a kind of damage with two parameters that vary: one differs between sections, one between their columns."""
+    """Maps of a kind of damage of which two parameters vary: one between sections, one between their columns."""
     import pandas as pd
 
     varying = {(*section.fixed, section.column) for section, _ in found}

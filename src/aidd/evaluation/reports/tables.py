@@ -1,4 +1,4 @@
-"""Tables of an evaluation: a line a method, a column a gap length, as Markdown and as HTML."""
+"""Tables of an evaluation: a line for each method, a column for each gap length, as Markdown and as HTML."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def table(section: Section, name: str, summary: pd.DataFrame, *, with_intervals:
 
 
 def sample_sizes(section: Section, found: Mapping[str, pd.DataFrame]) -> str:
-    """How many items, recordings and windows stand behind the tables of a section."""
+    """How many items, recordings and windows the tables of a section are computed from."""
     rows = section.rows
     counts = rows.groupby(["method", section.column]).size().groupby(section.column).max()
     kind = "gaps" if (rows["num_gaps"] == 1).all() else "segments"

@@ -13,8 +13,8 @@ class Journal:
     A file of JSON rows that grows line by line. Processes write one each, `<name>-<process>.jsonl`, and read all.
 
     Args:
-        folder: of the run; made where it is not there.
-        name: of the journal.
+        folder: folder of the run, which is made.
+        name: name of the journal.
         process_index: number of this process.
     """
 
@@ -46,7 +46,7 @@ class Journal:
             lock.release()
 
     def append(self, rows: Iterable[dict]) -> None:
-        """Writes rows, in one piece. Not a number and infinities are refused: JSON has none."""
+        """Writes rows at once. Infinities and not a number are refused: JSON has none."""
         text = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(text)
@@ -60,7 +60,7 @@ class Journal:
         return rows
 
     def _take_off_half_a_line(self) -> None:
-        """That a process left which was killed while it wrote."""
+        """Removes what a process left that was killed while it wrote."""
         content = self.path.read_bytes() if self.path.exists() else b""
         whole = content[: content.rfind(b"\n") + 1]
         if whole != content:

@@ -1,4 +1,4 @@
-"""What rows say of the run that they are of: its items, the packages, and the model of a method."""
+"""Columns that describe the run of a row: its items, the packages, and the model of a method."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from ..protocols.selection import Selection
 
 PACKAGES = ("aidd", "torch", "torchaudio", "transformers", "diffusers", "numpy", "scipy")
-# Of what wrote it, not of what is computed; the type of weights is in their own digest.
+# Settings that describe who wrote a folder, not what is computed; the digest of weights covers their type.
 UNRELATED = ("transformers_version", "architectures", "dtype")
 DIGITS = 16
 
 
 def provenance_of_items(selection: Selection) -> dict[str, str | int]:
-    """Protocol and seed."""
+    """Columns for the protocol and the seed."""
     protocol = selection.protocol
     return {
         "protocol": protocol.name,
@@ -33,7 +33,7 @@ def provenance_of_items(selection: Selection) -> dict[str, str | int]:
 
 
 def provenance_of_packages() -> dict[str, str]:
-    """Versions."""
+    """Columns for the versions of packages."""
     return {f"version_{name}": importlib.metadata.version(name) for name in PACKAGES}
 
 
@@ -41,8 +41,8 @@ def provenance_of_model(
     pipe: AIDDPipeline | SpectrogramRePaintPipeline, model: str, column: str = "model"
 ) -> dict[str, str]:
     """
-    A model's name, without the folder it lies in, a digest of its weights, and one of what else decides what it
-    fills in: the configurations of the pipeline and of its parts, the scheduler's among them.
+    Columns for a model: its name without its folder, a digest of its weights, and one of the settings that decide
+    what it fills in: the configurations of the pipeline and of its parts, the scheduler's among them.
     """
     settings = {"pipeline": _settings(pipe)} | {name: _settings(part) for name, part in pipe.components.items()}
     return {

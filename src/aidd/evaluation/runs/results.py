@@ -23,8 +23,8 @@ def collect(output_dir: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     renamed, and returns them.
 
     Returns:
-        A row an item and method, and a row a window and method, in an order that does not depend on which process
-        made them. Embeddings have the columns of their item's conditions too.
+        A row for each item and method, and one for each window and method, in an order that does not depend on which
+        process made them. Embeddings have the columns of their item's conditions too.
 
     Raises:
         ValueError: a folder without rows, or without the embeddings of its rows.
@@ -57,6 +57,6 @@ def collect(output_dir: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _place(method: str) -> int:
-    """In tables: what comes with every run first, then the other methods that have a name, then any others."""
+    """Place in tables: the anchors of every run, then the package's other methods, then any others."""
     order = list(dict.fromkeys([*ANCHORS, *EVALUATED_METHODS, *CELL_METHODS]))
     return order.index(method) if method in order else len(order)

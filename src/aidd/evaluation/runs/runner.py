@@ -35,8 +35,8 @@ def run(
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> None:
     """
-    Runs every method on every item, and writes rows to journals in the output folder. What stands there already is
-    not run again.
+    Runs every method on every item, and writes rows to journals in the output folder. Rows that are there already
+    are not run again.
 
     Args:
         items: the items of a protocol.

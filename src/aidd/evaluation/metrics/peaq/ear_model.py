@@ -19,7 +19,7 @@ from .bands import (
 PLAYBACK_LEVEL = 92.0
 # What is left of the window's peak when the sine of that calibration, 1019.5 Hz, falls between two bins.
 PEAK_BETWEEN_BINS = 0.84971762641205
-# Power below which bands are not told apart from none.
+# Power below which a band counts as empty.
 LEAST_POWER = 1e-12
 # Exponent at which powers that reach a band from others add up.
 ADDITION = 0.4
@@ -61,7 +61,7 @@ def band_powers(spectra: np.ndarray) -> np.ndarray:
 
 
 def pitch_patterns(weighted_spectra: np.ndarray) -> np.ndarray:
-    """Band powers of spectra behind the outer ear, `(..., 1025)`, with the ear's own noise, `(..., 109)`."""
+    """Band powers of spectra after the outer ear, `(..., 1025)`, with the ear's own noise, `(..., 109)`."""
     return band_powers(weighted_spectra) + INTERNAL_NOISE
 
 

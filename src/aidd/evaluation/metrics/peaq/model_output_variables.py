@@ -30,7 +30,7 @@ FRAMES_AT_ONCE = 256
 @dataclass(frozen=True)
 class ModelOutputVariables:
     """
-    Of one pair of signals, in the order of the standard, whose names have a B at their end.
+    The variables of one pair of signals, in the order of the standard, whose names end in B.
 
     Args:
         bandwidth_ref, bandwidth_test: bins of 23.4 Hz.
@@ -103,7 +103,7 @@ def model_output_variables(reference: ArrayLike, estimate: ArrayLike, *, samplin
     data = data_frames(signals[0], len(frames))
     settled = slice(max(data.start, DELAY), data.stop)
     audible = np.flatnonzero(np.any(np.all(total_loudness(excitation) > LEAST_LOUDNESS, axis=0), axis=-1))
-    heard = slice(max(settled.start, audible[0] + LOUDNESS_DELAY) if len(audible) else data.stop, data.stop)
+    audible_frames = slice(max(settled.start, audible[0] + LOUDNESS_DELAY) if len(audible) else data.stop, data.stop)
     noticed = steps[data][probability[data] > 0.5]
 
     return ModelOutputVariables(
@@ -115,7 +115,7 @@ def model_output_variables(reference: ArrayLike, estimate: ArrayLike, *, samplin
         ehs=1000 * _mean(harmonics[data][loud_enough[data]]),
         avg_mod_diff_1=_mean(both_ways[settled], weight[settled]),
         avg_mod_diff_2=_mean(mostly_added[settled], weight[settled]),
-        rms_noise_loud=_root_mean_square(added[heard]),
+        rms_noise_loud=_root_mean_square(added[audible_frames]),
         mfpd=float(smooth(probability[data], 0.9, 0.1).max()),
         rel_dist_frames=_mean(worst_ratio[data] > DISTURBANCE),
     )
@@ -150,7 +150,7 @@ def _compare_spectra(frames: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def _mean(values: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Of `(frames, channels)`, over frames first, with weights; 0 of no frames."""
+    """Weighted mean of `(frames, channels)`, over frames first; 0 without frames."""
     return float(np.average(values, axis=0, weights=weights).mean()) if len(values) else 0.0
 
 
@@ -173,7 +173,7 @@ def _bandwidth(values: np.ndarray) -> float:
 
 
 def _distorted_block(steps: np.ndarray) -> float:
-    """Of the frames in which a difference is noticed more likely than not."""
+    """Selects the frames in which a difference is noticed more likely than not."""
     if len(steps) == 0:
         return 0.0
     return float(np.log10(steps.mean())) if steps.sum() > 0 else -0.5

@@ -1,4 +1,4 @@
-"""What each frame says about the excitation of two signals (ITU-R BS.1387-1, annex 2, sections 4.2, 4.3 and 4.7)."""
+"""Differences of two signals' excitation, frame by frame (ITU-R BS.1387-1, annex 2, sections 4.2, 4.3 and 4.7)."""
 
 import numpy as np
 
@@ -64,9 +64,9 @@ def detection(reference: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarray, 
     level = 0.3 * np.maximum(reference, estimate) + 0.7 * estimate
     step = np.full(level.shape, 1e30)
     audible = level > 0
-    heard = level[audible]
-    polynomial = np.polyval([9.01033e-11, 5.05622e-6, -0.00102438, 0.0550197, -0.198719], heard)
-    step[audible] = 5.95072 * (6.39468 / heard) ** 1.71332 + polynomial
+    audible_level = level[audible]
+    polynomial = np.polyval([9.01033e-11, 5.05622e-6, -0.00102438, 0.0550197, -0.198719], audible_level)
+    step[audible] = 5.95072 * (6.39468 / audible_level) ** 1.71332 + polynomial
     difference = reference - estimate
     # Half the listeners notice a step of 1; loss is noticed less sharply than what is added.
     exponents = np.abs(difference / step) ** np.where(difference > 0, 4, 6)

@@ -12,7 +12,7 @@ from ..arguments import as_signals
 from .model_output_variables import DATA_BOUNDARY, ModelOutputVariables, model_output_variables
 
 
-# Of the eleven variables, in their order: what is mapped to 0 and to 1, and the weights of three hidden neurons.
+# For the eleven variables, in their order: the values mapped to 0 and to 1, and weights of three hidden neurons.
 LOWEST = np.array(
     [393.916656, 361.965332, -24.045116, 1.110661, -0.206623, 0.074318, 1.113683, 0.950345, 0.029985, 0.000101, 0]
 )
@@ -88,11 +88,11 @@ def distortion_index(variables: ModelOutputVariables) -> float:
 
 
 def _silenced(reference: np.ndarray, estimate: np.ndarray, sampling_rate: int) -> float:
-    """Seconds, of the worst channel, in which the estimate is zero for long, and the reference makes a sound."""
+    """Seconds in which, in the worst channel, the estimate is zero for long, and the reference makes a sound."""
     seconds = []
     for channel, silent in zip(reference, estimate == 0, strict=True):
         gaps = [(start, stop) for start, stop in find_gaps(silent) if stop - start >= LEAST_SILENCE * sampling_rate]
         # The mean of five samples that the standard takes for sound.
-        lost = [stop - start for start, stop in gaps if np.abs(channel[start:stop]).mean() >= DATA_BOUNDARY / 5]
-        seconds.append(sum(lost) / sampling_rate)
+        silenced = [stop - start for start, stop in gaps if np.abs(channel[start:stop]).mean() >= DATA_BOUNDARY / 5]
+        seconds.append(sum(silenced) / sampling_rate)
     return max(seconds)

@@ -1,4 +1,4 @@
-"""What each frame says about the spectra of two signals (ITU-R BS.1387-1, annex 2, sections 4.4, 4.5 and 4.8)."""
+"""Differences of the spectra of two signals, frame by frame (ITU-R BS.1387-1, annex 2, sections 4.4, 4.5 and 4.8)."""
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def _highest(above: np.ndarray) -> np.ndarray:
 
 
 def noise_in_bands(reference: np.ndarray, estimate: np.ndarray) -> np.ndarray:
-    """Band powers, `(..., 109)`, of the difference of magnitudes of power spectra behind the outer ear."""
+    """Band powers, `(..., 109)`, of the difference of magnitudes of power spectra after the outer ear."""
     return band_powers((np.sqrt(reference) - np.sqrt(estimate)) ** 2)
 
 
@@ -63,7 +63,7 @@ def harmonic_structure(reference: np.ndarray, estimate: np.ndarray) -> np.ndarra
     (cepstrum-like), whose mean is taken off before the window, as the reference results ask for, not after.
 
     Args:
-        reference, estimate: power spectra behind the outer ear, `(..., 1025)`.
+        reference, estimate: power spectra after the outer ear, `(..., 1025)`.
 
     Returns:
         `(...)`; 0 where there is no difference, or one of the signals is digital silence.
