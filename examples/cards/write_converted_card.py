@@ -14,6 +14,7 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
+from evaluations import read_items
 from huggingface_hub import ModelCard, ModelCardData
 from huggingface_hub.utils import validate_repo_id
 
@@ -68,9 +69,7 @@ def check(args: argparse.Namespace) -> None:
 
 def summary(folder: Path, pipe: aidd.AIDDPipeline) -> str:
     """The short tables of an evaluation. Raises `SystemExit` if it evaluated another pipeline."""
-    if not (folder / "items.parquet").is_file():
-        raise SystemExit(f"{folder}: expected a folder of `aidd evaluate`, found one without items.parquet")
-    own, rows = provenance_of_model(pipe, ""), pd.read_parquet(folder / "items.parquet")
+    own, rows = provenance_of_model(pipe, ""), read_items(folder)
     for name in ("model_digest", "model_config_digest"):
         if others := set(rows.get(name, pd.Series(dtype=str)).dropna()) - {own[name]}:
             raise SystemExit(f"{folder}: {name} is {others.pop()} in its rows, and {own[name]} of this pipeline")

@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
+from evaluations import read_items
 from huggingface_hub import EvalResult, ModelCard
 from matplotlib.figure import Figure
 
@@ -139,9 +140,7 @@ def read_evaluations(record_dir: Path) -> dict[Path, pd.DataFrame]:
     found = {}
     for folder in sorted(record_dir.glob("evaluation*")):
         if folder.is_dir() and folder.name != CODEC_EVALUATION:
-            if not (folder / "items.parquet").is_file():
-                raise SystemExit(f"{folder}: expected a folder of `aidd evaluate`, found one without items.parquet")
-            found[folder] = pd.read_parquet(folder / "items.parquet")
+            found[folder] = read_items(folder)
     places = {name: place for place, name in enumerate(PROTOCOLS)}
     return dict(sorted(found.items(), key=lambda one: places.get(one[1]["protocol"].iloc[0], len(places))))
 

@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from aidd.evaluation.columns import METRICS
 from aidd.signals.replacing import replacing
 
 
@@ -41,8 +42,8 @@ SHOWN_CURVES = (
     *("snr_cells", "lsd_cells", "level_error_cells"),
 )
 SHOWN_MAPS = ("snr", "lsd_gap", "snr_cells", "lsd_cells", "level_error_cells")
-# The metrics whose means by kind of recording are shown, with their titles.
-KIND_METRICS = {"snr": "SNR in gap (dB)", "snr_cells": "SNR in missing cells (dB)"}
+# The metrics whose means by kind of recording are shown.
+KIND_METRICS = ("snr", "snr_cells")
 NUM_COLOURS = 64
 # A comment that marks a table: names of evaluations, and the methods and columns to show, all where there are none.
 MARKED = re.compile(r"(<!-- ([\w, -]+?)(?:: ([\w, ]+); ([^;>]+?))? -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -122,13 +123,16 @@ def kinds_table(rows: pd.DataFrame) -> str:
     if len(kinds) == 1:
         return ""
     parts = []
-    for metric, title in KIND_METRICS.items():
+    for metric in KIND_METRICS:
         if metric not in rows:
             continue
         finite = rows[np.isfinite(rows[metric].astype(float))]
         for geometry, of_geometry in finite.groupby("geometry", sort=False):
             means = of_geometry.pivot_table(index="method", columns="kind", values=metric, sort=False)
-            lines = [f"| {title}, {geometry} | {' | '.join(kinds)} |", "| --- " * (len(kinds) + 1) + "|"]
+            lines = [
+                f"| {METRICS[metric].title}, {geometry} | {' | '.join(kinds)} |",
+                "| --- " * (len(kinds) + 1) + "|",
+            ]
             for method, line in means.reindex(columns=kinds).iterrows():
                 cells = ["" if np.isnan(value) else f"{value:.1f}" for value in line]
                 lines.append(f"| {method} | {' | '.join(cells)} |")
