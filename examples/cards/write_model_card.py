@@ -116,7 +116,7 @@ def validation_rows(folder: Path) -> list[dict[str, float]]:
 
 
 def validation_figure(runs: dict[str, list[dict[str, float]]]) -> Figure:
-    """A row a run, a panel a metric."""
+    """A row for each run, a panel for each metric."""
     names = {
         title: [name for name in dict.fromkeys(n for row in rows for n in row) if name != "step"]
         for title, rows in runs.items()

@@ -100,7 +100,7 @@ def cell(values: dict[Item, float]) -> str:
 
 
 def table(results: dict[str, dict[str, dict[Item, float]]]) -> list[str]:
-    """A line a recipe, a column a figure."""
+    """A line for each recipe, a column for each figure."""
     columns = list(next(iter(results.values())))
     lines = [f"| recipe | {' | '.join(columns)} |", "| --- " * (1 + len(columns)) + "|"]
     for recipe, figures in results.items():

@@ -246,6 +246,6 @@ def _example(output: Path, item: Item, methods: Iterable[str], files: Mapping[st
         key=item.key,
         title=f"{item.recording}, {item.start / rate:.1f} s, {item.condition.label}",
         sampling_rate=rate,
-        gaps=[(start / rate, end / rate) for start, end in item.gaps],
+        gaps=[(start / rate, stop / rate) for start, stop in item.gaps],
         audios={ORIGINAL: segment, DAMAGED: damaged, **audios},
     )

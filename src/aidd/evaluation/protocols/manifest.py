@@ -17,7 +17,8 @@ HEADER_FIELDS = {"protocol", "protocol_digest", "seed", "left_out", "num_items",
 def freeze(selection: Selection, path: str | Path) -> None:
     """
     Writes `manifest.jsonl`: a line with the protocol, whole, its digest, the seed, what was left out, and the number
-    and a digest of the items; then a line an item, its key first. The file is in its place only when it is complete.
+    and a digest of the items; then a line for each item, its key first. The file is in its place only when it is
+    complete.
     """
     path = Path(path)
     keys = [item.key for item in selection.items]

@@ -194,8 +194,8 @@ class Item:
     def mask(self) -> np.ndarray:
         """bool `(num_samples,)`, True = missing."""
         mask = np.zeros(self.num_samples, bool)
-        for start, end in self.gaps:
-            mask[start:end] = True
+        for start, stop in self.gaps:
+            mask[start:stop] = True
         return mask
 
     @property

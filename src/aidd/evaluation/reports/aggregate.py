@@ -25,8 +25,8 @@ def summarise(frame: pd.DataFrame, metric: str, by: Sequence[str]) -> pd.DataFra
     Means of a metric over items.
 
     Args:
-        frame: a row an item and method, with the columns `recording`, `by` and the metric. Rows without a value, of
-            items that a method refused, are left out. A level error has a sign; its absolute value is taken.
+        frame: a row for each item and method, with the columns `recording`, `by` and the metric. Rows without a value,
+            of items that a method refused, are left out. A level error has a sign; its absolute value is taken.
         metric: name of a column.
         by: columns to group by.
 
@@ -61,7 +61,7 @@ def paired_differences(frame: pd.DataFrame, metric: str, method: str, against: s
     Means of what a method has more of a metric than another, on the same items.
 
     Args:
-        frame: a row an item and method, with the columns `item`, `recording`, `method`, `by` and the metric.
+        frame: a row for each item and method, with the columns `item`, `recording`, `method`, `by` and the metric.
         metric: name of a column. Absolute values are taken of level errors.
         method, against: names in the column `method`.
         by: columns to group by, without `method`.
@@ -90,13 +90,13 @@ def set_distances(embeddings: pd.DataFrame, by: Sequence[str], *, against: str |
     Distances of the restored windows, as a set, from the same windows of the intact recordings.
 
     Args:
-        embeddings: a row a window and method, with the columns `item`, `window`, `recording`, `method`, `by` and
-            `embedding`; the method `reference` means the intact recordings.
+        embeddings: a row for each window and method, with the columns `item`, `window`, `recording`, `method`, `by`
+            and `embedding`; the method `reference` means the intact recordings.
         by: columns to group by, without `method`.
         against: a method whose distance is taken off that of every other.
 
     Returns:
-        A row a group and method that has windows of three recordings or more: `by`, `method`, `kad` and `fad`
+        A row for each group and method that has windows of three recordings or more: `by`, `method`, `kad` and `fad`
         ([`~aidd.evaluation.metrics.paired_kernel_audio_distance`],
         [`~aidd.evaluation.metrics.frechet_audio_distance`]), or their differences, 95 % jackknife intervals by
         recording (`kad_low`, ...), and `n` windows.

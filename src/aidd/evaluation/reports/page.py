@@ -35,7 +35,7 @@ class Example:
         key: the item's key; no two examples share one.
         title: heading for readers.
         sampling_rate: Hz.
-        gaps: start and end of each gap, in seconds.
+        gaps: start and stop of each gap, in seconds.
         audios: by name, float, finite, all `(samples,)` or all `(channels, samples)`: `original`, `damaged` (silence
             in the gaps), and each method.
 
@@ -76,8 +76,9 @@ def write_index_page(
     folder: Path, examples: Sequence[Example], *, title: str, facts: str, results: str, links: Mapping[str, str]
 ) -> None:
     """
-    `index.html`: a block an example, with players that keep their position when one switches between them and a
-    spectrogram of each, and then the results. Audio goes to `audio/` (WAV of 16 bits), pictures to `spectrograms/`.
+    Writes `index.html`: a block for each example, with players that keep their position when one switches between them
+    and a spectrogram of each, and then the results. Audio goes to `audio/` (WAV of 16 bits), pictures to
+    `spectrograms/`.
 
     Args:
         folder: that exists.
@@ -104,9 +105,9 @@ def write_index_page(
 
 def write_blind_page(folder: Path, examples: Sequence[Example], *, seed: int = 0) -> None:
     """
-    `blind.html`: a listening test after MUSHRA (ITU-R BS.1534). A trial an example; in each an open reference, and
-    under letters in random order the reference, the damaged audio as the anchor, and every method. Ratings of 0 to
-    100 are saved as JSON.
+    Writes `blind.html`, a listening test after MUSHRA (ITU-R BS.1534). Each example is a trial, with an open reference
+    and, under letters in random order, the reference, the damaged audio as the anchor, and every method. Ratings of 0
+    to 100 are saved as JSON.
 
     The page draws the order from a seed that is new with every visit, or the one in its address (`?seed=7`), and saves
     it with the ratings. Audio lies in `blind/` under opaque names. The page encodes which file is which, so that
@@ -178,8 +179,8 @@ def _write_example(folder: Path, number: int, example: Example) -> str:
         (folder / name).mkdir(exist_ok=True)
     gaps = "".join(
         f'<span class="gap" style="left:{100 * start / example.seconds:.3f}%;'
-        f'width:{100 * (end - start) / example.seconds:.3f}%"></span>'
-        for start, end in example.gaps
+        f'width:{100 * (stop - start) / example.seconds:.3f}%"></span>'
+        for start, stop in example.gaps
     )
     takes, top = [], mel_spectrogram(example.audios[ORIGINAL], sampling_rate=example.sampling_rate)[0].max()
     for place, (name, audio) in enumerate(example.audios.items()):
@@ -204,9 +205,9 @@ def _write_example(folder: Path, number: int, example: Example) -> str:
 def gap_facts(gaps: Sequence[tuple[float, float]]) -> str:
     """How much is missing, in words."""
     if len(gaps) == 1:
-        ((start, end),) = gaps
-        return f"{1000 * (end - start):.0f} ms are missing at {start:.2f} s"
-    return f"{len(gaps)} gaps; {1000 * sum(end - start for start, end in gaps):.0f} ms are missing in all"
+        ((start, stop),) = gaps
+        return f"{1000 * (stop - start):.0f} ms are missing at {start:.2f} s"
+    return f"{len(gaps)} gaps; {1000 * sum(stop - start for start, stop in gaps):.0f} ms are missing in all"
 
 
 def _write_wav(path: Path, audio: np.ndarray, example: Example) -> None:

@@ -60,11 +60,11 @@ def metric_curves(
     logarithmic: bool = False,
 ) -> Figure:
     """
-    Means of a metric with their intervals, a line a method, named at its right end.
+    Means of a metric with their intervals, a line for each method, named at its right end.
 
     Args:
-        summary: a row a method and value of `x`, with the columns `method`, `x`, `mean`, `low` and `high`. What is not
-            finite is not drawn, and methods all of whose means are not are named below.
+        summary: a row for each method and value of `x`, with the columns `method`, `x`, `mean`, `low` and `high`. What
+            is not finite is not drawn, and methods all of whose means are not are named below.
         methods: whose places in this list give them their colours, with or without rows here.
         x: name of a column of numbers.
         x_labels: how its values are written.
@@ -111,11 +111,11 @@ def heat_maps(
     summary: pd.DataFrame, *, x: str, y: str, labels: Mapping[str, Mapping[Any, str]], titles: Mapping[str, str]
 ) -> Figure:
     """
-    Means of a metric over two parameters, a panel a method, all in one scale of colours.
+    Means of a metric over two parameters, a panel for each method, all in one scale of colours.
 
     Args:
-        summary: a row a method and pair of values, with the columns `method`, `x`, `y` and `mean`. Pairs that are not
-            there, or whose mean is not finite, are hatched.
+        summary: a row for each method and pair of values, with the columns `method`, `x`, `y` and `mean`. Pairs that
+            are not there, or whose mean is not finite, are hatched.
         x, y: names of columns of numbers.
         labels: for `x` and `y`, how their values are written.
         titles: of the axes, by `x` and `y`, and of the colours, by `mean`.
@@ -165,7 +165,7 @@ def spectrogram_figure(
 
     Args:
         audios: by name, float `(samples,)` or `(channels, samples)`.
-        gaps: start and end of each, in seconds.
+        gaps: start and stop of each, in seconds.
         sampling_rate: Hz.
         title: of the figure.
 

@@ -27,9 +27,10 @@ Found = tuple[Section, Mapping[str, "pd.DataFrame"]]
 
 def write_tables(rows: pd.DataFrame, embeddings: pd.DataFrame, folder: str | Path) -> None:
     """
-    Writes `results.md`, means of every metric with 95 % intervals by recording, and `summary.md`, means of LSD and SNR
-    alone: a table a metric, with a line a method and a column a gap length (or whatever else differs). Values that are
-    not finite, and items that a method refused, are counted next to the mean of the others.
+    Writes `results.md`, means of every metric with 95 % intervals by recording, and `summary.md`, means of LSD, SNR
+    and metrics of the user. Each metric has a table, with a line for each method and a column for each gap length (or
+    whatever else differs). Values that are not finite, and items that a method refused, are counted next to the mean
+    of the others.
 
     Args:
         rows, embeddings: as [`~aidd.evaluation.runs.results.collect`] returns them.

@@ -41,8 +41,8 @@ class Section:
         geometry: the kind.
         fixed: those parameters, by column.
         column: of the rows, each of whose values has a column of the table.
-        rows: a row an item and method.
-        embeddings: a row a window and method, with `column`.
+        rows: a row for each item and method.
+        embeddings: a row for each window and method, with `column`.
     """
 
     title: str
@@ -122,10 +122,12 @@ def sections(rows: pd.DataFrame, embeddings: pd.DataFrame) -> list[Section]:
 
 def summaries(section: Section) -> dict[str, pd.DataFrame]:
     """
-    By metric, a row a method and value of the section's column: those two columns, `mean`, `low`, `high` and `n`; for
-    metrics of items, `num_recordings` and `num_infinite` too. Only metrics that have values are there: differences
-    need rows of `aidd`, KAD and FAD windows of three recordings. Metrics that
-    [`~aidd.evaluation.columns.ALL_METRICS`] does not list come last.
+    Summarises each metric of a section that has values: differences need rows of `aidd`, KAD and FAD windows of three
+    recordings. Metrics that [`~aidd.evaluation.columns.ALL_METRICS`] does not list come last.
+
+    Returns:
+        By metric, a row for each method and value of the section's column: those two columns, `mean`, `low`, `high`
+        and `n`; for metrics of items, `num_recordings` and `num_infinite` too.
     """
     import pandas as pd
 

@@ -140,8 +140,8 @@ def window_starts(mask: np.ndarray, length: int) -> list[int]:
     independent, not to hold all gaps.
     """
     starts: list[int] = []
-    for start, end in find_gaps(mask).tolist():
-        first = min(max((start + end - length) // 2, 0), len(mask) - length)
+    for start, stop in find_gaps(mask).tolist():
+        first = min(max((start + stop - length) // 2, 0), len(mask) - length)
         if not starts or first >= starts[-1] + length:
             starts.append(first)
     return starts

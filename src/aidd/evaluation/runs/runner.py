@@ -192,6 +192,6 @@ def describe(item: Item, missing: np.ndarray) -> dict[str, Any]:
         "geometry": item.condition.geometry,
         **{f"param_{name}": value for name, value in item.condition.parameters.items()},
         "num_gaps": len(item.gaps),
-        "missing_seconds": sum(end - start for start, end in item.gaps) / item.sampling_rate,
+        "missing_seconds": sum(stop - start for start, stop in item.gaps) / item.sampling_rate,
         "coverage": float(missing.mean()),
     }
