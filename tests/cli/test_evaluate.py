@@ -136,7 +136,8 @@ def test_a_users_method_and_metric_have_rows_tables_and_plots(recordings, tmp_pa
     assert list((output / "plots").glob("*-peak_error.svg")) and "peak_error" in capsys.readouterr().out
     # Rows of a method whose source has changed are rows of another method; rows without the metric, of another run.
     user_module.write_text(MODULE.replace("0.1", "0.2"))
-    assert "rows of my_module:hum of another run" in refused(capsys, recordings, output, *command)
+    said = refused(capsys, recordings, output, *command)
+    assert "rows of my_module:hum of another run" in said and "metrics_digest" in said and "method_digest" in said
     user_module.write_text(MODULE)
     assert "another run: expected {'metrics': None}" in refused(capsys, recordings, output, *command[:2])
 

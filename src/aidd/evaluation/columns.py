@@ -79,7 +79,8 @@ PROVENANCE = (
 # Columns that describe the run, the item and the method. Every other numeric column is a metric.
 RUN_COLUMNS = (
     *PROVENANCE,
-    *("with_visqol", "metrics", "method_digest", "model_config_digest", "spectrogram_model_config_digest"),
+    *("with_visqol", "metrics", "metrics_digest", "method_digest"),
+    *("model_config_digest", "spectrogram_model_config_digest"),
 )
 ITEM_COLUMNS = (
     *("item", "recording", "file_sha256", "start", "num_samples", "sampling_rate", "item_seed"),

@@ -23,7 +23,7 @@ from .protocols.tf_geometry import GRID
 from .reports.page import DAMAGED, ORIGINAL, Example
 from .reports.report import write_report
 from .runs.measuring import ItemMetric, load_metrics, visqol_of_item
-from .runs.provenance import provenance_of_items, provenance_of_packages
+from .runs.provenance import provenance_of_items, provenance_of_metrics, provenance_of_packages
 from .runs.results import collect
 from .runs.runner import audio_file, run
 
@@ -194,7 +194,7 @@ def fill_and_measure(
         spectrogram_model=request.spectrogram_model,
         spectrogram_dtype=request.spectrogram_dtype,
     )
-    named = {"metrics": ", ".join(request.metrics)} if request.metrics else {}
+    metrics = chosen_metrics(request, selection)
     run(
         selection.items,
         recordings(request),
@@ -203,11 +203,11 @@ def fill_and_measure(
         provenance={
             **provenance_of_items(selection),
             "with_visqol": request.with_visqol,
-            **named,
+            **provenance_of_metrics(request.metrics),
             **provenance_of_packages(),
         },
         embedder=RandomProjectionEmbedder(),
-        metrics=chosen_metrics(request, selection),
+        metrics=metrics,
         kept=[item.key for item in example_items(selection.items)],
         share=share,
         progress=progress,

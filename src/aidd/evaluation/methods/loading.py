@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from ...pipelines.loading import load_pipeline
 from ...repair.methods import check_model, load_method
-from ...signals.recordings import file_sha256
-from ..runs.provenance import DIGITS, provenance_of_model
+from ..runs.provenance import provenance_of_model, source_digest
 from .cell_methods import cell_methods_of_spectrogram, cell_methods_without_model
 from .evaluated_methods import methods_of_aidd, methods_of_spectrogram, methods_without_model
 from .method_set import MethodSet
@@ -57,11 +54,5 @@ def load_methods(
     for name in filter(is_custom, for_gaps):
         gaps[name] = load_method(name)
         # A changed source is another method: its rows are not mixed with those of the former one.
-        provenance[name] = {"method_digest": source_digest(name)[:DIGITS]}
+        provenance[name] = {"method_digest": source_digest(name)}
     return MethodSet({name: gaps[name] for name in for_gaps}, {name: cells[name] for name in for_cells}, provenance)
-
-
-def source_digest(name: str) -> str:
-    """SHA-256 of the file of an imported module, in hexadecimal, given `module:function`."""
-    module, _, _ = name.partition(":")
-    return file_sha256(Path(str(sys.modules[module].__file__)))

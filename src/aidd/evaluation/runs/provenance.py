@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...models.loading import pipeline_digest
+from ...signals.recordings import file_sha256
 from ..protocols.protocol import canonical_json
 
 
@@ -50,6 +53,21 @@ def provenance_of_model(
         f"{column}_digest": pipeline_digest(pipe)[:DIGITS],
         f"{column}_config_digest": hashlib.sha256(canonical_json(settings).encode()).hexdigest()[:DIGITS],
     }
+
+
+def provenance_of_metrics(places: Sequence[str]) -> dict[str, str]:
+    """Columns for the metrics of a user, by `module:function`, and for a digest of their sources; none without any."""
+    if not places:
+        return {}
+    sources = [source_digest(place) for place in sorted(places)]
+    digest = hashlib.sha256(canonical_json(sources).encode()).hexdigest()[:DIGITS]
+    return {"metrics": ", ".join(sorted(places)), "metrics_digest": digest}
+
+
+def source_digest(place: str) -> str:
+    """A digest of the file that a loaded function lies in, `module:function`: a changed source is another function."""
+    module, _, _ = place.partition(":")
+    return file_sha256(str(sys.modules[module].__file__))[:DIGITS]
 
 
 def _settings(part: Any) -> dict[str, Any]:
