@@ -123,6 +123,19 @@ def test_the_study_of_the_splice_has_a_line_a_gap_and_law(pipeline, tmp_path):
     assert len({line.split(" | ", 4)[4] for line in lines}) == len(laws)
 
 
+def test_the_study_of_codes_beside_a_gap_has_a_line_a_gap_and_fill(pipeline, tmp_path):
+    (tmp_path / "recordings").mkdir()
+    noise = 0.1 * np.random.default_rng(0).normal(size=5 * 24_000)
+    sf.write(tmp_path / "recordings" / "a.wav", noise, 24_000)
+    run(
+        *("study_prefill", "--data_dir", tmp_path / "recordings", "--output_file", tmp_path / "study.md"),
+        *("--model", pipeline, "--gap_ms", 100, "--windows_per_recording", 2),
+    )
+    lines = [line.split(" | ") for line in (tmp_path / "study.md").read_text().splitlines()[4:]]
+    assert [line[:3] for line in lines] == [["| 100", fill, "2"] for fill in ("zeros", "line", "continuation")]
+    assert all(0 <= float(share.strip("| ")) <= 1 for line in lines for share in line[3:])
+
+
 def test_the_study_of_fine_structure_has_a_line_a_gap_filling_and_amount(pipeline, tmp_path):
     (tmp_path / "recordings").mkdir()
     noise = 0.1 * np.random.default_rng(0).normal(size=6 * 24_000)
