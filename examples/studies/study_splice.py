@@ -24,7 +24,8 @@ import aidd
 from aidd.evaluation.metrics import log_spectral_distance, snr_in_gap
 from aidd.evaluation.protocols.geometry import centred_gap
 from aidd.masks.gaps import find_gaps
-from aidd.splice.continuation import CONTEXT_SECONDS, ORDER, continuation_weight, continue_both_edges, edge_fade
+from aidd.signals.autoregressive import EDGE_ORDER, EDGE_SECONDS
+from aidd.splice.continuation import continuation_weight, continue_both_edges, edge_fade
 
 
 def parse_args() -> argparse.Namespace:
@@ -63,7 +64,7 @@ def main() -> None:
             ((start, end),) = find_gaps(mask).tolist()
             gap = slice(start, end)
             estimate, error, (left, right) = continue_both_edges(
-                segment, mask, (start, end), round(CONTEXT_SECONDS * rate), ORDER
+                segment, mask, (start, end), round(EDGE_SECONDS * rate), EDGE_ORDER
             )
             for guard in args.guard_tokens:
                 # With no reach, the pipeline puts nothing but generated audio into the gap.
