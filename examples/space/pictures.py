@@ -29,11 +29,11 @@ MARKED, FOUND = "#ff8c2e", "#3ba7e8"
 @dataclass(frozen=True)
 class View:
     """
-    A stretch of a recording, in a picture.
+    The part of a recording that a picture shows.
 
     Args:
-        start, seconds: of the stretch.
-        width: of the picture, in pixels of the page.
+        start, seconds: start and length of the part, in seconds.
+        width: width of the picture, in pixels of the page.
     """
 
     start: float
@@ -41,10 +41,10 @@ class View:
     width: float
 
     def at(self, pixel: float) -> float:
-        """Seconds, to the millisecond, at a column of the picture; at its margins, those of the stretch's ends."""
+        """Seconds, to the millisecond, at a column of the picture; at its margins, those of the part's ends."""
         inches = self.width / PAGE_DPI - LEFT - RIGHT
         share = min(max((pixel / DPI - LEFT) / inches, 0.0), 1.0)
-        # An end is rounded inwards: nothing lies behind a recording's.
+        # An end is rounded inwards, as nothing lies after the recording's own.
         return int(1000 * (self.start + share * self.seconds) + 1e-6) / 1000
 
 
@@ -56,13 +56,13 @@ def view_of(recording: Recording, start: float, seconds: float, width: float) ->
 
 def draw(recording: Recording, marked: str, begun: float | None, view: View) -> np.ndarray:
     """
-    Waveform and spectrogram of a stretch with its gaps: orange those marked, blue those found.
+    Draws waveform and spectrogram of a part with its gaps: those marked in orange, those found in blue.
 
     Args:
-        recording: that the stretch is of.
+        recording: the recording.
         marked: gaps in seconds, see [`parse_gaps`].
-        begun: where a gap begins whose end is still to be marked, in seconds.
-        view: which stretch.
+        begun: start of a gap whose end is still to be marked, in seconds.
+        view: the part that is shown.
 
     Returns:
         uint8 `(rows, columns, 3)`.
@@ -110,14 +110,14 @@ def compare(
     recording: Recording, gaps: list[np.ndarray], outputs: Sequence[Path], folder: Path, width: float
 ) -> tuple[list[Path], np.ndarray, tuple[float, float]]:
     """
-    What lies around the gaps, to hear and to see: as it came, with silence in the gaps, and repaired.
+    Writes and draws what lies around the gaps: the original, with silence in the gaps, and repaired.
 
     Args:
-        recording: that has the gaps.
+        recording: the recording before the repair.
         gaps: int64 `(gaps, 2)` of every channel.
-        outputs: files of the variations.
-        folder: to write to.
-        width: of the picture, in pixels of the page.
+        outputs: files of the variations, in order.
+        folder: where to write.
+        width: width of the picture, in pixels of the page.
 
     Returns:
         WAV files in the order above, a picture of their spectrograms, uint8 `(rows, columns, 3)`, and the seconds at

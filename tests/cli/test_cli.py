@@ -155,7 +155,7 @@ def test_a_kind_that_is_not_asked_for_is_left(folder, damaged_tones, capsys):
     assert capsys.readouterr().out.startswith("damaged.wav: dropouts: 1 gap found")
     before, after = (read_audio(name).samples for name in ("damaged.wav", "out.wav"))
     assert np.array_equal(before[~damaged_tones[0]], after[~damaged_tones[0]])
-    # Given gaps are filled where nothing is found beside them.
+    # Given gaps are filled, too, where nothing is found.
     assert run("clean.wav out.wav --method linear --detect dropouts --gap 0.5 0.6") == 0
     assert capsys.readouterr().out.startswith(
         "clean.wav: dropouts: 0 gaps found, 0.000 s in all\nclean.wav: 1 gap by linear\nout.wav: 1 gap filled"
@@ -223,9 +223,9 @@ def test_the_choice_is_printed_and_kept_to(folder, tiny_model, capsys):
     assert re.fullmatch(r"out\.wav: 3 gaps filled, 0\.108 s in all, in \d+\.\d s", lines[1])
     before, after = (read_audio(name).samples for name in ("in.wav", "out.wav"))
     assert np.array_equal(before[:, ~both], after[:, ~both])
-    stretch = mask_from_seconds(0, 0.5, num_samples=NUM_SAMPLES, sampling_rate=RATE)
-    expected = METHODS["janssen"](before[:, stretch], short[stretch], sampling_rate=RATE)
-    assert np.abs(after[:, stretch] - expected).max() < 1e-6
+    start = mask_from_seconds(0, 0.5, num_samples=NUM_SAMPLES, sampling_rate=RATE)
+    expected = METHODS["janssen"](before[:, start], short[start], sampling_rate=RATE)
+    assert np.abs(after[:, start] - expected).max() < 1e-6
     # Another method is not chosen for anyone.
     assert run("in.wav linear.wav --gap 0.1 0.103 --method linear") == 0
     assert capsys.readouterr().out.startswith("in.wav: 1 gap by linear\nlinear.wav: 1 gap filled")
@@ -405,7 +405,7 @@ def test_the_console_entry(folder):
     assert done.returncode == 2 and not done.stdout and done.stderr.count("\n") == 1
 
 
-# The arguments behind `aidd inpaint`, and what the line on stderr must say.
+# The arguments of `aidd inpaint`, and what the line on stderr must say.
 BAD_INPUTS = [
     ("", "arguments are required: IN, OUT"),
     ("in.wav", "arguments are required: OUT"),
@@ -541,9 +541,9 @@ def test_facts_of_a_model_of_spectrograms(folder, spectrogram_model):
 
 def test_what_was_done_is_told_as_json(folder, capsys):
     assert run("in.wav out.wav --method linear --gap 0.5 0.75 --seed 3 --json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told.pop("seconds") >= 0
-    assert told == {
+    report = json.loads(capsys.readouterr().out)
+    assert report.pop("seconds") >= 0
+    assert report == {
         "version": __version__,
         "input": "in.wav",
         "outputs": ["out.wav"],

@@ -30,7 +30,7 @@ def tones(seconds, channels=1):
 
 @pytest.fixture
 def archive(tmp_path, tiny_pipeline):
-    """A tiny pipeline, and a folder: labels beside one file, an array beside one, a dropout, none, and a bad file."""
+    """A tiny pipeline, and a folder: files with labels, an array, a dropout and nothing, and a bad file."""
     tiny_pipeline.save_pretrained(tmp_path / "model")
     folder = tmp_path / "archive"
     (folder / "below").mkdir(parents=True)
@@ -65,7 +65,7 @@ def digests(output):
     return {path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_every_recording_is_repaired_and_told_of(archive, tmp_path):
+def test_every_recording_is_repaired_and_has_a_row(archive, tmp_path):
     rows = repair(archive, tmp_path / "out")
     assert {name: row.get("num_gaps") for name, row in rows.items()} == {
         "archive/bad.wav": None,
@@ -179,7 +179,7 @@ def test_the_spectrogram_model_repairs_too(tmp_path, tiny_pipeline, tiny_spectro
         before, after = (read_audio(path).samples for path in (tmp_path / "archive/one.wav", output / row["output"]))
         places = (before != after).any(0).nonzero()[0]
         assert places.min() >= 12_000 and places.max() < 12_720 and len(places) > 700
-    with pytest.raises(ValueError, match="class AIDDPipeline, and spectrogram_repaint needs SpectrogramRePaint"):
+    with pytest.raises(ValueError, match="class SpectrogramRePaintPipeline, got AIDDPipeline"):
         run(*command, tmp_path / "no", "--method", "spectrogram_repaint", "--model", tmp_path / "models" / "aidd")
 
 

@@ -51,7 +51,7 @@ def modules(monkeypatch):
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory) -> Iterator[str]:
-    """Of the running Space, for which there is no network but its own."""
+    """Address of the running Space, for which there is no network but its own."""
     folder = tmp_path_factory.mktemp("space")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -69,8 +69,8 @@ def url(tmp_path_factory) -> Iterator[str]:
         process.send_signal(signal.SIGINT)
         process.wait(30)
         log.seek(0)
-        told = log.read()
-    assert "Warning" not in told and "Error" not in told, told
+        messages = log.read()
+    assert "Warning" not in messages and "Error" not in messages, messages
 
 
 @pytest.fixture
@@ -161,10 +161,10 @@ def requests(browser: webdriver.Chrome) -> list[tuple[str, str]]:
     return [(tab, address) for tab, address in asked if urlsplit(address).scheme in ("http", "https")]
 
 
-def heard(asked: list[tuple[str, str]], visitor: Visitor, name: str, folder: Path) -> np.ndarray:
+def played(asked: list[tuple[str, str]], visitor: Visitor, name: str, folder: Path) -> np.ndarray:
     """What a player of the page plays, `(channels, samples)`."""
     (address,) = {address for tab, address in asked if tab == visitor.tab and address.endswith(f"/{name}")}
-    path, _ = urllib.request.urlretrieve(address, folder / f"heard_{name}")
+    path, _ = urllib.request.urlretrieve(address, folder / f"played_{name}")
     return read_audio(path).samples
 
 
@@ -227,14 +227,14 @@ def test_two_visitors_repair_their_recordings(url, browser, tmp_path, tones, mod
     assert np.abs(np.diff(after.samples[0, 16_000:16_960], 2)).max() < 2 * 2**-15
     assert len(second.all("#original, #damaged, #variation-1, #variation-2")) == 3
 
-    # What is heard is the same, from the start to 2 s behind the gap.
+    # What is played is the same, from the start to 2 s after the gap.
     wait(lambda: first.one("#variation-2 #duration").text not in ("", "0:00"))
     asked = requests(browser)
     damaged = before.samples.copy()
     damaged[:, gap] = 0
     expected = {"original": before.samples, "damaged": damaged, "variation_2": variations[1].samples}
     for name, samples in expected.items():
-        audio = heard(asked, first, f"{name}.wav", tmp_path)
+        audio = played(asked, first, f"{name}.wav", tmp_path)
         assert audio.shape == (2, gap.stop + 2 * 44_100)
         assert np.abs(audio - samples[:, : audio.shape[-1]]).max() <= 2**-15
     first.one("#variation-2 .play-pause-button").click()
@@ -284,7 +284,7 @@ def test_help_starts_no_server():
 
 
 def test_a_model_that_is_none_is_told_before_anything_is_served(tmp_path):
-    # As a Space is told of it.
+    # The way in which a Space is given a model.
     result = run_app(SPACE / "app.py", AIDD_MODEL=str(tmp_path))
     assert result.returncode == 1 and result.stderr.startswith(f"{tmp_path}: the folder holds no pipeline")
     assert "Running on" not in result.stdout and len(result.stderr.splitlines()) == 1
@@ -359,7 +359,7 @@ def test_clicks_on_a_picture_mean_what_it_shows(modules, tmp_path):
         view = pictures.view_of(recording, 2.0, 5.0, width)
         picture = pictures.draw(recording, "3.5 4.75", None, view)
         assert picture.shape[1] == pictures.DPI / pictures.PAGE_DPI * width
-        # Of the row above the waveform, what is neither white nor grey.
+        # Pixels of the row above the waveform that are neither white nor grey.
         row = picture[round((pictures.TOP + 0.05) * pictures.DPI)].astype(int)
         (coloured,) = np.nonzero(np.ptp(row, axis=-1) > 30)
         # The gap has an edge, some columns wide, and places are rounded to milliseconds.

@@ -34,11 +34,11 @@ def test_long_gaps_alone_are_the_models(tones):
 
 def test_short_gaps_come_first_and_long_ones_are_filled_from_them(tones):
     audio = tones(RATE, RATE)[0]
-    long, before, behind = (3_000, 3_400), (2_970, 2_990), (3_402, 3_410)
-    mask = mask_of(RATE, long, before, behind)
+    long, before, after = (3_000, 3_400), (2_970, 2_990), (3_402, 3_410)
+    mask = mask_of(RATE, long, before, after)
     # Each side of the long gap is a signal of its own: nothing is known of the gap.
     filled = audio.copy()
-    for side, gap in ((slice(0, 3_000), before), (slice(3_400, RATE), behind)):
+    for side, gap in ((slice(0, 3_000), before), (slice(3_400, RATE), after)):
         filled[side] = janssen(audio[side], mask_of(RATE, gap)[side], sampling_rate=RATE)
     expected = autoregressive(filled, mask_of(RATE, long), sampling_rate=RATE)
     for hidden in (np.nan, 1e3):
@@ -74,7 +74,7 @@ def test_variations_of_the_long_gaps_share_the_short_ones(tones):
 
 def test_it_warns_as_other_methods_do_and_once(tones):
     audio = tones(RATE, RATE)
-    # No warning of a stretch of 30 samples of which 20 are missing.
+    # Between the long gaps, 20 of 30 samples are missing, which is not warned of.
     auto_with(linear, audio, mask_of(RATE, (1_000, 1_500), (1_505, 1_525), (1_530, 2_000)), sampling_rate=RATE)
     with pytest.warns(UserWarning, match="75% of a channel") as warned:
         auto_with(linear, audio, mask_of(RATE, (1_000, 7_000)), sampling_rate=RATE)

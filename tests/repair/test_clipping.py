@@ -48,7 +48,7 @@ def test_the_method_is_given_joined_gaps():
     assert np.array_equal(masks[0], find_clipping(audio)[0]) and np.array_equal(masks[1], joined(masks[0], 80))
 
 
-def test_stretches_are_joined_up_to_a_distance():
+def test_gaps_are_joined_up_to_a_distance():
     mask = np.array([0, 1, 0, 1, 0, 0, 1, 0], bool)
     assert joined(mask, 0).tolist() == mask.tolist()
     assert np.flatnonzero(joined(mask, 1)).tolist() == [1, 2, 3, 6]

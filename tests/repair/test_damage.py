@@ -88,6 +88,6 @@ def test_a_long_run_takes_no_memory():
     assert finder.finish() == [(100, 500_100, 0.0)]
 
 
-def test_clicks_beside_dropouts_are_none():
+def test_clicks_next_to_dropouts_are_none():
     clicks, dropouts = np.array([[5, 7], [10, 12], [31, 33], [50, 51]]), np.array([[12, 30], [49, 52]])
     assert apart_from(clicks, dropouts).tolist() == [[5, 7], [31, 33]]

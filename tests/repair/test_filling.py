@@ -22,14 +22,14 @@ RATE = 11_025
 
 
 def scattered_gaps(num_samples, *, channels=2, seed=0):
-    """Of each channel its own: at both ends of the file, close together and far apart, of 1 sample to 20 ms."""
+    """Gaps of each channel: at both ends of the file, close together and far apart, of 1 sample to 20 ms."""
     draw = np.random.default_rng(seed)
     mask = np.zeros((channels, num_samples), bool)
     starts = np.concatenate([[0, num_samples - 200], draw.integers(RATE, num_samples - RATE, 3)])
     for channel in range(channels):
         for start in starts + (channel * draw.integers(0, 3000, len(starts)) if channel else 0):
             mask[channel, start : start + draw.integers(1, 250)] = True
-    return [gaps_of(of_channel) for of_channel in mask]
+    return [gaps_of(channel_gaps) for channel_gaps in mask]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def recording(tmp_path, tones):
 
 
 def masks_of(gaps, num_samples):
-    return np.stack([mask_of(of_channel, 0, num_samples) for of_channel in gaps])
+    return np.stack([mask_of(channel_gaps, 0, num_samples) for channel_gaps in gaps])
 
 
 def filled(path, output, gaps, method, **options):
@@ -58,7 +58,7 @@ def test_a_file_is_filled_as_an_array_is_to_the_bit(recording, tmp_path, method)
         gaps = [gaps[0][:2], gaps[1][-2:]]
     if method == "auto":
         # Those that need no model.
-        gaps = [of_channel[of_channel[:, 1] - of_channel[:, 0] <= 55] for of_channel in gaps]
+        gaps = [channel_gaps[channel_gaps[:, 1] - channel_gaps[:, 0] <= 55] for channel_gaps in gaps]
     mask = masks_of(gaps, audio.shape[1])
     expected = METHODS[method](audio, mask, sampling_rate=RATE)
     restored = filled(recording, tmp_path / "out.wav", gaps, method, subtype="DOUBLE")
@@ -136,7 +136,7 @@ def wide_stereo(tmp_path, tones):
     return make
 
 
-# Of resampling, float64 values depend in their last bits on how much is resampled.
+# Resampled float64 values depend in their last bits on how much is resampled.
 @pytest.mark.parametrize(
     ("rate", "hop_length", "num_frames", "dtype"), [(24_000, 63, 220, np.float64), (44_100, 42, 330, np.float32)]
 )
@@ -168,7 +168,7 @@ def test_one_gap_is_filled_as_by_the_spectrogram_pipeline_to_the_bit(
 
 
 @pytest.mark.parametrize(("start", "share", "grid"), [(0, 0.9, 1), (63_000, 1, 0)])
-def test_with_less_beside_it_or_other_frames_a_gap_is_filled_otherwise(
+def test_with_less_around_it_or_other_frames_a_gap_is_filled_otherwise(
     tmp_path, wide_stereo, tiny_spectrogram_pipeline, start, share, grid
 ):
     """A reach is no wider than it has to be: at the file's start by 10 %, and further on by frames of its own."""

@@ -15,7 +15,7 @@ from aidd.repair.methods import MODEL_METHODS, ROWS, default_pipeline, load_meth
 def test_every_method_has_a_row_and_those_with_a_model_their_default():
     assert list(METHODS) == list(ROWS) and set(MODEL_METHODS) == {name for name in ROWS if ROWS[name].has_model}
     for name, row in ROWS.items():
-        assert row.has_model == (row.pipeline_class is not None) == (row.default_model is not None)
+        assert row.has_model == bool(row.pipeline_class) == bool(row.default_model)
         assert METHODS[name].__name__ == name
     assert {"auto": aidd.DEFAULT_MODEL, "aidd": aidd.DEFAULT_MODEL}.items() <= MODEL_METHODS.items()
     assert MODEL_METHODS["spectrogram_repaint"] == aidd.DEFAULT_SPECTROGRAM_MODEL

@@ -14,7 +14,7 @@ from aidd.repair.regions import RESAMPLING_SAMPLES, Reach, plan_regions, reach_o
 
 
 def test_no_classical_method_is_made_to_read_further():
-    """`context_seconds` is what a method reads beside a gap; `sparse` has training frames instead."""
+    """`context_seconds` is what a method reads next to a gap; `sparse` has training frames instead."""
     contexts = {
         name: inspect.signature(METHODS[name]).parameters["context_seconds"].default
         for name in ("autoregressive", "envelope_noise", "janssen")
@@ -47,7 +47,7 @@ def test_a_pipeline_reads_a_window(tiny_pipeline):
 def test_a_pipeline_of_spectrograms_reads_no_further_and_nearly_as_far(
     tiny_spectrogram_pipeline, hop_length, num_frames, rate
 ):
-    """Of one gap anywhere: what the frames of its window hear, with what resampling adds on both sides."""
+    """One gap anywhere: its window's frames read no further, with what resampling adds on both sides."""
     pipe = tiny_spectrogram_pipeline(126, hop_length, num_frames)
     reach, overlap = reach_of("spectrogram_repaint", sampling_rate=rate, pipeline=pipe), 126 // hop_length
     assert reach.grid == whole_hops(rate, 24_000, hop_length) and 2 * RESAMPLING_REACH < RESAMPLING_SAMPLES

@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @contextmanager
 def _unwinding_on_sigterm() -> Iterator[None]:
-    """Inside, SIGTERM unwinds the stack as an exception does, so that no temporary file stays behind."""
+    """Lets SIGTERM unwind the stack inside, as an exception does, so that no temporary file is left."""
     # Only the main thread may set handlers.
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -36,9 +36,9 @@ class MethodRow:
 
     Args:
         function: the method's module and name, `package.module:function`. It is imported when it is first used.
-        pipeline_class: class of `aidd.pipelines` whose model fills the gaps, by name; None for methods without a
+        pipeline_class: class of `aidd.pipelines` whose model fills the gaps, by name; empty for methods without a
             model. Methods with a model draw: they may give several variations.
-        default_model: folder of the model that comes with the package; None for methods without one.
+        default_model: folder of the model that comes with the package; empty for methods without one.
         reach_seconds: seconds of a recording that are read on each side of a gap, at most. A method with a model reads
             a window of its pipeline, too.
         grid: module and name of a function that gives the distance of the method's frames, in samples, from the
@@ -48,8 +48,8 @@ class MethodRow:
     """
 
     function: str
-    pipeline_class: str | None = None
-    default_model: str | None = None
+    pipeline_class: str = ""
+    default_model: str = ""
     reach_seconds: float = REACH_SECONDS
     grid: str | None = None
     longest_gap_seconds: float = math.inf
@@ -57,7 +57,7 @@ class MethodRow:
     @property
     def has_model(self) -> bool:
         """Whether a model fills gaps."""
-        return self.pipeline_class is not None
+        return bool(self.pipeline_class)
 
 
 ROWS: dict[str, MethodRow] = {
@@ -107,7 +107,7 @@ class Methods(Mapping[str, "Method"]):
 
 METHODS = Methods(ROWS)
 # Default models of the methods that have one, by the methods' names.
-MODEL_METHODS = MappingProxyType({name: row.default_model for name, row in ROWS.items() if row.default_model})
+MODEL_METHODS = MappingProxyType({name: row.default_model for name, row in ROWS.items() if row.has_model})
 
 
 def row_of(method: str) -> MethodRow:
@@ -198,7 +198,7 @@ def default_pipeline(method: str = "aidd") -> AIDDPipeline | SpectrogramRePaintP
         ValueError: a method without a model.
     """
     row = row_of(method)
-    if row.pipeline_class is None or row.default_model is None:
+    if not row.has_model:
         raise ValueError(f"expected a method with a model, got {method!r}")
     return _default_pipeline(row.pipeline_class, row.default_model)
 

@@ -16,7 +16,7 @@ from ..signals.formats import check_writable, encoding_for
 from .clipping import within_bounds
 from .damage import Damage, find_damage, warn_of_unmarked_silence
 from .filling import check_gaps, fill_as_planned, fill_file
-from .methods import MODEL_METHODS, method_of, row_of
+from .methods import method_of, row_of
 from .plan import MAX_JANSSEN_SECONDS, plan_repair
 from .regions import Region, reach_of
 from .report import RepairReport
@@ -185,11 +185,12 @@ def given_gaps(
 
 def pipeline_for(request: RepairRequest) -> AIDDPipeline | SpectrogramRePaintPipeline:
     """The pipeline that a request brings, or loads by name."""
-    # Which takes torch, as gaps that need no model do not.
+    # Gaps that need no model need no torch either.
     from ..pipelines.loading import load_pipeline
 
+    row = row_of(request.method)
     if request.model is None or isinstance(request.model, str):
-        return load_pipeline(_model_name(request), row_of(request.method).pipeline_class)
+        return load_pipeline(request.model or row.default_model, row.pipeline_class)
     return request.model
 
 
@@ -204,7 +205,7 @@ def generator_of(seed: int | None) -> Generator | None:
 
 def _model_name(request: RepairRequest) -> str | None:
     if request.model is None or isinstance(request.model, str):
-        return request.model or MODEL_METHODS[request.method]
+        return request.model or row_of(request.method).default_model
     return request.model.name_or_path
 
 

@@ -20,7 +20,7 @@ class RepairReport:
         sampling_rate: Hz.
         channels: number of channels.
         num_samples: samples of every channel.
-        method: what the gaps were filled by, as it was asked for.
+        method: the method of the request.
         model: folder or Hub id of the pipeline, if a model filled any gap; otherwise None.
         seed: seed of the draws, None if they were drawn anew.
         filled_by: what filled each gap of every channel: a method's name, or `continuation`, that of the gap's edges.

@@ -71,9 +71,10 @@ class RepairRequest:
             raise RequestError("num_variations", f"must be at least 1, got {self.num_variations}")
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise RequestError("seed", f"must lie in [0, 2^63), got {self.seed}")
-        if row_of(self.method).has_model:
+        row = row_of(self.method)
+        if row.has_model:
             if not self.model or isinstance(self.model, str):
-                check_model(self.model or MODEL_METHODS[self.method])
+                check_model(self.model or row.default_model)
             return
         *others, last = MODEL_METHODS
         methods = f"the methods {', '.join(others)} and {last}"
