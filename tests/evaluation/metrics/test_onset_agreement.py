@@ -27,7 +27,7 @@ def gap_mask(start: int = GAP[0], end: int = GAP[1]) -> np.ndarray:
 
 
 def measure(reference, estimate, mask=None, **options) -> float:
-    """Of the estimate in the gap, and the reference around it."""
+    """The estimate in the gap, and the reference around it."""
     mask = gap_mask() if mask is None else mask
     return onset_agreement(reference, np.where(mask, estimate, reference), mask, sampling_rate=RATE, **options)
 

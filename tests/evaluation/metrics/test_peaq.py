@@ -259,8 +259,8 @@ def _variables(values: np.ndarray):
 
 
 def test_grades_that_gstpeaq_publishes():
-    # Of 128 blocks of 1024 samples of 440 Hz at 0.8 of full scale, in its test script. The bandwidth of a sine is that
-    # of its rounding to single precision.
+    # Figures of its test script, for 128 blocks of 1024 samples of 440 Hz at 0.8 of full scale. The bandwidth of a
+    # sine is that of its rounding to single precision.
     phase = (440 * np.arange(128 * 1024) / RATE) % 1
     sine = np.float32(0.8 * np.sin(2 * np.pi * phase))
     saw = 0.8 * 2 * np.where(phase < 0.5, phase, phase - 1)

@@ -59,7 +59,7 @@ def test_differences_are_of_the_same_items():
 
 
 def embeddings(shift: float) -> pd.DataFrame:
-    """Of 3 recordings, 20 windows each: the reference, another draw of its law, and one that lies off it."""
+    """Windows of 3 recordings, 20 each: the reference, another draw of its law, and one that lies off it."""
     draw = np.random.default_rng(0)
     rows = []
     for recording in "abc":

@@ -240,7 +240,7 @@ def test_the_order_is_drawn_from_the_seed_and_ratings_go_to_their_conditions(tmp
         assert {(row["trial"], row["condition"]): row["rating"] for row in rows} == rating and len(rows) == 16
         assert all(set(row) == {"trial", "condition", "rating", "order", "trial_order", "seed"} for row in rows)
         assert [row["order"] for row in rows] == [1, 2, 3, 4] * 4 and {row["seed"] for row in rows} == {number}
-    # Of 300 visits, each of four is first in 75, with a standard deviation of 7.5.
+    # In 300 visits, each of four is first in 75, with a standard deviation of 7.5.
     for trial in ("k0", "k1", "k2", "k3"):
         rows = [row for run in runs[:300] for row in run["rows"] if row["trial"] == trial]
         first = [row["condition"] for row in rows if row["order"] == 1]

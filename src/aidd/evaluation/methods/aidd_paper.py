@@ -100,7 +100,7 @@ def inpaint_as_published(
 
 
 def _weight(place: slice, start: int, end: int, fade: int) -> np.ndarray:
-    """Of the decoded audio: 1 in the gap, and falling linearly to 0 on the sample behind the crossfades."""
+    """Weight of the decoded audio: 1 in the gap, and falling linearly to 0 on the sample after the crossfades."""
     position = np.arange(place.start, place.stop)
     distance = np.maximum(np.maximum(start - position, position - (end - 1)), 0)
     return 1 - distance / (fade + 1)
