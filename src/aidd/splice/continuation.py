@@ -4,6 +4,7 @@ each edge's autoregressive continuation as far as its own prediction error lets 
 """
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
 from ..masks.gaps import find_gaps
 from ..signals.autoregressive import (
@@ -23,6 +24,8 @@ MOST_GROWTH = 2
 # Errors up to which a continuation does not fade, and from which on it fades as if nothing were known of it.
 FADE_ERRORS = (1e-6, 1e-2)
 MIN_ERROR = 1e-12
+# Time over which the correlation of a continuation with generated audio is measured.
+COHERENCE_SECONDS = 0.02
 
 
 def splice(
@@ -116,6 +119,29 @@ def mix(estimate: np.ndarray, weight: np.ndarray, generated: np.ndarray) -> np.n
     mixed at equal power. All float64; estimate and weight `(samples,)`, generated `(..., samples)`, as the result.
     """
     return weight * estimate + np.sqrt(1 - weight**2) * generated
+
+
+def mix_coherently(
+    estimate: np.ndarray, weight: np.ndarray, generated: np.ndarray, *, sampling_rate: int
+) -> np.ndarray:
+    """
+    w c + v g: [`mix`] of signals that may be one another's continuation. With r their correlation in 20 ms around a
+    sample, the power of the mix is that of two signals at equal power if
+
+        v = sqrt(1 - w^2 (1 - r^2)) - w r,
+
+    which is sqrt(1 - w^2) for different signals and 1 - w for the same. Arguments as of `mix`, all `(samples,)`.
+    """
+    num_samples = max(round(COHERENCE_SECONDS * sampling_rate), 1)
+
+    def around(values: np.ndarray) -> np.ndarray:
+        return uniform_filter1d(values, num_samples, mode="nearest")
+
+    powers = around(estimate**2) * around(generated**2)
+    correlation = around(estimate * generated) / np.sqrt(np.maximum(powers, np.finfo(np.float64).tiny))
+    correlation = np.clip(correlation, 0, 1)
+    other = np.sqrt(1 - weight**2 * (1 - correlation**2)) - weight * correlation
+    return weight * estimate + other * generated
 
 
 def continue_both_edges(

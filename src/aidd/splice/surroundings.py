@@ -122,6 +122,27 @@ def power_spectrum(signal: np.ndarray, n_fft: int) -> np.ndarray:
     return power * (window @ window) / (heard @ heard)
 
 
+def spectra_between(left: np.ndarray, right: np.ndarray, progress: np.ndarray) -> np.ndarray:
+    """
+    Power spectra that run from one to the other, linearly in dB, and so do their powers.
+
+    Args:
+        left, right: `(bins,)`, not both zero.
+        progress: in [0, 1], `(frames, 1)`.
+
+    Returns:
+        float64 `(frames, bins)`.
+    """
+    floor = FLOOR * max(left.max(), right.max())
+
+    def between(at_left: np.ndarray, at_right: np.ndarray) -> np.ndarray:
+        return np.exp((1 - progress) * np.log(at_left + floor) + progress * np.log(at_right + floor))
+
+    power = between(left, right)
+    # Where the spectra differ, as two measurements of one spectrum do, the mean of their dB lies below their level.
+    return power * (between(left.sum(), right.sum()) / power.sum(-1, keepdims=True))
+
+
 def shaped_noise(left: np.ndarray, right: np.ndarray, num_samples: int, generator: Generator | None) -> np.ndarray:
     """
     Gaussian noise whose power spectrum runs from one to the other, linearly in dB, and so does its power.
@@ -142,17 +163,10 @@ def shaped_noise(left: np.ndarray, right: np.ndarray, num_samples: int, generato
     num_frames = -(-num_samples // hop) + 3
     device = "cpu" if generator is None else generator.device
     white = torch.randn(num_frames, n_fft, generator=generator, dtype=torch.float64, device=device).cpu().numpy()
-    floor = FLOOR * max(left.max(), right.max())
-    if floor == 0:
+    if not left.any() and not right.any():
         return np.zeros(num_samples)
     progress = np.clip((np.arange(num_frames)[:, None] - 1.5) * hop / num_samples, 0, 1)
-
-    def between(at_left: np.ndarray, at_right: np.ndarray) -> np.ndarray:
-        return np.exp((1 - progress) * np.log(at_left + floor) + progress * np.log(at_right + floor))
-
-    power = between(left, right)
-    # Where the spectra differ, as two measurements of one spectrum do, the mean of their dB lies below their level.
-    power *= between(left.sum(), right.sum()) / power.sum(-1, keepdims=True)
+    power = spectra_between(left, right, progress)
     # White frames have power n_fft in every bin; Hann-windowed ones, as the spectra were measured, sum(window^2).
     shaped = np.fft.irfft(np.fft.rfft(white) * np.sqrt(power / (window @ window)))
     # Independent frames add in power: four squared windows at a quarter's distance add up to 3 / 2.

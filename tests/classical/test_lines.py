@@ -1,0 +1,36 @@
+import numpy as np
+import torch
+
+from aidd.classical.envelope_noise import envelope_noise
+from aidd.classical.lines import lines
+from aidd.evaluation.metrics import log_mel_distance
+from aidd.signals.files import read_audio
+from aidd.signals.samples import sample_recordings
+
+
+def test_steady_tones_come_back():
+    rate = 24_000
+    time = np.arange(3 * rate) / rate
+    mask = (time >= 1) & (time < 1.375)
+    for pitch in (147, 233, 440):
+        audio = 0.1 * sum(np.sin(2 * np.pi * pitch * k * time + k) / k for k in range(1, 7))
+        restored = lines(audio, mask, sampling_rate=rate, generator=torch.Generator().manual_seed(0))
+        error = np.square(restored - audio)[mask].mean() / np.square(audio[mask]).mean()
+        assert error < 1e-3
+
+
+def test_lines_are_nearer_to_the_spectra_of_music_than_noise_shaped_like_it():
+    differences = []
+    for path in sample_recordings().values():
+        recording = read_audio(path)
+        audio, rate = recording.samples.mean(0), recording.sampling_rate
+        for start in np.linspace(0.1, 0.8, 3):
+            segment = audio[int(start * len(audio)) :][: 3 * rate]
+            mask = np.zeros(len(segment), bool)
+            mask[rate : rate + int(0.3 * rate)] = True
+            scores = []
+            for method in (lines, envelope_noise):
+                restored = method(segment, mask, sampling_rate=rate, generator=torch.Generator().manual_seed(0))
+                scores.append(log_mel_distance(segment, restored, sampling_rate=rate, mask=mask))
+            differences.append(np.subtract(*scores))
+    assert np.mean(differences) < -0.1
