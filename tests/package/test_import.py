@@ -9,7 +9,7 @@ from aidd.models.registration import COMPONENTS, register
 from aidd.pipelines import AIDDPipeline, SpectrogramRePaintPipeline
 
 
-NO_MODEL = ("autoregressive", "envelope_noise", "janssen", "linear", "sparse")
+NO_MODEL = ("autoregressive", "envelope_noise", "janssen", "linear", "lines", "sparse")
 
 
 def modules_after(code):

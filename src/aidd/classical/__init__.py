@@ -5,7 +5,8 @@ from .autoregressive import autoregressive
 from .envelope_noise import envelope_noise
 from .janssen import janssen
 from .linear import linear
+from .lines import lines
 from .sparse import sparse
 
 
-__all__ = ["autoregressive", "envelope_noise", "janssen", "linear", "sparse", "tf"]
+__all__ = ["autoregressive", "envelope_noise", "janssen", "linear", "lines", "sparse", "tf"]

@@ -67,6 +67,7 @@ ROWS: dict[str, MethodRow] = {
     "envelope_noise": MethodRow("aidd.classical.envelope_noise:envelope_noise"),
     "janssen": MethodRow("aidd.classical.janssen:janssen"),
     "linear": MethodRow("aidd.classical.linear:linear"),
+    "lines": MethodRow("aidd.classical.lines:lines"),
     "sparse": MethodRow("aidd.classical.sparse:sparse", grid="aidd.classical.sparse:frame_hop"),
     "spectrogram_repaint": MethodRow(
         "aidd.repair.methods:spectrogram_repaint",
