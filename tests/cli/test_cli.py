@@ -431,7 +431,7 @@ BAD_INPUTS = [
     ("in.wav out.wav --method linear --gap 0.2 0.1", "gap from 0.2 s to 0.1 s: the start must be before the end"),
     ("in.wav out.wav --method linear --gap 0.2 0.2", "the start must be before the end"),
     ("in.wav out.wav --method linear --gap -0.2 0.1", "the start must not be negative"),
-    ("in.wav out.wav --method linear --gap 0.2 1.1", "behind the signal, which is 1.001625 s long"),
+    ("in.wav out.wav --method linear --gap 0.2 1.1", "after the signal, which is 1.001625 s long"),
     ("in.wav out.wav --method linear --gap nan 1", "start and end must be finite"),
     ("in.wav out.wav --method linear --gap 0 inf", "start and end must be finite"),
     ("in.wav out.wav --method linear --gap 0 1.001625", "everything is missing"),

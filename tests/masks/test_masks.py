@@ -97,7 +97,7 @@ BAD_INPUTS = [
     ("gap is empty", lambda: seconds(0.5, 0.5), "start must be before the end"),
     ("gap is less than nothing", lambda: seconds(0.5, 0.500000000001), "shorter than a millionth of a sample"),
     ("gap starts before the signal", lambda: seconds(-0.1, 0.5), "must not be negative"),
-    ("gap ends behind the signal", lambda: seconds(0.5, 1.01), "behind the signal, which is 1.000000 s long"),
+    ("gap ends after the signal", lambda: seconds(0.5, 1.01), "after the signal, which is 1.000000 s long"),
     ("gap starts at NaN", lambda: seconds(float("nan"), 0.5), "must be finite"),
     ("gap ends at infinity", lambda: seconds(0.5, float("inf")), "must be finite"),
     ("gap is words", lambda: seconds("0.1", "0.5"), "must be seconds, a number or a sequence"),

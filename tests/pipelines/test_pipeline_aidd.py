@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from diffusers import AudioPipelineOutput, DDPMScheduler
+from diffusers import DDPMScheduler
 
 from aidd.evaluation.metrics import snr_in_gap
 from aidd.pipelines import AIDDPipeline
@@ -15,9 +15,6 @@ from aidd.schedulers import (
     TauLeapingScheduler,
     ThetaTrapezoidalScheduler,
 )
-
-
-RATES = (16_000, 22_050, 24_000, 44_100, 48_000, 96_000)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -34,10 +31,9 @@ def many_gaps(num_samples: int, rate: int) -> np.ndarray:
     return mask
 
 
-@pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("channels", [1, 2])
-def test_intact_samples_are_bit_identical_at_every_rate(tiny_pipeline, tones, rate, channels):
-    audio = tones(2 * rate + 7, rate, channels)
+@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
+def test_several_windows_fill_the_gaps_of_a_recording_and_nothing_else(tiny_pipeline, tones, rate):
+    audio = tones(2 * rate + 7, rate, 2)
     mask = many_gaps(audio.shape[-1], rate)
     damaged = np.where(mask, np.nan, audio)
     restored = tiny_pipeline(damaged, mask, sampling_rate=rate, generator=generator()).audios
@@ -47,62 +43,6 @@ def test_intact_samples_are_bit_identical_at_every_rate(tiny_pipeline, tones, ra
     assert (restored[:, mask] != 0).mean() > 0.99
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("shape", [(24_000,), (2, 24_000), (2, 1, 24_000)])
-def test_numpy_and_torch_give_the_same_audio_in_their_own_form(tiny_pipeline, tones, dtype, shape):
-    audio = np.broadcast_to(tones(shape[-1], 24_000)[0], shape).astype(dtype)
-    mask = np.zeros(shape[-1], bool)
-    mask[10_000:12_000] = True
-    from_numpy = tiny_pipeline(audio, mask, generator=generator()).audios
-    from_torch = tiny_pipeline(torch.tensor(audio), torch.tensor(mask), generator=generator()).audios
-    assert isinstance(from_numpy, np.ndarray) and isinstance(from_torch, torch.Tensor)
-    assert from_numpy.shape == shape and from_numpy.dtype == dtype
-    assert from_torch.dtype == torch.tensor(audio).dtype
-    assert np.array_equal(from_numpy, from_torch.numpy())
-    assert np.array_equal(from_numpy[..., ~mask], audio[..., ~mask])
-    as_torch = tiny_pipeline(audio, mask, generator=generator(), output_type="pt").audios
-    assert isinstance(as_torch, torch.Tensor) and np.array_equal(as_torch.numpy(), from_numpy)
-
-
-def test_input_is_not_modified(tiny_pipeline, tones):
-    audio = tones(24_000, 24_000)
-    mask = np.zeros(24_000, bool)
-    mask[9000:9500] = True
-    audio_before, mask_before = audio.copy(), mask.copy()
-    tiny_pipeline(audio, mask)
-    assert np.array_equal(audio, audio_before) and np.array_equal(mask, mask_before)
-
-
-def test_values_under_the_mask_are_never_read(tiny_pipeline, tones):
-    audio = tones(30_000, 24_000)
-    mask = np.zeros(30_000, bool)
-    mask[12_000:14_000] = True
-    results = [
-        tiny_pipeline(np.where(mask, value, audio), mask, generator=generator()).audios
-        for value in (0.0, np.nan, np.inf, 17.0)
-    ]
-    assert all(np.array_equal(results[0], other) for other in results[1:])
-
-
-def test_same_seed_same_audio_and_other_seed_other_audio(tiny_pipeline, tones):
-    audio, mask = tones(30_000, 24_000), np.zeros(30_000, bool)
-    mask[12_000:16_000] = True
-    first, again, other = (tiny_pipeline(audio, mask, generator=generator(seed)).audios for seed in (3, 3, 4))
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
-@pytest.mark.parametrize("order", ["ranked", "agreement"])
-def test_ordered_variations_are_the_same_ones_in_another_order(order, tiny_pipeline, tones):
-    audio, mask = tones(30_000, 24_000), np.zeros(30_000, bool)
-    mask[12_000:16_000] = True
-    drawn, ordered = (
-        tiny_pipeline(audio, mask, num_variations=4, select=select, generator=generator()).audios
-        for select in (None, order)
-    )
-    assert sorted(map(bytes, drawn)) == sorted(map(bytes, ordered))
-
-
 def test_a_variation_is_the_same_alone_and_among_others(tiny_pipeline, tones):
     audio, mask = tones(48_000, 24_000, 2), many_gaps(48_000, 24_000)
     three = tiny_pipeline(audio, mask, num_variations=3, generator=[generator(s) for s in (5, 6, 7)]).audios
@@ -110,49 +50,6 @@ def test_a_variation_is_the_same_alone_and_among_others(tiny_pipeline, tones):
     alone = tiny_pipeline(audio, mask, generator=generator(6)).audios
     np.testing.assert_allclose(three[1], alone, atol=1e-6)
     assert np.array_equal(three[:, :, ~mask], np.broadcast_to(audio[:, ~mask], three[:, :, ~mask].shape))
-
-
-def test_seconds_equal_the_mask_they_stand_for(tiny_pipeline, tones):
-    audio, mask = tones(44_100, 44_100), np.zeros(44_100, bool)
-    mask[13_230:17_640] = True
-    by_mask = tiny_pipeline(audio, mask, sampling_rate=44_100, generator=generator()).audios
-    by_seconds = tiny_pipeline(
-        audio, sampling_rate=44_100, mask_start_seconds=0.3, mask_end_seconds=0.4, generator=generator()
-    ).audios
-    assert np.array_equal(by_mask, by_seconds)
-    both = tiny_pipeline(
-        torch.tensor(audio),
-        torch.tensor(mask),
-        sampling_rate=44_100,
-        mask_start_seconds=[0.3],
-        mask_end_seconds=[0.4],
-        generator=generator(),
-    ).audios
-    assert np.array_equal(by_mask, both.numpy())
-
-
-def test_masks_of_channels_are_kept_apart(tiny_pipeline, tones):
-    audio = tones(30_000, 24_000, 2)
-    mask = np.zeros((2, 30_000), bool)
-    mask[0, 8000:9000] = True
-    mask[1, 20_000:21_000] = True
-    restored = tiny_pipeline(audio, mask, generator=generator()).audios
-    assert np.array_equal(restored[~mask], audio[~mask])
-    assert not np.array_equal(restored[mask], audio[mask])
-
-
-def test_empty_mask_returns_the_input_with_a_warning(tiny_pipeline, tones):
-    audio = tones(10_000, 24_000)
-    with pytest.warns(UserWarning, match="mask is empty"):
-        restored = tiny_pipeline(audio, np.zeros(10_000, bool)).audios
-    assert np.array_equal(restored, audio)
-
-
-def test_more_than_half_missing_warns_of_an_inverted_mask(tiny_pipeline, tones):
-    audio, mask = tones(16_000, 24_000), np.zeros(16_000, bool)
-    mask[1000:9100] = True
-    with pytest.warns(UserWarning, match="inverted"):
-        tiny_pipeline(audio, mask)
 
 
 def test_first_hitting_calls_the_network_once_a_missing_token(tiny_pipeline, tones):
@@ -248,37 +145,6 @@ def test_reconstruct_depends_on_the_codec_alone(tiny_pipeline, tones):
     assert np.array_equal(first[:, ~mask], audio[:, ~mask])
 
 
-def test_return_dict_false_gives_a_tuple(tiny_pipeline, tones):
-    audio, mask = tones(10_000, 24_000), np.zeros(10_000, bool)
-    mask[4000:4500] = True
-    output = tiny_pipeline(audio, mask, generator=generator())
-    (audios,) = tiny_pipeline(audio, mask, generator=generator(), return_dict=False)
-    assert isinstance(output, AudioPipelineOutput) and np.array_equal(output.audios, audios)
-
-
-def test_save_load_save_is_identical(tiny_pipeline, tones, tmp_path):
-    tiny_pipeline.save_pretrained(tmp_path / "one")
-    loaded = AIDDPipeline.from_pretrained(tmp_path / "one")
-    loaded.save_pretrained(tmp_path / "two")
-    files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
-    assert files == sorted(
-        path.relative_to(tmp_path / "two") for path in (tmp_path / "two").rglob("*") if path.is_file()
-    )
-    for file in files:
-        if file.name != "model_index.json":
-            assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
-    first, second = (json.loads((tmp_path / name / "model_index.json").read_text()) for name in ("one", "two"))
-    first.pop("_name_or_path", None), second.pop("_name_or_path", None)
-    assert first == second
-    assert first["transformer"] == ["aidd", "DiTTokenModel"] and first["guard_tokens"] == 2
-
-    audio, mask = tones(20_000, 24_000), np.zeros(20_000, bool)
-    mask[8000:10_000] = True
-    loaded.set_progress_bar_config(disable=True)
-    before = tiny_pipeline(audio, mask, generator=generator()).audios
-    assert np.array_equal(before, loaded(audio, mask, generator=generator()).audios)
-
-
 def test_a_saved_folder_loads_in_a_fresh_process(tiny_pipeline, tones, tmp_path):
     tiny_pipeline.save_pretrained(tmp_path / "model")
     audio, mask = tones(20_000, 24_000), np.zeros(20_000, bool)
@@ -306,58 +172,9 @@ def gap(start: int = 10_000, end: int = 11_000, num_samples: int = 24_000) -> np
     return mask
 
 
-def with_nan() -> np.ndarray:
-    audio = sine()
-    audio[5] = np.nan
-    return audio
-
-
 BAD_INPUTS = {
-    "integer audio": ({"audio": np.zeros(24_000, np.int16), "mask": gap()}, "float32 or float64"),
-    "four axes": ({"audio": np.zeros((1, 1, 1, 24_000)), "mask": gap()}, "audio must have shape"),
-    "no samples": ({"audio": np.zeros((1, 0)), "mask": np.zeros(0, bool)}, "audio must have shape"),
-    "a list": ({"audio": [0.0] * 100, "mask": gap(10, 20, 100)}, "numpy array or a torch tensor"),
-    "NaN outside the gap": ({"audio": with_nan(), "mask": gap()}, "not finite"),
-    "no mask at all": ({"audio": sine()}, "expected a mask"),
-    "mask of numbers": ({"audio": sine(), "mask": gap().astype(float)}, "mask must be bool"),
-    "mask too short": ({"audio": sine(), "mask": gap()[:-1]}, "mask must have shape"),
-    "everything missing": ({"audio": sine(), "mask": np.ones(24_000, bool)}, "everything is missing"),
-    "gap too long": ({"audio": sine(48_000), "mask": gap(10_000, 22_000, 48_000)}, "gaps of up to"),
-    "gap before the start": (
-        {"audio": sine(), "mask_start_seconds": -1, "mask_end_seconds": 0.5},
-        "must not be negative",
-    ),
-    "gap behind the end": ({"audio": sine(), "mask_start_seconds": 0.5, "mask_end_seconds": 1.5}, "behind the signal"),
-    "gap ends first": ({"audio": sine(), "mask_start_seconds": 0.5, "mask_end_seconds": 0.4}, "before the end"),
-    "starts without ends": ({"audio": sine(), "mask_start_seconds": 0.5}, "mask_end_seconds"),
-    "more starts than ends": (
-        {"audio": sine(), "mask_start_seconds": [0.1, 0.5], "mask_end_seconds": [0.2]},
-        "as many",
-    ),
-    "rate of zero": ({"audio": sine(), "mask": gap(), "sampling_rate": 0}, "positive integer"),
-    "rate of a half": ({"audio": sine(), "mask": gap(), "sampling_rate": 22_050.5}, "positive integer"),
-    "no variation": ({"audio": sine(), "mask": gap(), "num_variations": 0}, "at least 1"),
-    "wrong number of generators": (
-        {"audio": sine(), "mask": gap(), "num_variations": 2, "generator": [generator()]},
-        "expected 2 generators",
-    ),
-    "unknown selection": (
-        {"audio": sine(), "mask": gap(), "select": "best"},
-        "select must be 'agreement', 'ranked' or None, got 'best'",
-    ),
-    "unknown output type": ({"audio": sine(), "mask": gap(), "output_type": "pil"}, "output_type"),
     "steps for first hitting": ({"audio": sine(), "mask": gap(), "num_inference_steps": 10}, "one step for each"),
-    "generator that is none": ({"audio": sine(), "mask": gap(), "generator": 0}, "must be a torch.Generator"),
-    "one variation and a half": ({"audio": sine(), "mask": gap(), "num_variations": 1.5}, "integer of at least 1"),
     "steps and a half": ({"audio": sine(), "mask": gap(), "num_inference_steps": 2.5}, "must be an integer"),
-    "a list and seconds": (
-        {"audio": [0.0] * 100, "mask_start_seconds": 0.1, "mask_end_seconds": 0.2},
-        "numpy array or a torch tensor",
-    ),
-    "seconds and a mask of numbers": (
-        {"audio": sine(), "mask": 1.0 * gap(), "mask_start_seconds": 0.1, "mask_end_seconds": 0.2},
-        "mask must be bool",
-    ),
     "unknown callback tensor": (
         {"audio": sine(), "mask": gap(), "callback_on_step_end_tensor_inputs": ["latents"]},
         "callback_on_step_end_tensor_inputs",
@@ -431,12 +248,6 @@ def test_the_pipeline_runs_in_other_types(tiny_pipeline, tones, dtype):
     assert restored.dtype == np.float64 and np.array_equal(restored[:, ~mask], audio[:, ~mask])
 
 
-def test_pipelines_load_in_float32_unless_told_otherwise(tiny_pipeline, tmp_path):
-    tiny_pipeline.to(torch.bfloat16).save_pretrained(tmp_path)
-    assert AIDDPipeline.from_pretrained(tmp_path).transformer.dtype == torch.float32
-    assert AIDDPipeline.from_pretrained(tmp_path, dtype=torch.bfloat16).transformer.dtype == torch.bfloat16
-
-
 @pytest.mark.parametrize("change", [("num_hidden_layers", 3), ("num_hidden_layers", 1)])
 @pytest.mark.parametrize("part", ["codec", "transformer"])
 def test_weights_that_do_not_fill_the_model_are_refused(tiny_pipeline, tmp_path, part, change):
@@ -455,9 +266,6 @@ def test_weights_that_do_not_fill_the_model_are_refused(tiny_pipeline, tmp_path,
         ({"guard_tokens": -1}, "integer of at least 0, got -1"),
         ({"guard_tokens": "x"}, "integer of at least 0, got 'x'"),
         ({"guard_tokens": 15}, "must leave room"),
-        ({"reach_seconds": -1.0}, "reach_seconds must be a finite number of at least 0, got -1.0"),
-        ({"fine_structure": 1.5}, r"fine_structure must lie in \[0, 1\], got 1.5"),
-        ({"short_gap_seconds": "2 ms"}, "short_gap_seconds must be a finite number of at least 0, got '2 ms'"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(tiny_pipeline, options, message):
@@ -478,20 +286,11 @@ def test_the_bar_ends_full_where_steps_are_spared(tiny_pipeline, tones, capsys):
     assert "100%" in capsys.readouterr().err.split("\r")[-1]
 
 
-def test_an_item_without_gaps_in_a_batch_comes_back_as_it_came(tiny_pipeline, tones):
+def test_an_item_without_gaps_is_not_reconstructed(tiny_pipeline, tones):
     audio, mask = np.stack([tones(24_000, 24_000)] * 2), np.zeros((2, 1, 24_000), bool)
     mask[1, 0, 9000:12_000] = True
-    for restored in (
-        tiny_pipeline(audio, mask).audios,
-        tiny_pipeline.reconstruct(audio, mask, sampling_rate=24_000),
-    ):
-        assert np.array_equal(restored[0], audio[0]) and not np.array_equal(restored[1], audio[1])
-
-
-@pytest.mark.parametrize("returned", [None, [], {"latents": 1}])
-def test_a_callback_that_returns_something_else_is_refused(tiny_pipeline, returned):
-    with pytest.raises(ValueError, match="must return a dict of tensors"):
-        tiny_pipeline(sine(), gap(10_000, 13_000), callback_on_step_end=lambda *_: returned)
+    restored = tiny_pipeline.reconstruct(audio, mask, sampling_rate=24_000)
+    assert np.array_equal(restored[0], audio[0]) and not np.array_equal(restored[1], audio[1])
 
 
 def test_a_callback_that_hides_missing_tokens_is_refused(tiny_pipeline):

@@ -6,7 +6,7 @@ import soundfile as sf
 
 from aidd.detection import find_clicks, find_clipping, find_dropouts
 from aidd.detection.clipping import clipping_bounds
-from aidd.detection.runs import RunFinder, find_runs, level_beside
+from aidd.detection.runs import RunFinder, find_runs, level_around
 from aidd.masks.gaps import gaps_of
 from aidd.repair.damage import apart_from, find_damage
 from aidd.repair.scan import scan_audio
@@ -67,7 +67,7 @@ def test_runs_are_found_whatever_the_blocks(longest, min_samples):
         expected = [
             (start, end, signal[start])
             for start, end in zip(*(edge.tolist() for edge in find_runs(signal)), strict=True)
-            if end - start >= min_samples and signal[start] != 2 and level_beside(signal, start, end, longest) > 1.0
+            if end - start >= min_samples and signal[start] != 2 and level_around(signal, start, end, longest) > 1.0
         ]
         for length in (1, 7, 64, len(signal)):
             finder = RunFinder(

@@ -58,7 +58,7 @@ def _fill(signal: np.ndarray, missing: np.ndarray, order: int, num_context: int)
     for start, end in find_gaps(missing).tolist():
         if max(start, intact_run(missing[end:])) < SAMPLES_PER_COEFFICIENT:
             warn_at_caller(
-                f"samples {start} to {end} are set to 0: fewer than {SAMPLES_PER_COEFFICIENT} samples stand beside "
+                f"samples {start} to {end} are set to 0: fewer than {SAMPLES_PER_COEFFICIENT} samples stand next to "
                 "them, too few for an autoregressive model"
             )
     return continue_edges(signal, missing, order, num_context)
@@ -75,7 +75,7 @@ def continue_edges(signal: np.ndarray, missing: np.ndarray, order: int, num_cont
         num_context: samples on each side of a gap that its models are fitted to, at most.
 
     Returns:
-        float64 `(samples,)`; zero in gaps beside which too few samples stand for any model.
+        float64 `(samples,)`; zero in gaps next to which too few samples stand for any model.
     """
     restored = signal.copy()
     for start, end in find_gaps(missing).tolist():

@@ -70,7 +70,7 @@ def _fill(
         noise = surrounding_noise(
             signal[here], missing[here], gap, n_fft=n_fft, num_context=num_context, generator=generator
         )
-        # Of the rest, only this gap: others nearby are filled in their turn.
+        # Only this gap: others nearby are filled in their turn.
         filled = splice(signal[here], missing[here], noise, gap, sampling_rate=sampling_rate)
         restored[start:end] = filled[slice(*gap)]
     return restored

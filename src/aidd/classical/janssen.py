@@ -69,12 +69,12 @@ def _fill(
     restored, missing = interpolate(signal, missing), missing.copy()
     for start, end in _groups(missing, num_context, num_group):
         segment = slice(max(start - num_context, 0), end + num_context)
-        here, lost = restored[segment], missing[segment]
-        if lost.all():
+        here, here_missing = restored[segment], missing[segment]
+        if here_missing.all():
             continue
         segment_order = max(min(order, len(here) // SAMPLES_PER_COEFFICIENT), 1)
         for _ in range(num_iterations if len(here) > segment_order else 0):
-            here = least_error(here, lost, linear_prediction(here, segment_order))
+            here = least_error(here, here_missing, linear_prediction(here, segment_order))
         restored[segment] = here
         # What is restored is known to the next group; what is missing of that one was filled for this one's sake.
         missing[start:end] = False

@@ -247,7 +247,7 @@ def learn_basis(training: np.ndarray, num_steps: int) -> csr_array:
 
 def least_magnitudes(coefficients: np.ndarray) -> np.ndarray:
     """
-    Entries c beside the main diagonal of B, B[n, n + 1] = c[n] = conj(B[n + 1, n]), that minimise the sum of
+    Entries c next to the main diagonal of B, B[n, n + 1] = c[n] = conj(B[n + 1, n]), that minimise the sum of
     |(1 + iB) Y|^2 / |Y|: complex `(bins, frames)` to `(bins - 1,)`.
     """
     magnitude = np.abs(coefficients)
@@ -258,7 +258,7 @@ def least_magnitudes(coefficients: np.ndarray) -> np.ndarray:
     parts = np.stack([1j * before, before, 1j * after, -after])
     products = np.einsum("ant,bnt,nt->abn", parts.conj(), parts, weight).real
     right_parts = -np.einsum("ant,nt,nt->an", parts.conj(), coefficients, weight).real
-    # Unknowns in the order of bins, two each; those before the first and behind the last have no share.
+    # Unknowns in the order of bins, two each; those before the first and after the last have no share.
     num_bins = len(coefficients)
     bands, right = np.zeros((4, 2 * num_bins + 2)), np.zeros(2 * num_bins + 2)
     for a in range(4):

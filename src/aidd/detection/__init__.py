@@ -1,4 +1,4 @@
-"""Damage found in signals: pure functions that tell which samples are missing, or no longer what was recorded."""
+"""Damage found in signals: pure functions that find which samples are missing, or no longer what was recorded."""
 
 from .clicks import find_clicks
 from .clipping import find_clipping, project_to_bounds

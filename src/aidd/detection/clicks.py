@@ -17,21 +17,21 @@ from .runs import as_channels, statistics_of
 
 # What a model is fitted to is twice as long.
 BLOCK_SECONDS = 0.05
-# Of the window whose median tells how large the prediction error is. Clicks that fill half of it go unseen.
+# Window whose median shows how large the prediction error is. Clicks that fill half of it go unseen.
 SCALE_SECONDS = 0.02
 # What is longer is taken for music, such as the noise of an attack.
 MAX_SECONDS = 0.003
 # Median of the magnitude of a normal variable of unit variance.
 NORMAL_MEDIAN = 0.6745
 # Prediction errors are taken to be no smaller than a quantised signal's rounding, and than this part of the level
-# nearby: less would not be heard, and is rounding where a signal is all but predictable.
+# nearby: less would not be audible, and is rounding where a signal is all but predictable.
 ROUNDING = 1 / np.sqrt(12)
 LEAST_SCALE = 1e-4
 # Candidates: a sample above the peak, with neighbours above the extent, over a few that are not. In standard
 # deviations of the error. Bridge and margin keep all of a click out of the samples that it is compared with: what is
 # left there counts as error that remains, and hides the click.
 PEAK, EXTENT, BRIDGE, MARGIN = 4.0, 2.0, 8, 2
-# Standard deviations that a click's first and last sample differ from what the samples around it tell.
+# Standard deviations that a click's first and last sample differ from what the samples around it predict.
 TRIM = 2.5
 ORDER = 32
 THRESHOLD = 100.0
@@ -42,14 +42,14 @@ def find_clicks(
 ) -> np.ndarray:
     """
     Clicks and scratches of up to 3 ms: samples that an autoregressive model predicts neither from those before nor
-    from those behind them (Godsill & Rayner 1998, Digital Audio Restoration, chapter 5).
+    from those after them (Godsill & Rayner 1998, Digital Audio Restoration, chapter 5).
 
     Models are fitted by Burg's method to blocks of 50 ms with half as much again on each side. The prediction error of
-    a click spreads over as many samples behind it as the model has coefficients, that of the prediction backwards over
+    a click spreads over as many samples after it as the model has coefficients, that of the prediction backwards over
     as many before it: only at the click itself both are large. Where both are, compared with their running median over
     20 ms, a candidate is interpolated by least squared prediction error, with a model fitted without it. It is a click
     where that takes away more than `threshold` times the mean square error that remains, for each sample
-    interpolated; an attack's noise, which stays behind it, is none. At its ends, samples within 2.5 standard
+    interpolated; an attack's noise, which remains after it, is none. At its ends, samples within 2.5 standard
     deviations of the error of their interpolation are taken for intact, and the rest is interpolated anew.
 
     A step, as where recordings are cut and joined, may be found like a click: nothing predicts it either.
@@ -95,7 +95,7 @@ def find_clicks(
 
 def clicks_between(
     part: np.ndarray,
-    stretch: tuple[int, int],
+    span: tuple[int, int],
     *,
     first: int,
     num_samples: int,
@@ -105,17 +105,17 @@ def clicks_between(
     threshold: float = THRESHOLD,
 ) -> np.ndarray:
     """
-    Clicks of a channel whose candidates start in a stretch of it: what is found of the whole channel there.
+    Clicks of a channel whose candidates start in a span of it: what is found of the whole channel there.
 
     Args:
-        part: float64 `(samples,)`, of the channel: the stretch, and on both sides [`block_and_margin`]'s margin, or
+        part: float64 `(samples,)`, of the channel: the span, and on both sides [`block_and_margin`]'s margin, or
             what there is of it.
-        stretch: start and exclusive end, in the channel.
+        span: start and exclusive end, in the channel.
         first: the channel's sample that `part` starts with, a multiple of the block's length.
         num_samples: length of the channel.
         sampling_rate: Hz.
         step: the channel's quantisation step.
-        order, threshold: as of [`find_clicks`].
+        order, threshold: see [`find_clicks`].
 
     Returns:
         int64 `(clicks, 2)`: start and exclusive end, in the channel.
@@ -124,7 +124,7 @@ def clicks_between(
     clicks = [
         (first + differing[0], first + differing[1])
         for start, end in _candidates(part, sampling_rate, order, rounding)
-        if stretch[0] <= first + start < stretch[1]
+        if span[0] <= first + start < span[1]
         and min(first + start, num_samples - first - end) >= 3 * order + MARGIN
         and (differing := _test(part, start - MARGIN, end + MARGIN, sampling_rate, order, threshold, rounding))
     ]
@@ -133,8 +133,8 @@ def clicks_between(
 
 def block_and_margin(sampling_rate: int, order: int = ORDER) -> tuple[int, int]:
     """
-    Samples of the blocks that models are fitted to, and how much beside a stretch decides what is found in it, a
-    multiple of these. What is known of a part's ends is not what the whole channel tells: models, for a block and a
+    Samples of the blocks that models are fitted to, and how much around a span decides what is found in it, a
+    multiple of these. What is known of a part's ends is not what the whole channel shows: models, for a block and a
     half and their order; the running median, for less than half a block; and runs of candidates, for the longest that
     counts. Candidates are then looked at within half a block or two orders, and two orders.
     """
@@ -180,7 +180,7 @@ def _deviation(channel: np.ndarray, sampling_rate: int, order: int, rounding: fl
 def _test(
     channel: np.ndarray, start: int, end: int, sampling_rate: int, order: int, threshold: float, rounding: float
 ) -> tuple[int, int] | None:
-    """First sample of the click, and the one behind its last, or None where the candidate is none."""
+    """First sample of the click, and the one after its last, or None where the candidate is none."""
     reach = max(round(BLOCK_SECONDS / 2 * sampling_rate), 2 * order)
     first = max(start - reach, 0)
     context = channel[first : end + reach].copy()

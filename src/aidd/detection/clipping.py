@@ -120,7 +120,7 @@ def clipping_bounds(
 
     Args:
         signal: float `(channels, samples)`.
-        ceilings, floors: float64 `(channels,)`, as [`ClippingFinder`] tells them.
+        ceilings, floors: float64 `(channels,)`, as [`ClippingFinder`] returns them.
     """
     above, below = signal == ceilings[:, None], signal == floors[:, None]
     return above | below, np.where(above, signal, -np.inf), np.where(below, signal, np.inf)

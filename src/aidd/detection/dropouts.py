@@ -8,7 +8,7 @@ from ..signals.arrays import check_sampling_rate
 from .runs import STEPS, ChannelStatistics, RunFinder, as_channels, statistics_of
 
 
-# The signal's level right beside a dropout is read over at most this time.
+# The signal's level right before and after a dropout is read over at most this time.
 SIDE_SECONDS = 0.005
 # It lies no further below the channel's own.
 LEAST_LEVEL = 1e-3
@@ -33,7 +33,7 @@ def find_dropouts(signal: np.ndarray, *, sampling_rate: int, min_seconds: float 
         min_seconds: shortest run; 4 samples at least.
 
     Returns:
-        bool, of the signal's shape, True = missing. Of a value that is held, the first sample is intact.
+        bool, of the signal's shape, True = missing. The first sample of a value that is held is intact.
 
     Raises:
         ValueError: no such signal, samples that are not finite, a rate that is no positive integer, or `min_seconds`
@@ -66,7 +66,7 @@ def dropout_finder(
 
 
 def dropouts_of(finder: RunFinder) -> np.ndarray:
-    """Of a channel that was fed whole: int64 `(dropouts, 2)`, start and exclusive end."""
-    # Of a value that is held, the first sample is intact.
+    """Dropouts of a channel that was fed whole: int64 `(dropouts, 2)`, start and exclusive end."""
+    # The first sample of a value that is held is intact.
     found = [(start + int(value != 0), end) for start, end, value in finder.finish()]
     return np.array(found, np.int64).reshape(-1, 2)

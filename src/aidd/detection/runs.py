@@ -28,11 +28,11 @@ def as_channels(signal: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"signal must have shape (samples,) or (channels, samples), none of them 0, got {signal.shape}"
         )
-    broken = ~np.isfinite(signal)
-    if broken.any():
+    non_finite = ~np.isfinite(signal)
+    if non_finite.any():
         raise ValueError(
-            f"signal must be finite, got {broken.sum()} samples that are not, the first at index "
-            f"{tuple(np.argwhere(broken)[0].tolist())}"
+            f"signal must be finite, got {non_finite.sum()} samples that are not, the first at index "
+            f"{tuple(np.argwhere(non_finite)[0].tolist())}"
         )
     return np.atleast_2d(signal).astype(np.float64)
 
@@ -67,7 +67,7 @@ class ChannelStatistics:
 
 
 def statistics_of(channel: np.ndarray) -> ChannelStatistics:
-    """Of a channel in memory, float64 `(samples,)`."""
+    """The statistics of a channel in memory, float64 `(samples,)`."""
     statistics = ChannelStatistics()
     for start in range(0, len(channel), BLOCK_SAMPLES):
         statistics.update(channel[start : start + BLOCK_SAMPLES])
@@ -75,15 +75,15 @@ def statistics_of(channel: np.ndarray) -> ChannelStatistics:
 
 
 def find_runs(channel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First sample, and the one behind the last, of every run of equal samples, single ones too: int64 `(runs,)`."""
+    """First sample, and the one after the last, of every run of equal samples, single ones too: int64 `(runs,)`."""
     edges = np.concatenate([[0], np.flatnonzero(np.diff(channel)) + 1, [len(channel)]])
     return edges[:-1], edges[1:]
 
 
-def level_beside(channel: np.ndarray, start: int, end: int, longest: int) -> float:
+def level_around(channel: np.ndarray, start: int, end: int, longest: int) -> float:
     """
-    How far the signal goes from a run's value right beside it: RMS difference over as many samples as the run has, at
-    most `longest`, on that side where it is less; 0 for a run at the signal's start or end.
+    How far the signal goes from a run's value right before and after it: RMS difference over as many samples as the
+    run has, at most `longest`, on that side where it is less; 0 for a run at the signal's start or end.
     """
     length = min(end - start, longest)
     before, after = channel[max(start - length, 0) : start], channel[end : end + length]
@@ -95,12 +95,12 @@ def level_beside(channel: np.ndarray, start: int, end: int, longest: int) -> flo
 class RunFinder:
     """
     Runs of one value that the signal leaves abruptly on both sides, in a channel that comes block by block. How long
-    the blocks are makes no difference. Of long runs only what is beside them is kept.
+    the blocks are makes no difference. Only the surroundings of long runs are kept.
 
     Args:
         min_samples: length of the shortest run.
-        longest: samples beside a run that are looked at, at most, see [`level_beside`].
-        threshold: that the level beside the run must exceed.
+        longest: samples on each side of a run that are looked at, at most, see [`level_around`].
+        threshold: that the level next to the run must exceed.
         wanted: which values are looked for: from float64 `(runs,)` to bool `(runs,)`.
     """
 
@@ -109,10 +109,10 @@ class RunFinder:
     ):
         self.found: list[tuple[int, int, float]] = []
         self._min_samples, self._longest, self._threshold, self._wanted = min_samples, longest, threshold, wanted
-        # A first run that is not decided on, since it may go on or what is behind it is not known yet; as many samples
-        # before it as are looked at, and all those behind it.
+        # A first run that is not decided on, since it may go on or what follows it is not known yet; as many samples
+        # before it as are looked at, and all those after it.
         self._start, self._length, self._value = 0, 0, 0.0
-        self._before, self._behind = np.zeros(0), np.zeros(0)
+        self._before, self._after = np.zeros(0), np.zeros(0)
 
     def feed(self, block: np.ndarray) -> None:
         """Takes in the next samples, float64 `(samples,)`, at least one."""
@@ -125,7 +125,7 @@ class RunFinder:
 
     def _search(self, block: np.ndarray, *, last: bool) -> None:
         shortened = min(self._length, max(self._longest, self._min_samples))
-        samples = np.concatenate([self._before, np.full(shortened, self._value), self._behind, block])
+        samples = np.concatenate([self._before, np.full(shortened, self._value), self._after, block])
         first = len(self._before)
         # From places here to those in the channel, but for the start of the first run.
         shift = self._start + self._length - first - shortened
@@ -135,7 +135,7 @@ class RunFinder:
         chosen = decided & (ends - starts >= self._min_samples)
         chosen[chosen] = self._wanted(samples[starts[chosen]])
         for start, end in zip(starts[chosen].tolist(), ends[chosen].tolist(), strict=True):
-            if level_beside(samples, start, end, self._longest) > self._threshold:
+            if level_around(samples, start, end, self._longest) > self._threshold:
                 here = self._start if start == first else start + shift
                 self.found.append((here, end + shift, float(samples[start])))
         if last:
@@ -145,4 +145,4 @@ class RunFinder:
         self._length -= self._start
         self._value = float(samples[start])
         self._before = samples[max(start - self._longest, 0) : start].copy()
-        self._behind = samples[end:].copy()
+        self._after = samples[end:].copy()

@@ -177,7 +177,7 @@ def check_tf_mask(tf_mask: np.ndarray | Tensor, num_samples: int, grid: Grid) ->
 
 
 def _touched(low: float, high: float) -> slice:
-    """Of cells of width 1 about the whole numbers from 0 on, those that share more than an edge with an interval."""
+    """Cells of width 1 about the whole numbers from 0 on that share more than an edge with `low` to `high`."""
     # What floating point adds to a position must not touch another cell.
     low, high = round(low + 0.5, 6), round(high + 0.5, 6)
     return slice(max(math.floor(low), 0), max(math.ceil(high), 0))

@@ -40,7 +40,7 @@ def read_mask(path: str | Path, *, num_samples: int, sampling_rate: int) -> np.n
 
 def read_gaps(path: str | Path, *, num_samples: int, sampling_rate: int) -> list[np.ndarray]:
     """
-    [`read_mask`] as intervals, see [`aidd.masks.gaps`], which takes memory for gaps alone.
+    Reads what [`read_mask`] does as gaps, see [`aidd.masks.gaps`], which take no memory for what is intact.
 
     Returns:
         int64 `(gaps, 2)`, one for all channels, or as many as the array has channels.
@@ -97,7 +97,7 @@ def _read_labels(path: Path, num_samples: int, sampling_rate: int) -> np.ndarray
             start, end = float(fields[0]), float(fields[1])
         except (ValueError, IndexError) as error:
             raise ValueError(
-                f"{path}, line {number}: expected start and end in seconds and a name, parted by tabs, got {line!r}"
+                f"{path}, line {number}: expected start and end in seconds and a name, separated by tabs, got {line!r}"
             ) from error
         # The end of the audio may come rounded up.
         if duration < end <= duration + LABEL_PRECISION:

@@ -1,5 +1,5 @@
 """
-Gap geometry: gaps in seconds, samples and tokens, as masks and as intervals.
+Gap geometry: gaps in seconds, samples and tokens, as masks and as pairs of numbers.
 
 Masks are bool and True where samples are *missing*. Gaps are pairs of a start and an exclusive end: int64 `(gaps, 2)`,
 in samples, in order, not touching one another. They say what a bool mask says, in memory that does not grow with the
@@ -45,8 +45,8 @@ def mask_from_seconds(starts: Seconds, ends: Seconds, *, num_samples: int, sampl
         bool `(num_samples,)`, True = missing.
 
     Raises:
-        ValueError: counts that differ, no gap, what is no finite number, a gap that starts before 0, at or behind its
-            own end, or that ends behind the signal.
+        ValueError: counts that differ, no gap, what is no finite number, a gap that starts before 0, at or after its
+            own end, or that ends after the signal.
     """
     mask = np.zeros(num_samples, bool)
     for first, last in gaps_from_seconds(starts, ends, num_samples=num_samples, sampling_rate=sampling_rate).tolist():
@@ -75,7 +75,7 @@ def given_mask(
         bool, broadcastable to the audio.
 
     Raises:
-        ValueError: neither a mask nor seconds, starts without ends, a mask of another type or length beside seconds,
+        ValueError: neither a mask nor seconds, starts without ends, a mask of another type or length with seconds,
             or as `mask_from_seconds`.
     """
     if (starts is None) != (ends is None):
@@ -125,7 +125,7 @@ def gaps_from_seconds(starts: Seconds, ends: Seconds, *, num_samples: int, sampl
         last = _sample_position(end, sampling_rate, math.ceil)
         if last > num_samples:
             raise ValueError(
-                f"{gap}: it ends behind the signal, which is {num_samples / sampling_rate:.6f} s long "
+                f"{gap}: it ends after the signal, which is {num_samples / sampling_rate:.6f} s long "
                 f"({num_samples} samples at {sampling_rate} Hz)"
             )
         if first == last:
@@ -199,7 +199,7 @@ def intact_run(missing: np.ndarray) -> int:
 
 
 def no_gaps() -> np.ndarray:
-    """Of a signal in which nothing is missing: int64 `(0, 2)`."""
+    """The gaps of a signal in which nothing is missing: int64 `(0, 2)`."""
     return np.zeros((0, 2), np.int64)
 
 
@@ -229,12 +229,12 @@ def num_shared(gaps: np.ndarray, others: np.ndarray) -> int:
 
 
 def touching(gaps: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """Those of gaps `(gaps, 2)` that share a sample with the stretch from `start` to before `stop`, whole."""
+    """Those of gaps `(gaps, 2)` that share a sample with the part from `start` to before `stop`, whole."""
     return gaps[np.searchsorted(gaps[:, 1], start, side="right") : np.searchsorted(gaps[:, 0], stop, side="left")]
 
 
 def mask_of(gaps: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """Gaps `(gaps, 2)` in the stretch from `start` to before `stop`: bool `(stop - start,)`, True = missing."""
+    """Gaps `(gaps, 2)` in the part from `start` to before `stop`: bool `(stop - start,)`, True = missing."""
     mask = np.zeros(stop - start, bool)
     for first, last in touching(gaps, start, stop).tolist():
         mask[max(first - start, 0) : last - start] = True

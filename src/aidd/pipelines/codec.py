@@ -1,4 +1,4 @@
-"""What every inpainting pipeline shares whose model hears with a codec: windows as codes, and codes as audio."""
+"""What inpainting pipelines share whose models work on a codec's tokens: windows as codes, and codes as audio."""
 
 import os
 from typing import Any

@@ -159,7 +159,7 @@ class InpaintingPipeline(DiffusionPipeline):
             sampling_rate: Hz of these samples.
 
         Raises:
-            ValueError: a gap longer than the model can fill, or nothing intact beside it.
+            ValueError: a gap longer than the model can fill, or nothing intact next to it.
         """
         missing_hops = self.missing_hops(missing, sampling_rate)
         try:

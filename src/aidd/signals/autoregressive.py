@@ -28,7 +28,7 @@ def burg(signal: np.ndarray, order: int) -> np.ndarray:
 
     Returns:
         float64 `(order + 1,)`: 1, a_1, ..., a_order with x[n] + a_1 x[n - 1] + ... the prediction error. Coefficients
-        behind the order that predicts the signal exactly are zero.
+        after the order that predicts the signal exactly are zero.
 
     Raises:
         ValueError: an order below 1, or as long as the signal.
@@ -104,7 +104,7 @@ def linear_prediction(signal: np.ndarray, order: int) -> np.ndarray:
         order: number of coefficients, below the number of samples.
 
     Returns:
-        float64 `(order + 1,)`, 1, a_1, ..., a_order. Of silence, nothing is predicted.
+        float64 `(order + 1,)`, 1, a_1, ..., a_order. Nothing is predicted of silence.
     """
     correlation = oaconvolve(signal, signal[::-1])[len(signal) - 1 : len(signal) + order]
     if correlation[0] <= 0:
@@ -145,7 +145,7 @@ def least_error(signal: np.ndarray, missing: np.ndarray, error_filter: np.ndarra
     sums = np.zeros((order + 2, order + 2))
     for k in range(order + 1):
         np.cumsum(error_filter[: order + 1 - k] * error_filter[k:], out=sums[k, 1 : order + 2 - k])
-    # A missing sample is coupled with the d-th one behind it by the sums of a_l a_(l + lag) over the forward and over
+    # A missing sample is coupled with the d-th one after it by the sums of a_l a_(l + lag) over the forward and over
     # the backward errors that both are part of: all of them, but near the signal's ends.
     num_bands = int((np.searchsorted(where, where + order, "right") - np.arange(num_missing)).max())
     bands = np.zeros((num_bands, num_missing))

@@ -204,7 +204,7 @@ def writing_audio(
     error nothing is left behind, and what stood at `paths` stands there still.
 
     Args:
-        paths: of the files; existing ones are replaced. Of a symbolic link, its target is.
+        paths: of the files; existing ones are replaced, or the targets of symbolic links.
         sampling_rate: Hz.
         subtype, format: in libsndfile's terms. Default of the format: the suffix's.
         channels: of the audio.
@@ -254,8 +254,8 @@ def encode(audio: np.ndarray, subtype: str) -> np.ndarray | None:
         subtype: in libsndfile's terms.
 
     Returns:
-        Of the same shape, int32 whose upper bits are the nearest codes, or floats; None where the subtype's range is
-        exceeded.
+        An array of the same shape, int32 whose upper bits are the nearest codes, or floats; None where the subtype's
+        range is exceeded.
     """
     if subtype in INTEGER_BITS:
         bits = INTEGER_BITS[subtype]

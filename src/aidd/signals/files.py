@@ -86,7 +86,7 @@ def write_audio(
     read back and compared.
 
     Args:
-        path: of the file; an existing one is replaced. Of a symbolic link, its target is.
+        path: of the file; an existing one is replaced, or the target of a symbolic link.
         audio: float `(samples,)` or `(channels, samples)`.
         sampling_rate: Hz.
         subtype, format: in libsndfile's terms. Default of the format: the suffix's.

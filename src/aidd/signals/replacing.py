@@ -10,7 +10,7 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """
     A temporary name in the folder of `path` to write to. It becomes `path`, and replaces what is there, once the block
-    is left without an error; after one, nothing is left behind.
+    is left without an error; after one, nothing remains.
     """
     temporary = path.with_name(f".aidd-{secrets.token_hex(8)}.part")
     try:

@@ -11,6 +11,6 @@ SAMPLES = Path(__file__).parents[1] / "data" / "sample_recordings"
 def sample_recordings() -> dict[str, Path]:
     """
     Excerpts of 46 or 55 s of recordings that no model of the package was trained on, piano and strings, by the names
-    that evaluations give them. `LICENSE.md` beside them tells who plays what; all are CC0 or in the public domain.
+    that evaluations give them. `LICENSE.md` in their folder says who plays what; all are CC0 or in the public domain.
     """
     return {f"{SAMPLES.name}/{path.name}": path for path in find_audio_files(SAMPLES)}

@@ -77,7 +77,8 @@ def stft(signal: np.ndarray, grid: Grid) -> np.ndarray:
     r"""
     X[k, t] = 1 / sqrt(N) sum_n w[n] x[n + (t + 1 - N / H) H] exp(-2 pi i k (n - N / 2) / N),
 
-    with N = n_fft, H = hop_length, the window w, and silence beside the signal. Phases are those at a window's middle.
+    with N = n_fft, H = hop_length, the window w, and silence before and after the signal. Phases are those at a
+    window's middle.
 
     The transform is a tight frame: with the squares of all bins but DC and Nyquist counted twice, for their mirror
     images, those of a spectrogram add up to the signal's. So [`istft`] is the inverse, the adjoint and, of what is no
@@ -92,8 +93,8 @@ def stft(signal: np.ndarray, grid: Grid) -> np.ndarray:
     """
     num_frames = grid.num_frames(signal.shape[-1])
     before = (grid.overlap - 1) * grid.hop_length
-    behind = num_frames * grid.hop_length - signal.shape[-1]
-    padded = np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(before, behind)])
+    after = num_frames * grid.hop_length - signal.shape[-1]
+    padded = np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(before, after)])
     frames = np.lib.stride_tricks.sliding_window_view(padded, grid.n_fft, axis=-1)[..., :: grid.hop_length, :]
     spectra = np.fft.rfft(frames * grid.window, norm="ortho") * _to_the_middle(grid)
     return np.swapaxes(spectra, -1, -2)

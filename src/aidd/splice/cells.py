@@ -31,7 +31,7 @@ def fill_cells(
     grid: Grid,
 ) -> Waveform:
     """
-    Puts something else into the missing cells of spectrograms. Of X, a signal's spectrogram, and Y, what it is to
+    Puts something else into the missing cells of spectrograms. Where X is a signal's spectrogram and Y what it is to
     become, the signal of Y - X is added to the audio: what lies above the grid's frequencies stays, and samples that
     no frame with a missing cell holds come back to the bit. (At the ends of what is changed, windows have faded to
     nothing; what resampling spreads beyond is cut off.)

@@ -1,6 +1,6 @@
 """
-Putting generated audio into a gap. This is the only place that writes into a signal, and it writes into gaps alone:
-each edge's autoregressive continuation as far as its own prediction error lets it be trusted, generated audio beyond.
+What a filled gap is made of: each edge's autoregressive continuation, as far as its own prediction error lets it be
+trusted, and generated audio beyond.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..signals.autoregressive import (
     extrapolate,
     prediction_error,
 )
-from .surroundings import beside, silent_side
+from .surroundings import intact_sides, silent_side
 
 
 # Gaps from which on the reach of a continuation grows with the gap, and how many times over at most.
@@ -48,7 +48,7 @@ def splice(
         generated: float64, `(samples,)`, aligned with `signal`, at its level ([`~aidd.splice.matching.match_edges`]).
             Read in the gap alone.
         gap: start and end (exclusive) of the gap, in samples.
-        sampling_rate, reach_seconds, context_seconds, order: as of [`continuation`].
+        sampling_rate, reach_seconds, context_seconds, order: see [`continuation`].
 
     Returns:
         float64 `(samples,)`: equal to `signal` outside the gap.
@@ -92,14 +92,14 @@ def continuation(
     order: int = EDGE_ORDER,
 ) -> tuple[np.ndarray, np.ndarray]:
     """
-    The continuation of a gap's edges, and how much of it is heard.
+    The continuation of a gap's edges, and its share of the mix.
 
     Args:
-        signal, mask, gap: as of [`splice`].
+        signal, mask, gap: see [`splice`].
         sampling_rate: Hz.
-        reach_seconds: how far from an edge its continuation is heard, at most, in gaps of up to 2/15 s. In longer ones
-            it reaches further, in proportion to the gap, up to twice as far.
-        context_seconds: intact audio beside the gap that the autoregressive models are fitted to, at most.
+        reach_seconds: how far from an edge its continuation is audible, at most, in gaps of up to 2/15 s. In longer
+            ones it reaches further, in proportion to the gap, up to twice as far.
+        context_seconds: intact audio on each side that the autoregressive models are fitted to, at most.
         order: of the models, at most.
 
     Returns:
@@ -148,20 +148,20 @@ def continue_both_edges(
     signal: np.ndarray, mask: np.ndarray, gap: tuple[int, int], num_context: int, order: int
 ) -> tuple[np.ndarray, np.ndarray, tuple[bool, bool]]:
     """
-    What the edges of a gap tell of it. Silence on one side alone tells nothing: it goes on by itself without any
+    Estimates a gap from its edges. Silence on one side alone says nothing of it: it goes on by itself without any
     error, and yet the other side's music ends or begins somewhere in the gap. Its error counts as 1 throughout.
 
     Args:
-        signal, mask, gap: as of [`splice`].
+        signal, mask, gap: see [`splice`].
         num_context: samples on each side that the models are fitted to, at most: up to the next gap.
         order: of the models, at most.
 
     Returns:
-        The estimate and its error as of [`combine`], and whether there is enough beside the gap for a model on the
+        The estimate and its error as of [`combine`], and whether there is enough around the gap for a model on the
         left, and on the right.
     """
     num_samples = gap[1] - gap[0]
-    before, after = beside(signal, mask, gap, num_context)
+    before, after = intact_sides(signal, mask, gap, num_context)
     left, left_error = continue_with_error(before, num_samples, order)
     right, right_error = (values[::-1] for values in continue_with_error(after[::-1], num_samples, order))
     silent = silent_side(_continued(before, order), _continued(after[::-1], order))
@@ -182,7 +182,7 @@ def continue_with_error(context: np.ndarray, num_samples: int, order: int) -> tu
 
     Returns:
         Two float64 `(num_samples,)`: the continuation, and the variance of its error over the power of the context. It
-        is zero behind silence, and infinite where the context is too short for any model.
+        is zero after silence, and infinite where the context is too short for any model.
     """
     order = min(order, len(context) // SAMPLES_PER_COEFFICIENT)
     if not order:
@@ -207,18 +207,18 @@ def fade_to_silence(
     order: int = EDGE_ORDER,
 ) -> np.ndarray:
     """
-    Amplitude of generated audio in a gap beside silence on one side: a quarter of a sine, from 1 at the edge that
+    Amplitude of generated audio in a gap with silence on one side: a quarter of a sine, from 1 at the edge that
     sounds to 0 at the one that does not, so that the filling ends as a note does and not at a hard edge.
 
     Args:
-        signal, mask, gap: as of [`splice`].
-        sampling_rate, context_seconds, order: as of [`continuation`].
+        signal, mask, gap: see [`splice`].
+        sampling_rate, context_seconds, order: see [`continuation`].
 
     Returns:
         float64 `(end - start,)`; 1 throughout where both sides sound, or neither does.
     """
     num_samples = gap[1] - gap[0]
-    before, after = beside(signal, mask, gap, round(context_seconds * sampling_rate))
+    before, after = intact_sides(signal, mask, gap, round(context_seconds * sampling_rate))
     silent = silent_side(_continued(before, order), _continued(after[::-1], order))
     if silent is None:
         return np.ones(num_samples)
@@ -236,7 +236,7 @@ def combine(
 
     with P the variances of the errors over the signal's power. The shares of the two are also weighted by ramps: what
     the models do not know of, such as a note's end, makes the nearer edge the better witness, and at an edge nothing
-    but its own continuation may be heard.
+    but its own continuation may be audible.
 
     Args:
         left, right: float64, `(samples,)`, the continuations, both in the order of time.
@@ -267,7 +267,7 @@ def continuation_weight(error: np.ndarray, reach: int, *, from_left: bool, from_
 
     Args:
         error: variance of the continuation's error over the signal's power, `(samples,)`.
-        reach, from_left, from_right: as of [`edge_fade`].
+        reach, from_left, from_right: see [`edge_fade`].
 
     Returns:
         float64 `(samples,)`, in [0, 1].
@@ -279,12 +279,12 @@ def continuation_weight(error: np.ndarray, reach: int, *, from_left: bool, from_
 
 def edge_fade(num_samples: int, reach: int, *, from_left: bool, from_right: bool) -> np.ndarray:
     """
-    Power with which the edges of a gap are heard in it: a squared cosine that falls to zero over the reach.
+    Power with which the edges of a gap go on in it: a squared cosine that falls to zero over the reach.
 
     Args:
         num_samples: length of the gap.
         reach: samples from an edge to where it has faded. Two edges within reach of one another add up, to at most 1.
-        from_left, from_right: whether there is anything to hear from that edge.
+        from_left, from_right: whether that edge has a continuation.
 
     Returns:
         float64 `(num_samples,)`, in [0, 1].
@@ -299,7 +299,7 @@ def splice_short_gaps(
 ) -> tuple[np.ndarray, np.ndarray]:
     """
     Fills gaps with the continuation of their edges alone, from left to right: those so short that little of any
-    generated audio would be heard, with intact audio on both sides. Nothing needs to be generated for them.
+    generated audio would be audible, with intact audio on both sides. Nothing needs to be generated for them.
 
     Args:
         channels: float64, `(channels, samples)`.

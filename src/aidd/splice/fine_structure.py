@@ -6,11 +6,12 @@ from ..signals.bands import erb_bands
 from .surroundings import SPECTRUM_SECONDS, edge_spectra
 
 
-# Of the spectra: 12 Hz apart, so that neighbouring notes are told apart from the second octave of a piano on.
+# Window length of the spectra: bins lie 12 Hz apart, which separates neighbouring notes of a piano from its second
+# octave on.
 WINDOW_SECONDS = 0.085
-# Of a spectrum, below its largest value.
+# Floor of a power spectrum, relative to its maximum.
 FLOOR = 1e-12
-# Of the gain of a line, in power.
+# Least and largest gain of a line, in power.
 LOWEST_GAIN, HIGHEST_GAIN = 1e-3, 1e2
 
 
@@ -24,10 +25,10 @@ def match_fine_structure(
     amount: float,
 ) -> np.ndarray:
     r"""
-    Moves power within bands of one ERB towards the lines that sound beside a gap.
+    Moves power within bands of one ERB towards the lines that sound around a gap.
 
     A codec of few bits keeps how loud each band is, and when, better than where in it the partials lie, and a small
-    token model hardly knows. The spectra beside a gap do: with S the mean power spectrum of what was generated for the
+    token model hardly knows. The spectra around a gap do: with S the mean power spectrum of what was generated for the
     gap, and T(t) that which runs from one edge's to the other's, linearly in dB, frames of it get the gain
 
         G(t, f) = ( (T(t, f) / T_erb(t, f)) / (S(f) / S_erb(f)) )^amount * c(t, f)
@@ -41,10 +42,10 @@ def match_fine_structure(
         missing: bool, `(samples,)`.
         gap: start and end (exclusive), in samples.
         sampling_rate: Hz.
-        amount: in [0, 1]; 0 changes nothing, and at 1 the mean spectrum of a band has the shape it has beside the gap.
+        amount: in [0, 1]; 0 changes nothing, and at 1 the mean spectrum of a band has the shape it has around the gap.
 
     Returns:
-        float64 `(samples,)`: changed inside the gap alone. The generated audio, where there is nothing intact beside
+        float64 `(samples,)`: changed inside the gap alone. The generated audio, where there is nothing intact next to
         the gap, or silence in one of the three places.
     """
     start, end = gap

@@ -1,5 +1,5 @@
 """
-Bringing generated audio to the levels of the intact audio beside a gap, and one generated signal back to several
+Bringing generated audio to the levels of the intact audio around a gap, and one generated signal back to several
 channels, band by band.
 """
 
@@ -9,12 +9,12 @@ from scipy.signal.windows import hann
 
 from ..masks.gaps import intact_run
 from ..signals.bands import FRAME_SECONDS, erb_bands, erb_rate
-from .surroundings import beside, silent_side
+from .surroundings import intact_sides, silent_side
 
 
 # Silence, as far as a gain that is linear in dB can reach it: -160 dB.
 MIN_GAIN = 1e-8
-# What the channels do not share is told from the generated audio up to this ratio of powers to what they share.
+# Largest ratio of the channels' mean power to what they share: beyond it, their covariance is held down.
 MAX_WIDTH = 100.0
 
 
@@ -32,7 +32,7 @@ def match_edges(
     r"""
     The channels that go with a generated signal.
 
-    In bands of one ERB (Glasberg & Moore 1990), the covariance of the channels is measured beside both edges of the
+    In bands of one ERB (Glasberg & Moore 1990), the covariance of the channels is measured at both edges of the
     gap, and taken over the power of their mean: R, with w' R w = 1 for w = 1 / channels. It runs from one edge's to
     the other's linearly, and the gain a, which brings the generated signal to the power of the channels' mean,
     linearly in dB. To their mean, the channels have the relation h = R w: a level and a phase. What is left,
@@ -49,13 +49,13 @@ def match_edges(
         missing: bool, `(samples,)`, True where any channel is missing.
         gap: start and end (exclusive) of the gap, in samples.
         sampling_rate: Hz.
-        level_seconds: audio beside the gap that levels are measured on, at most.
-        relation_seconds: and the relations of the channels.
+        level_seconds: audio on each side of the gap that levels are measured on, at most.
+        relation_seconds: audio on each side that the covariance of the channels is measured on, at most.
         max_gain: bands of the generated audio are amplified by this factor at most. Beside silence they fall silent.
 
     Returns:
         float64 `(channels, end - start)`: the generated audio of the gap; as it came, where on neither side of the gap
-        21 ms of intact audio tell its level.
+        21 ms of intact audio show its level.
     """
     start, end = gap
     hop = max(round(FRAME_SECONDS * sampling_rate / 4), 1)
@@ -73,13 +73,13 @@ def match_edges(
             (slice(start - min(before, num_level), start), slice(start - min(before, num_relation), start)),
             (slice(end, end + min(after, num_level)), slice(end, end + min(after, num_relation))),
         )
-        # A window over less than a frame sees little of it: no level can be told from a few samples.
+        # A window over less than a frame sees little of it: a few samples show no level.
         if level.stop - level.start >= frame and generated[level].any()
     ]
-    # Where there is too little beside one edge (the file ends, or another gap is near), the other's levels hold, and
+    # Where there is too little at one edge (the file ends, or another gap is near), the other's levels hold, and
     # where it is silent.
     if len(measured) == 2:
-        silent = silent_side(*(edge.mean(0) for edge in beside(channels, missing, gap, num_level)))
+        silent = silent_side(*(edge.mean(0) for edge in intact_sides(channels, missing, gap, num_level)))
         if silent is not None:
             del measured[silent]
     if not measured:
@@ -166,6 +166,6 @@ def _relation(channels: np.ndarray, transform: ShortTimeFFT, bands: np.ndarray) 
 
 
 def _spectra(signals: np.ndarray, transform: ShortTimeFFT) -> np.ndarray:
-    """Of frames that lie within the signals, `(..., samples)` to `(..., frames, bins)`."""
+    """Spectra of the frames that lie within signals, `(..., samples)` to `(..., frames, bins)`."""
     frames = np.lib.stride_tricks.sliding_window_view(signals, len(transform.win), axis=-1)
     return np.fft.rfft(frames[..., :: transform.hop, :] * transform.win)

@@ -25,8 +25,8 @@ def edge_distance(generated: np.ndarray, continuation: np.ndarray, weight: np.nd
         sampling_rate: Hz.
 
     Returns:
-        The distance, 0 for the continuation itself. Not comparable between gaps; of fillings of one gap, the one with
-        the smallest goes on best.
+        The distance, 0 for the continuation itself. It is not comparable between gaps; among fillings of one gap, the
+        one with the smallest goes on best.
     """
     (generated_power, power), centres = erb_powers(np.stack([generated, continuation]), sampling_rate)
     inside = (centres >= 0) & (centres < len(weight))
@@ -49,7 +49,7 @@ def agreement_risk(fillings: np.ndarray, *, sampling_rate: int) -> np.ndarray:
         sampling_rate: Hz.
 
     Returns:
-        float64 `(variations,)`, at least 0. Of fillings of one gap, the one with the smallest is the best guess.
+        float64 `(variations,)`, at least 0. The filling with the smallest risk is the best guess.
     """
     if len(fillings) == 1:
         return np.zeros(1)

@@ -1,4 +1,4 @@
-"""What stands beside a gap: intact audio, silence, spectra, and noise that is shaped by them."""
+"""What lies around a gap: intact audio, silence, spectra, and noise that is shaped by them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SILENCE = 1e-6
 FLOOR = 1e-10
 
 
-def beside(
+def intact_sides(
     signal: np.ndarray, missing: np.ndarray, gap: tuple[int, int], num_samples: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """
@@ -34,7 +34,7 @@ def beside(
         num_samples: of each side, at most.
 
     Returns:
-        Two views, `(..., samples)`, in the order of time; empty where nothing intact is beside the gap.
+        Two views, `(..., samples)`, in the order of time; empty where nothing intact is next to the gap.
     """
     start, end = gap
     first = start - min(intact_run(missing[:start][::-1]), num_samples)
@@ -66,7 +66,7 @@ def surrounding_noise(
     first_bin: int = 0,
 ) -> np.ndarray:
     """
-    Noise in a gap and around it, shaped by the spectra beside the gap.
+    Noise in a gap and around it, shaped by the spectra around the gap.
 
     Args:
         signal: float64, `(samples,)`. Missing samples are not read.
@@ -79,7 +79,7 @@ def surrounding_noise(
 
     Returns:
         float64 `(samples,)`: noise in the gap and in the intact audio that was measured, zero elsewhere, and
-        everywhere where nothing intact is beside the gap.
+        everywhere where nothing intact is next to the gap.
     """
     start, end = gap
     first = start - min(intact_run(missing[:start][::-1]), num_context)
@@ -87,8 +87,8 @@ def surrounding_noise(
     edges = edge_spectra(signal, missing, gap, n_fft=n_fft, num_context=num_context)
     noise = np.zeros(len(signal))
     if edges:
-        heard = np.arange(n_fft // 2 + 1) >= first_bin
-        noise[first:last] = shaped_noise(edges[0] * heard, edges[-1] * heard, last - first, generator)
+        audible = np.arange(n_fft // 2 + 1) >= first_bin
+        noise[first:last] = shaped_noise(edges[0] * audible, edges[-1] * audible, last - first, generator)
     return noise
 
 
@@ -96,11 +96,11 @@ def edge_spectra(
     signal: np.ndarray, missing: np.ndarray, gap: tuple[int, int], *, n_fft: int, num_context: int
 ) -> list[np.ndarray]:
     """
-    Power spectra of the intact audio before and behind a gap, of up to `num_context` samples each; of sides that have
-    none, or silence beside music on the other side, there is no spectrum. Arguments as of [`surrounding_noise`],
-    spectra as of [`power_spectrum`].
+    Power spectra of the intact audio before and after a gap, of up to `num_context` samples each; of sides that have
+    none, or are silent while the other side is not, there is no spectrum. The arguments are those of
+    [`surrounding_noise`], the spectra those of [`power_spectrum`].
     """
-    edges = list(beside(signal, missing, gap, num_context))
+    edges = list(intact_sides(signal, missing, gap, num_context))
     # Silence on one side alone says nothing of the music on the other.
     silent = silent_side(*edges)
     if silent is not None:
@@ -118,8 +118,8 @@ def power_spectrum(signal: np.ndarray, n_fft: int) -> np.ndarray:
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)
     window = _hann(n_fft)
     power = (np.abs(np.fft.rfft(frames[:: n_fft // 4] * window)) ** 2).mean(0)
-    heard = window[first : first + len(signal)]
-    return power * (window @ window) / (heard @ heard)
+    inside = window[first : first + len(signal)]
+    return power * (window @ window) / (inside @ inside)
 
 
 def spectra_between(left: np.ndarray, right: np.ndarray, progress: np.ndarray) -> np.ndarray:

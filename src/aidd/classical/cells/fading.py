@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from ...signals.arrays import Waveform
 
-# Strengths that are tried: below the weakest, what known cells tell by the overlap of windows is all that counts.
+# Strengths that are tried: below the weakest, only what known cells imply by the overlap of windows counts.
 WEAKEST, STRONGEST = 1e-3, 1e3
 BISECTIONS = 8
-# Of the conjugate gradients: residual, relative to the right-hand side, and steps at most.
+# Limits of the conjugate gradients: residual, relative to the right-hand side, and steps.
 TOLERANCE = 1e-5
 MAX_STEPS = 200
 
@@ -34,20 +34,21 @@ def fading(
 ) -> Waveform:
     r"""
     A. M. Krémé, V. Emiya, C. Chaux, B. Torrésani, "Time-frequency fading algorithms based on Gabor multipliers", IEEE
-    Journal of Selected Topics in Signal Processing 15(1), 2021, pp. 65-77, doi:10.1109/JSTSP.2020.3045938. Of V, the
-    short-time Fourier transform as a tight frame, with known cells K and missing cells M, the signal
+    Journal of Selected Topics in Signal Processing 15(1), 2021, pp. 65-77, doi:10.1109/JSTSP.2020.3045938. With V
+    the short-time Fourier transform as a tight frame, known cells K and missing cells M, the result is the signal
 
         x = argmin sum_K |V x - known|^2 + lambda sum_M |V x|^2,
 
     with the lambda for which the energy in M is what its surroundings let expect: here, that of log-magnitudes
-    interpolated over time. The missing cells of the audio are not read; but as windows overlap, known cells tell of
-    them too, the more the smaller lambda is. Where all cells of a moment are missing, none does: it stays silent.
+    interpolated over time. The missing cells of the audio are not read; but as windows overlap, known cells say
+    something of them too, the more the smaller lambda is. Where all cells of a moment are missing, none does: it stays
+    silent.
 
     The paper solves for x by eigenvectors of the Gabor multiplier of M. Here it is conjugate gradients, which need no
     choice of rank, and bisection for the logarithm of lambda, between 1e-3 and 1e3.
 
     Args:
-        audio, tf_mask, sampling_rate, grid: as of [`~aidd.splice.cells.fill_cells`], which raises.
+        audio, tf_mask, sampling_rate, grid: see [`~aidd.splice.cells.fill_cells`], which raises.
         generator: part of every method's signature; nothing is drawn.
 
     Returns:

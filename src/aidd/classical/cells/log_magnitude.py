@@ -33,7 +33,7 @@ def log_magnitude(
     went there from one known frame to the next; where only one is known, as that of a tone in the middle of the bin.
 
     Args:
-        audio, tf_mask, sampling_rate, grid: as of [`~aidd.splice.cells.fill_cells`], which raises.
+        audio, tf_mask, sampling_rate, grid: see [`~aidd.splice.cells.fill_cells`], which raises.
         generator: part of every method's signature; nothing is drawn.
 
     Returns:
@@ -74,10 +74,10 @@ def magnitudes(known: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def phases(known: np.ndarray, mask: np.ndarray, grid: Grid) -> np.ndarray:
     """
-    Phases of missing cells; 0 elsewhere. Of a bin of which nothing is known, those of a tone in its middle.
+    Phases of missing cells; 0 elsewhere. A bin of which nothing is known gets those of a tone in its middle.
 
     Args:
-        known, mask: as of [`magnitudes`].
+        known, mask: see [`magnitudes`].
         grid: of the cells.
 
     Returns:

@@ -27,7 +27,7 @@ def zeroing(
     The Gabor multiplier of the mask: missing cells are set to zero.
 
     Args:
-        audio, tf_mask, sampling_rate, grid: as of [`~aidd.splice.cells.fill_cells`], which raises.
+        audio, tf_mask, sampling_rate, grid: see [`~aidd.splice.cells.fill_cells`], which raises.
         generator: part of every method's signature; nothing is drawn.
 
     Returns:
