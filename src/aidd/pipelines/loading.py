@@ -78,7 +78,7 @@ def quiet_libraries() -> Iterator[None]:
         library.disable_progress_bar()
     try:
         with warnings.catch_warnings():
-            # Of an argument that diffusers gives.
+            # It is diffusers that gives the argument.
             warnings.filterwarnings("ignore", message="The `local_dir_use_symlinks` argument is deprecated")
             yield
     finally:
