@@ -83,7 +83,7 @@ def test_a_long_run_takes_no_memory():
     finder.feed(np.ones(100))
     for _ in range(1000):
         finder.feed(np.zeros(500))
-        assert len(finder._before) + len(finder._behind) <= 2 * 40
+        assert len(finder._before) + len(finder._after) <= 2 * 40
     finder.feed(np.ones(100))
     assert finder.finish() == [(100, 500_100, 0.0)]
 
