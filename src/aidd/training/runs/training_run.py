@@ -80,8 +80,9 @@ class TrainingRun:
             num_training_steps=num_training_steps,
         )
 
-        def by_position(factor: Callable[[float], float]) -> Callable[[float], float]:
-            def factor_by_position(step: float) -> float:
+        # diffusers' factors are functions of fractional steps, too.
+        def by_position(factor: Callable[[Any], float]) -> Callable[[int], float]:
+            def factor_by_position(step: int) -> float:
                 if step < num_warmup_steps:
                     return factor(step)
                 position = (self.position - first_step) * num_processes
