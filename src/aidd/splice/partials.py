@@ -11,7 +11,7 @@ from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
 from ..signals.bands import FRAME_SECONDS, erb_bands
-from .surroundings import beside, power_spectrum, shaped_noise, silent_side, spectra_between
+from .surroundings import intact_sides, power_spectrum, shaped_noise, silent_side, spectra_between
 
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def surrounding_lines(
     """
     length = gap[1] - gap[0]
     n_fft = 4 * round(WINDOW_SECONDS * sampling_rate / 4)
-    edges = list(beside(signal, missing, gap, max(round(LEVEL_SECONDS * sampling_rate), n_fft)))
+    edges = list(intact_sides(signal, missing, gap, max(round(LEVEL_SECONDS * sampling_rate), n_fft)))
     # Time is reversed after the gap, so that both edges end at it.
     edges[1] = edges[1][::-1]
     silent = silent_side(*edges)
