@@ -16,7 +16,7 @@ class Repository:
     def __init__(self):
         self.commits: dict[str, dict[str, bytes]] = {}
         self.names: dict[str, str] = {}
-        # Of a Space.
+        # A Space's variables.
         self.variables: dict[str, str] = {}
         self.commit({})
 

@@ -58,6 +58,12 @@ def test_iterations_agree_with_the_dense_method():
     assert np.linalg.norm((ours - theirs)[missing]) < 1e-8 * np.linalg.norm(theirs[missing])
 
 
+def test_what_is_predicted_up_to_rounding_has_a_model_too():
+    # A few coefficients predict signals as smooth as these: rounding decides which equations are singular.
+    for num_samples in range(480, 520):
+        assert np.isfinite(linear_prediction(np.hanning(num_samples) ** 4, 60)).all()
+
+
 def test_linear_prediction_finds_the_model():
     np.testing.assert_allclose(linear_prediction(process(200_000), 4), MODEL, atol=0.02)
 

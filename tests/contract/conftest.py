@@ -29,7 +29,7 @@ def pipeline(request, pipelines):
 
 @pytest.fixture(params=list(METHODS))
 def name(request) -> str:
-    """Of a method."""
+    """The name of a method."""
     return request.param
 
 

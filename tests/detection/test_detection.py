@@ -173,7 +173,7 @@ def test_longer_than_a_click_is_none():
 
 
 def test_the_threshold_is_what_a_click_must_exceed():
-    """Of clicks that grow from one to the next, a higher threshold leaves the larger ones."""
+    """A higher threshold leaves the larger ones of clicks that grow from one to the next."""
     damaged, starts = tones(), np.arange(RATE // 10, 2 * RATE - RATE // 10, RATE // 10)
     damaged[starts] += np.geomspace(0.01, 1, len(starts))
     found = [find_clicks(damaged, sampling_rate=RATE, threshold=threshold)[starts] for threshold in (10.0, 1e2, 1e3)]

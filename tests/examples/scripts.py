@@ -77,7 +77,7 @@ def run_process(*command) -> None:
 
 
 def launch(script: str, *arguments, num_processes: int = 1) -> None:
-    # Of several processes on the CPU, the launcher makes one unless told that they are on GPUs.
+    # The launcher makes one of several processes on the CPU, unless told that they are on GPUs.
     mode = ("--cpu",) if num_processes == 1 else ("--multi_gpu", "--main_process_port", 0)
     settings = ("--num_machines", 1, "--mixed_precision", "no", "--dynamo_backend", "no")
     launcher = ("-m", "accelerate.commands.launch", *mode, "--num_processes", num_processes, *settings)

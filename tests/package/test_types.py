@@ -112,7 +112,7 @@ aidd.masks.find_hum
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Of a cache that all runs share, as most of a run is spent on torch."""
+    """The folder of a cache that all runs share, as most of a run is spent on torch."""
     return tmp_path_factory.mktemp("types")
 
 

@@ -137,7 +137,7 @@ def section(lines: list[str], words: list[str]) -> list[str]:
 
 
 def quoted_tables(page: Path) -> list[tuple[Path, list[str], list[dict[str, str]]]]:
-    """Of every table behind `<!-- from FILE: WORD, WORD -->`: the file, the words, and its rows."""
+    """Every table after `<!-- from FILE: WORD, WORD -->`: the file, the words, and its rows."""
     lines = page.read_text(encoding="utf-8").splitlines()
     found = []
     for number, line in enumerate(lines):

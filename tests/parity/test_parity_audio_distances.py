@@ -111,7 +111,7 @@ def test_frechet_audio_distance_of_the_package(sets):
 
 
 def test_the_log_mel_patch_of_vggish():
-    """Of a second with silence, a tone and noise in it."""
+    """The patch of a second with silence, a tone and noise in it."""
     original = definitions(
         "VGGISH_OFFICIAL_REPO",
         "torchvggish/mel_features.py",

@@ -26,7 +26,7 @@ def damaged():
 
 
 def distances_at_24_khz(damaged, restored) -> dict[str, float]:
-    """Of what was restored, of a line and of silence. The models generate nothing above 12 kHz."""
+    """Distances of what was restored, of a line and of silence. The models generate nothing above 12 kHz."""
     audio, mask, rate = damaged
     others = {
         "restored": restored,
@@ -72,7 +72,7 @@ def test_weights_are_small_enough_to_travel_with_the_package(model, most):
     assert sum(path.stat().st_size for path in files) < most
     assert {path.name for path in files} >= {"README.md", "model_index.json", "pipeline.py"}
     assert not [path for path in files if path.suffix not in (".json", ".md", ".png", ".py", ".safetensors")]
-    # Of no use to anybody else: where on a machine a part was loaded from.
+    # Nobody else can use this: where on a machine a part was loaded from.
     configurations = [json.loads(path.read_text()) for path in files if path.suffix == ".json"]
     assert not [one for one in configurations if Path(one.get("_name_or_path") or "").is_absolute()]
 

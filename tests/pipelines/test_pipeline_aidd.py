@@ -70,7 +70,7 @@ def test_windows_that_are_full_are_predicted_no_more(tiny_pipeline, tones):
     handle = tiny_pipeline.transformer.register_forward_hook(lambda _, inputs, __: calls.append(len(inputs[0])))
     tiny_pipeline(audio, mask, num_variations=2)
     handle.remove()
-    # Of two variations, ten tokens and two, each with two guard tokens on each side. On a processor, row by row.
+    # Two variations have ten tokens and two, each with two guard tokens on each side. A processor takes row by row.
     assert sum(calls) == 2 * (14 + 6) and set(calls) == {1}
 
 

@@ -59,7 +59,7 @@ def test_what_is_no_method_or_no_rate_is_refused():
 
 def dense_gaps():
     """
-    Of three channels of a second, the last whole: gaps of up to 25 ms, some of which stand too close together, or to
+    Three channels of a second, the last whole. The others have gaps of up to 25 ms, some of which stand too close together, or to
     the ends, for their edges to be continued.
     """
     draw = np.random.default_rng(0)

@@ -22,7 +22,7 @@ def test_the_risk_is_the_mean_distance_to_the_others_by_enumeration():
         for one in fillings[:3]
     ]
     risks = agreement_risk(fillings, sampling_rate=RATE)
-    # Of three fillings a, b, c the risks add up to the sum of the three distances, and 2 r_a = d_ab + d_ac.
+    # The risks of three fillings a, b, c add up to the sum of the three distances, and 2 r_a = d_ab + d_ac.
     distance = {}
     for a in range(3):
         for b in range(3):

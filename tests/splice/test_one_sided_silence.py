@@ -63,7 +63,7 @@ def test_noise_goes_on_at_its_level_and_fades_towards_the_silence(gap, turned):
         filled = restored[mask][::-1] if turned else restored[mask]
         levels.append([level(part) for part in np.array_split(filled, 4)])
     first, second, third, last = np.mean(levels, axis=0)
-    # Of noise of power 1: a quarter of a sine has -13, -5, -1.6 and -.2 dB in its quarters.
+    # The noise has power 1: a quarter of a sine has -13, -5, -1.6 and -.2 dB in its quarters.
     assert last == pytest.approx(0, abs=3)
     assert first < second < third < last and first == pytest.approx(-13, abs=5)
 

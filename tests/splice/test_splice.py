@@ -43,7 +43,7 @@ def test_the_middle_of_a_long_gap_is_the_generated_audio():
     signal, mask = signal_and_mask(3000, 6000)
     generated = np.random.default_rng(1).normal(size=9000)
     restored = splice(np.where(mask, np.nan, signal), mask, generated, (3000, 6000), sampling_rate=RATE)
-    # Of a gap this long, twice the reach of a short one.
+    # A gap this long has twice the reach of a short one.
     reach = round(0.16 * RATE) + 1
     inner = slice(3000 + reach, 6000 - reach)
     np.testing.assert_allclose(restored[inner], generated[inner], atol=1e-12)

@@ -75,7 +75,9 @@ class CodecInpaintingPipeline(InpaintingPipeline):
     def model_device(self) -> torch.device:
         """Where the models other than the codec are."""
         models = (part for part in self.components.values() if isinstance(part, nn.Module) and part is not self.codec)
-        return next((model.device for model in models), self.codec.device)
+        # Any: to a type checker, an attribute of a module may be anything.
+        model: Any = next(models, self.codec)
+        return model.device
 
     @property
     def sampling_rate(self) -> int:

@@ -68,6 +68,9 @@ class InpaintingPipeline(DiffusionPipeline):
             options: of the pipeline's call, such as `num_variations`.
         """
 
+        # Any: a pipeline of its own is called, by its own signature.
+        pipeline: Any = self
+
         def method(
             audio: Waveform,
             mask: np.ndarray | Tensor,
@@ -75,7 +78,7 @@ class InpaintingPipeline(DiffusionPipeline):
             sampling_rate: int,
             generator: torch.Generator | None = None,
         ) -> Waveform:
-            return self(audio, mask, sampling_rate=sampling_rate, generator=generator, **options).audios
+            return pipeline(audio, mask, sampling_rate=sampling_rate, generator=generator, **options).audios
 
         return method
 

@@ -75,9 +75,9 @@ def find_damage(scan: Scan, kinds: Sequence[str] = DETECTED_KINDS, *, block_samp
         if kind not in DETECTED_KINDS:
             raise ValueError(f"expected kinds out of {', '.join(DETECTED_KINDS)}, got {kind!r}")
     if kinds and scan.num_non_finite:
-        first = next((channel, int(gaps[0, 0])) for channel, gaps in enumerate(scan.non_finite) if len(gaps))
+        index = next((channel, int(gaps[0, 0])) for channel, gaps in enumerate(scan.non_finite) if len(gaps))
         raise ValueError(
-            f"signal must be finite, got {scan.num_non_finite} samples that are not, the first at index {first}"
+            f"signal must be finite, got {scan.num_non_finite} samples that are not, the first at index {index}"
         )
     rate, num_samples = scan.sampling_rate, scan.num_samples
     dropouts = [dropout_finder(statistics, sampling_rate=rate) for statistics in scan.statistics]

@@ -63,7 +63,7 @@ class RepairRequest:
     num_variations: int = 1
     subtype: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for kind in self.detect:
             if kind not in DETECTED_KINDS:
                 raise RequestError("detect", f"must be kinds out of {', '.join(DETECTED_KINDS)}, got {kind!r}")
@@ -73,8 +73,9 @@ class RepairRequest:
             raise RequestError("seed", f"must lie in [0, 2^63), got {self.seed}")
         row = row_of(self.method)
         if row.has_model:
-            if not self.model or isinstance(self.model, str):
-                check_model(self.model or row.default_model)
+            model = self.model or row.default_model
+            if isinstance(model, str):
+                check_model(model)
             return
         *others, last = MODEL_METHODS
         methods = f"the methods {', '.join(others)} and {last}"

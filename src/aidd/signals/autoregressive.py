@@ -13,6 +13,8 @@ EDGE_ORDER = 1000
 EDGE_SECONDS = 0.1
 # A model of order p is fitted to at least this many times p samples.
 SAMPLES_PER_COEFFICIENT = 3
+# Power of white noise that makes singular equations regular, relative to the signal's: -120 dB.
+WHITENING = 1e-12
 ROUNDING = 16 * np.finfo(np.float64).eps
 
 
@@ -104,12 +106,19 @@ def linear_prediction(signal: np.ndarray, order: int) -> np.ndarray:
         order: number of coefficients, below the number of samples.
 
     Returns:
-        float64 `(order + 1,)`, 1, a_1, ..., a_order. Nothing is predicted of silence.
+        float64 `(order + 1,)`, 1, a_1, ..., a_order. Nothing is predicted of silence. Where rounding makes the
+        equations singular, as of a few sinusoids, the model is that of the signal with white noise 120 dB below it.
     """
     correlation = oaconvolve(signal, signal[::-1])[len(signal) - 1 : len(signal) + order]
     if correlation[0] <= 0:
         return np.eye(1, order + 1)[0]
-    return np.concatenate([[1.0], -solve_toeplitz(correlation[:-1], correlation[1:])])
+    try:
+        coefficients = solve_toeplitz(correlation[:-1], correlation[1:])
+    except np.linalg.LinAlgError:
+        # Fewer coefficients predict the signal up to rounding, and any number of others would do as well.
+        correlation[0] *= 1 + WHITENING
+        coefficients = solve_toeplitz(correlation[:-1], correlation[1:])
+    return np.concatenate([[1.0], -coefficients])
 
 
 def least_error(signal: np.ndarray, missing: np.ndarray, error_filter: np.ndarray) -> np.ndarray:

@@ -76,7 +76,7 @@ def test_zeroing_is_the_gabor_multiplier_of_what_is_known():
     audio, mask = music(), masks()[0]
     restored = zeroing(audio, mask, sampling_rate=24_000, grid=GRID)
     change = stft(restored - audio, GRID)
-    # Of a box larger than a window, hardly anything is left in the middle.
+    # Hardly anything is left in the middle of a box larger than a window.
     inside = np.s_[8:12, 11:17]
     assert mask[inside].all()
     assert np.abs(stft(restored, GRID)[inside]).max() < 0.05 * np.abs(stft(audio, GRID)[inside]).max()
