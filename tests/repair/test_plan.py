@@ -59,8 +59,8 @@ def test_what_is_no_method_or_no_rate_is_refused():
 
 def dense_gaps():
     """
-    Three channels of a second, the last whole. The others have gaps of up to 25 ms, some of which stand too close together, or to
-    the ends, for their edges to be continued.
+    Three channels of a second, the last whole. The others have gaps of up to 25 ms, some of which stand too close
+    together, or to the ends, for their edges to be continued.
     """
     draw = np.random.default_rng(0)
     missing = np.zeros((3, RATE), bool)
