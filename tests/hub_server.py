@@ -3,11 +3,34 @@
 import base64
 import hashlib
 import json
+import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from urllib.parse import unquote, urlsplit
+
+from processes import HUB_HOME, WarmPython
+
+
+# The port of all servers of a run, which libraries are told when they are imported. Nothing answers in between.
+_held = socket.socket()
+_held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+_held.bind(("127.0.0.1", 0))
+PORT = _held.getsockname()[1]
+ENDPOINT = f"http://127.0.0.1:{PORT}"
+# Python for which the server is the Hub.
+online = WarmPython(
+    HF_HUB_OFFLINE="0",
+    HF_ENDPOINT=ENDPOINT,
+    HF_HOME=HUB_HOME.name,
+    HF_HUB_DISABLE_TELEMETRY="1",
+    HF_TOKEN="",
+    NO_PROXY="127.0.0.1",
+    no_proxy="127.0.0.1",
+)
 
 
 class Repository:
@@ -151,10 +174,17 @@ class HubHandler(BaseHTTPRequestHandler):
         """Nothing on the screen."""
 
 
+def forget() -> None:
+    """Empties the cache of what was loaded from the Hub, weights and code."""
+    for path in Path(HUB_HOME.name).iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 @contextmanager
 def running_hub() -> Iterator[ThreadingHTTPServer]:
-    """An empty Hub, whose `repositories` are by kind ("models", "spaces") and name."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), HubHandler)
+    """An empty Hub, of which nothing is in the cache; its `repositories` are by kind ("models", "spaces") and name."""
+    forget()
+    server = ThreadingHTTPServer(("127.0.0.1", PORT), HubHandler)
     server.repositories = {}
     thread = Thread(target=server.serve_forever)
     thread.start()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from scripts import CODEC_CONFIG, TRANSFORMER_CONFIG, launch, run, write_protocol, write_tones
+from scripts import CODEC_CONFIG, EXAMPLES, TRANSFORMER_CONFIG, launch, run, run_process, write_protocol, write_tones
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def codec_arguments(work) -> list:
 
 @pytest.fixture(scope="session")
 def codec(work, codec_arguments) -> Path:
-    launch("train_wavtokenizer", *codec_arguments, "--output_dir", work / "codec")
+    run_process(EXAMPLES / "train_wavtokenizer.py", *codec_arguments, "--output_dir", work / "codec")
     return work / "codec"
 
 
@@ -56,7 +56,7 @@ def transformer_arguments(work, tokens) -> list:
 
 @pytest.fixture(scope="session")
 def transformer(work, transformer_arguments) -> Path:
-    launch("train", *transformer_arguments, "--output_dir", work / "transformer")
+    run_process(EXAMPLES / "train.py", *transformer_arguments, "--output_dir", work / "transformer")
     return work / "transformer"
 
 

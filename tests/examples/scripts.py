@@ -2,9 +2,7 @@
 
 import importlib.util
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
+from processes import python, starts
 from safetensors.torch import load_file
 
 from aidd.evaluation.methods.names import PROTOCOLS
@@ -27,6 +26,7 @@ SCRIPTS = {
     if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
 }
 sys.path += map(str, FOLDERS)
+CPU = {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
 
 # Dropout on: a resumed run must draw the same.
 CODEC_CONFIG = {
@@ -69,19 +69,29 @@ def run(script: str, *arguments) -> None:
         module.main()
 
 
-def run_process(*command) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, *map(str, command)]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+def run_process(*command, **environment: str) -> None:
+    """A process of its own: scripts that leave something in theirs."""
+    result = python.run(*command, **CPU, **environment)
     assert result.returncode == 0, result.stderr[-4000:]
 
 
-def launch(script: str, *arguments, num_processes: int = 1) -> None:
+def run_two_processes(*command) -> None:
+    result = python.run_two(*command, **CPU)
+    assert result.returncode == 0, result.stderr[-4000:]
+
+
+def launcher(script: str, num_processes: int = 1) -> tuple:
+    """`accelerate launch` of a script, which starts Python anew: once a script, as imports take longest."""
     # The launcher makes one of several processes on the CPU, unless told that they are on GPUs.
     mode = ("--cpu",) if num_processes == 1 else ("--multi_gpu", "--main_process_port", 0)
     settings = ("--num_machines", 1, "--mixed_precision", "no", "--dynamo_backend", "no")
-    launcher = ("-m", "accelerate.commands.launch", *mode, "--num_processes", num_processes, *settings)
-    run_process(*launcher, SCRIPTS[script], *arguments)
+    starts.extend([[script]] * num_processes)
+    launch = ("-m", "accelerate.commands.launch", *mode, "--num_processes", num_processes, *settings)
+    return (*launch, SCRIPTS[script])
+
+
+def launch(script: str, *arguments) -> None:
+    run_process(*launcher(script), *arguments)
 
 
 def write_tones(path: Path, seconds: float, sampling_rate: int = 24_000) -> None:

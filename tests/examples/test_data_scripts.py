@@ -2,10 +2,8 @@
 
 import importlib.util
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 import soundfile as sf
 import torch
 from datasets import Audio, Dataset, Features, Value, load_from_disk
+from scripts import run_two_processes
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -115,13 +114,7 @@ def test_a_stopped_run_goes_on_where_it_stood(work):
 
 def test_two_processes_write_what_one_does(work):
     alone = tokenize(work, "alone")
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "HF_HUB_OFFLINE": "1"}
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", 2]
-    command = [sys.executable, *launcher, EXAMPLES / "tokenize_dataset.py", *options(work, "shared")]
-    result = subprocess.run(
-        list(map(str, command)), env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert result.returncode == 0, result.stderr[-4000:]
+    run_two_processes(EXAMPLES / "tokenize_dataset.py", *options(work, "shared"))
     assert load_from_disk(str(work / "shared")).to_list() == alone
 
 

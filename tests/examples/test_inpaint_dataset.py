@@ -2,17 +2,15 @@
 
 import hashlib
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 import soundfile as sf
 from datasets import Audio, Dataset
-from scripts import EXAMPLES, launch, run
+from processes import python
+from scripts import CPU, EXAMPLES, run, run_two_processes
 
 from aidd.models.loading import weights_digest
 from aidd.signals.files import read_audio
@@ -92,7 +90,7 @@ def test_every_recording_is_repaired_and_has_a_row(archive, tmp_path):
 def test_two_processes_write_what_one_does(archive, tmp_path):
     (archive / "bad.wav").unlink()
     run("inpaint_dataset", *options(archive, tmp_path / "one", "--device", "cpu"))
-    launch("inpaint_dataset", *options(archive, tmp_path / "two"), num_processes=2)
+    run_two_processes(EXAMPLES / "inpaint_dataset.py", *options(archive, tmp_path / "two"))
     assert len(list((tmp_path / "two").glob("rows-*.jsonl"))) == 2
     assert digests(tmp_path / "one") == digests(tmp_path / "two") and len(digests(tmp_path / "one")) == 4
     times = ("seconds", "finished")
@@ -107,9 +105,8 @@ def test_a_killed_run_goes_on_where_it_stood(archive, tmp_path):
     whole = tmp_path / "whole"
     repair(archive, whole)
     output = tmp_path / "killed"
-    command = [sys.executable, EXAMPLES / "inpaint_dataset.py", *options(archive, output, "--device", "cpu")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "HF_HUB_OFFLINE": "1"}
-    process = subprocess.Popen(list(map(str, command)), env=environment, stderr=subprocess.DEVNULL)
+    command = [EXAMPLES / "inpaint_dataset.py", *options(archive, output, "--device", "cpu")]
+    process = python.start(*command, **CPU)
     journal = output / "rows-0.jsonl"
     while process.poll() is None and not (journal.exists() and journal.read_text().count("\n") >= 2):
         time.sleep(0.01)

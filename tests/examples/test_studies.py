@@ -13,7 +13,7 @@ import pytest
 import soundfile as sf
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save_file
-from scripts import EXAMPLES, launch, metrics, run
+from scripts import EXAMPLES, metrics, run, run_process, run_two_processes
 from snippets import blocks
 
 from aidd.evaluation.methods.names import AIDD_METHODS, ANCHORS, CELL_METHODS, PROTOCOLS
@@ -48,10 +48,9 @@ def test_evaluation_has_a_row_an_item_and_method(evaluation):
 
 def test_two_processes_find_what_one_does(work, pipeline, evaluation, tmp_path):
     arguments = ("--data", work / "mixed", "--output", tmp_path, "--model", pipeline)
-    launch(
-        *("evaluate", "--protocol", evaluation / "manifest.jsonl", *arguments, "--method", "linear"),
-        *("--method", "aidd"),
-        num_processes=2,
+    run_two_processes(
+        *(EXAMPLES / "evaluate.py", "--protocol", evaluation / "manifest.jsonl", *arguments),
+        *("--method", "linear", "--method", "aidd"),
     )
     rows, expected = (pd.read_parquet(folder / "items.parquet") for folder in (tmp_path, evaluation))
     assert len(list(tmp_path.glob("rows-*.jsonl"))) == 2
@@ -82,8 +81,8 @@ def test_the_ablation_has_a_line_a_recipe(work, tokens, transformer_arguments, p
     for name in ("one", "two"):
         (tmp_path / f"{name}.json").write_text("{}")
         for seed in (0, 1):
-            launch(
-                *("train", *transformer_arguments, "--output_dir", tmp_path / f"{name}-{seed}"),
+            run_process(
+                *(EXAMPLES / "train.py", *transformer_arguments, "--output_dir", tmp_path / f"{name}-{seed}"),
                 *("--arguments_path", tmp_path / f"{name}.json", "--seed", seed, "--max_train_steps", 1),
             )
     run(

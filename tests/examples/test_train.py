@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,8 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 from datasets import Dataset
-from hub_server import running_hub
+from hub_server import online, running_hub
+from processes import python
 from safetensors.torch import load, load_file
+from scripts import CPU, launcher
 
 from aidd import DiTTokenModel
 from aidd.models.dit_token import DiTTokenConfig
@@ -22,8 +23,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPT = EXAMPLES / "train.py"
 RECIPES = sorted((EXAMPLES / "configs").glob("paper_*/*.json"))
 RECIPES = [path for path in RECIPES if path.name != "dit_token.json"]
-TWO_PROCESSES = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", 2, "--num_machines", 1)
-TWO_PROCESSES += ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", 0)
 ABLATION = sorted((EXAMPLES / "configs" / "ablation").glob("*.json"))
 ABLATION = [path for path in ABLATION if path.name not in ("score.json", "time_free.json")]
 CONFIG = {
@@ -58,17 +57,15 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def run(folder: Path, *arguments, launcher=(), **environment) -> subprocess.CompletedProcess:
+def run(folder: Path, *arguments, start=python.run, program=(SCRIPT,), **environment) -> subprocess.CompletedProcess:
     options = {"--use_dummy_data": None, "--output_dir": folder, "--max_gap": 30, "--lr_warmup_steps": 1}
     options |= {"--logging_steps": 1, "--checkpointing_steps": 2, "--learning_rate": 1e-2, "--ema_decay": 0.5}
     options = [part for option in options.items() for part in option if part is not None]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", **environment}
-    command = [sys.executable, *map(str, (*launcher, SCRIPT, *options, *arguments))]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return start(*program, *options, *arguments, **CPU | environment)
 
 
-def train(folder: Path, *arguments, launcher=(), **environment) -> None:
-    result = run(folder, *arguments, launcher=launcher, **environment)
+def train(folder: Path, *arguments, **settings) -> None:
+    result = run(folder, *arguments, **settings)
     assert result.returncode == 0, result.stderr[-4000:]
 
 
@@ -105,7 +102,7 @@ def test_a_killed_run_goes_on_to_the_bit(configs, tmp_path):
     arguments = ["--config_path", configs["dropout"], "--max_train_steps", 5, "--train_batch_size", 2]
     arguments += ["--gradient_accumulation_steps", 2, "--derivative_loss_weight", 0.5, "--report_to", "tensorboard"]
     train(tmp_path / "whole", *arguments)
-    killed = run(tmp_path / "killed", *arguments, launcher=("-c", KILLED))
+    killed = run(tmp_path / "killed", *arguments, program=("-c", KILLED, SCRIPT))
     assert killed.returncode == -signal.SIGKILL, killed.stderr[-4000:]
     assert [path.name for path in (tmp_path / "killed").glob("*checkpoint*")].count("unfinished-checkpoint") == 1
     train(tmp_path / "killed", *arguments, "--resume_from_checkpoint", "latest")
@@ -121,7 +118,7 @@ def test_processes_and_accumulation_share_out_the_same_batch(configs, tmp_path):
     """Four windows a step: at once, in two processes, and one after the other in two halves."""
     arguments = ["--config_path", configs["plain"], "--max_train_steps", 6]
     train(tmp_path / "one", *arguments, "--train_batch_size", 4)
-    train(tmp_path / "two", *arguments, "--train_batch_size", 2, launcher=TWO_PROCESSES)
+    train(tmp_path / "two", *arguments, "--train_batch_size", 2, program=launcher("train", num_processes=2))
     train(tmp_path / "halves", *arguments, "--train_batch_size", 2, "--gradient_accumulation_steps", 2)
     assert len(losses(tmp_path / "one")) == 6
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-5)
@@ -145,13 +142,8 @@ def test_a_trained_model_goes_on_and_is_published(configs, tmp_path):
             tmp_path / "run",
             *("--init_from", tmp_path / "trained", "--max_train_steps", 2, "--train_batch_size", 2),
             *("--learning_rate", 0, "--report_to", "none", "--push_to_hub", "--hub_model_id", "someone/trained"),
-            HF_ENDPOINT=f"http://127.0.0.1:{server.server_port}",
-            HF_HUB_OFFLINE="0",
+            start=online.run,
             HF_TOKEN="hf_nobody",
-            HF_HOME=str(tmp_path / "home"),
-            HF_HUB_DISABLE_TELEMETRY="1",
-            NO_PROXY="127.0.0.1",
-            no_proxy="127.0.0.1",
         )
         repository = server.repositories["models", "someone/trained"]
         files = repository.commits[repository.sha("main")]

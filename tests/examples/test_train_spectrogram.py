@@ -9,7 +9,7 @@ import pytest
 import torch
 from diffusers import UNet2DModel
 from safetensors.torch import load_file
-from scripts import EXAMPLES, load, metrics, run, run_process, write_tones
+from scripts import EXAMPLES, launch, load, metrics, run, run_process, write_tones
 
 import aidd
 
@@ -55,7 +55,7 @@ def train(folder, *arguments) -> None:
 @pytest.fixture(scope="module")
 def trained(arguments, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    train(folder, *arguments)
+    launch("train_spectrogram_ddpm", *arguments, "--output_dir", folder)
     return folder
 
 

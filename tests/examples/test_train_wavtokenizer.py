@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -10,15 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from processes import python
 from safetensors.torch import load_file
+from scripts import CPU, launcher
 from transformers import AutoFeatureExtractor
 
 from aidd.models.wavtokenizer import load_wavtokenizer
 
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "train_wavtokenizer.py"
-LAUNCHER = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", 1)
-TWO_PROCESSES = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", 2)
 # Dropout on: a resumed run must draw the same.
 CONFIG = {
     "model_type": "wavtokenizer",
@@ -35,21 +34,17 @@ CONFIG = {
 STEPS = {"--max_train_steps": 6, "--codebook_start_step": 2, "--adversarial_start_step": 4}
 
 
-def run(folder: Path, *arguments, launcher=()) -> subprocess.CompletedProcess:
+def run(folder: Path, *arguments, start=python.run, program=(SCRIPT,)) -> subprocess.CompletedProcess:
     sizes = {"--train_batch_size": 2, "--segment_seconds": 0.2, "--codebook_start_segments": 4}
     discriminators = {"--period_discriminator_channels": 1, "--spectrogram_discriminator_channels": 1}
     discriminators["--adversarial_seconds"] = 0.15
     times = {"--lr_warmup_steps": 1, "--logging_steps": 1, "--checkpointing_steps": 1, "--checkpoints_total_limit": 9}
     options = [part for option in (sizes | discriminators | times).items() for part in option]
-    command = [*launcher, SCRIPT, "--use_dummy_data", "--output_dir", folder, *options, *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "HF_HUB_OFFLINE": "1"}
-    return subprocess.run(
-        [sys.executable, *map(str, command)], env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
+    return start(*program, "--use_dummy_data", "--output_dir", folder, *options, *arguments, **CPU)
 
 
-def train(folder: Path, *arguments, launcher=()) -> None:
-    result = run(folder, *arguments, launcher=launcher)
+def train(folder: Path, *arguments, **settings) -> None:
+    result = run(folder, *arguments, **settings)
     assert result.returncode == 0, result.stderr[-4000:]
 
 
@@ -78,7 +73,7 @@ def arguments(tmp_path_factory) -> list:
 @pytest.fixture(scope="module")
 def codec(arguments, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("codec")
-    train(folder, *arguments, launcher=LAUNCHER)
+    train(folder, *arguments, program=launcher("train_wavtokenizer"))
     return folder
 
 
@@ -131,7 +126,7 @@ def test_a_trained_codec_goes_on_with_its_codebook(codec, tmp_path):
 
 def test_two_processes_train_all_phases(arguments, tmp_path):
     """A frozen encoder takes no part in what processes wait for; discriminators are passed twice a step."""
-    train(tmp_path, *arguments, "--freeze_encoder", launcher=TWO_PROCESSES)
+    train(tmp_path, *arguments, "--freeze_encoder", start=python.run_two)
     assert [moved(tmp_path, step, ENCODER) for step in (1, 2, 5)] == [True, False, False]
     assert moved(tmp_path, 5, DECODER) and moved(tmp_path, 5, "", "model_1.safetensors")
 

@@ -1,8 +1,5 @@
 """Models and pipelines load from the Hub by name: here, from a server on loopback that answers as the Hub does."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
@@ -13,7 +10,8 @@ import pytest
 import soundfile as sf
 import torch
 from diffusers import DDPMScheduler
-from hub_server import Repository, running_hub
+from hub_server import Repository, forget, online, running_hub
+from processes import python
 from transformers import WavTokenizerConfig, WavTokenizerModel
 
 import aidd
@@ -75,15 +73,6 @@ def hub(folder: Path) -> Iterator[ThreadingHTTPServer]:
         yield server
 
 
-def run(command: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
-    environment = {**kept, "HF_HOME": str(folder / "home"), "HF_HUB_DISABLE_TELEMETRY": "1", **environment}
-    environment |= {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-
-
 def test_models_and_pipelines_load_by_name(tiny_pipeline, tones, tmp_path):
     tiny_pipeline.save_pretrained(tmp_path / "local")
     sf.write(tmp_path / "in.wav", tones(RATE, RATE)[0], RATE, subtype="PCM_16")
@@ -99,9 +88,8 @@ def test_models_and_pipelines_load_by_name(tiny_pipeline, tones, tmp_path):
     ).audios
     assert not np.array_equal(expected, audio)
 
-    with hub(tmp_path / "local") as server:
-        endpoint = f"http://127.0.0.1:{server.server_port}"
-        result = run([sys.executable, "-c", ONLINE], tmp_path, HF_ENDPOINT=endpoint)
+    with hub(tmp_path / "local"):
+        result = online.run("-c", ONLINE, folder=tmp_path)
         assert result.returncode == 0, result.stderr[-4000:]
     for name in ("restored", "parts"):
         assert np.array_equal(np.load(tmp_path / f"{name}.npy"), expected), name
@@ -111,7 +99,7 @@ def test_models_and_pipelines_load_by_name(tiny_pipeline, tones, tmp_path):
 
     # The server is gone: what was loaded once comes from the cache.
     command = ["inpaint", "in.wav", "again.wav", "--gap", "0.4", "0.5", "--seed", "0", "--model", NAME]
-    result = run([sys.executable, "-m", "aidd.cli.main", *command], tmp_path, HF_ENDPOINT=endpoint, HF_HUB_OFFLINE="1")
+    result = python.run("-m", "aidd.cli.main", *command, folder=tmp_path)
     assert result.returncode == 0, result.stderr[-4000:]
     assert (tmp_path / "again.wav").read_bytes() == (tmp_path / "out.wav").read_bytes()
 
@@ -128,9 +116,8 @@ def test_the_spectrogram_pipeline_loads_by_name(tiny_unet, tones, tmp_path):
     steps = {"num_inference_steps": 3, "jump_length": 1, "num_resamplings": 2}
     gap = {"mask_start_seconds": 0.4, "mask_end_seconds": 0.42}
     expected = local(audio, **gap, **steps, generator=torch.Generator().manual_seed(0)).audios
-    with hub(tmp_path / "local") as server:
-        endpoint = f"http://127.0.0.1:{server.server_port}"
-        result = run([sys.executable, "-c", ONLINE_SPECTROGRAM], tmp_path, HF_ENDPOINT=endpoint)
+    with hub(tmp_path / "local"):
+        result = online.run("-c", ONLINE_SPECTROGRAM, folder=tmp_path)
         assert result.returncode == 0, result.stderr[-4000:]
     np.testing.assert_allclose(np.load(tmp_path / "restored.npy"), expected, atol=1e-6)
 
@@ -178,15 +165,13 @@ def test_diffusers_own_class_loads_folders_and_names(tiny_pipeline, tones, tmp_p
     np.save(tmp_path / "in.npy", audio)
     gap = {"mask_start_seconds": 0.4, "mask_end_seconds": 0.5}
     expected = tiny_pipeline(audio, **gap, generator=torch.Generator().manual_seed(0)).audios
-    with hub(tmp_path / "local") as server:
-        endpoint = f"http://127.0.0.1:{server.server_port}"
+    with hub(tmp_path / "local"):
         for number, (case, code) in enumerate(BY_DIFFUSERS.items()):
             for place, name in (("hub", NAME), ("folder", str(tmp_path / "local"))):
                 out = f"{place}-{number}.npy"
                 code = code.replace(f'snapshot_download("{NAME}")', repr(name)) if place == "folder" else code
-                command = [sys.executable, "-c", code.replace(NAME, name) + RESTORE, out]
-                modules = str(tmp_path / f"modules-{place}-{number}")
-                result = run(command, tmp_path, HF_ENDPOINT=endpoint, HF_MODULES_CACHE=modules)
+                forget()
+                result = online.run("-c", code.replace(NAME, name) + RESTORE, out, folder=tmp_path)
                 assert result.returncode == 0, f"{place}, {case}: {result.stderr[-4000:]}"
                 assert np.array_equal(np.load(tmp_path / out), expected), (place, case)
 
@@ -230,8 +215,7 @@ def test_published_codecs_work_by_name(ratios, tiny_codec, tiny_transformer, ton
     examples = Path(__file__).parents[2] / "examples"
     tokenize = ("--audio_dir", "recordings", "--output_dir", "tokens", "--device", "cpu")
     train = ("--train_data_dir", "recordings", "--max_train_steps", "1", "--segment_seconds", "0.5")
-    with hub(tmp_path / "published") as server:
-        endpoint = f"http://127.0.0.1:{server.server_port}"
+    with hub(tmp_path / "published"):
         for command in (
             ["-c", BY_CODEC, str(int(np.prod(ratios)))],
             [examples / "tokenize_dataset.py", "--model", NAME, *tokenize],
@@ -246,8 +230,7 @@ def test_published_codecs_work_by_name(ratios, tiny_codec, tiny_transformer, ton
             ],
             [examples / "train_wavtokenizer.py", "--init_from", NAME, *train, "--output_dir", "codec"],
         ):
-            command = [sys.executable, *map(str, command)]
-            result = run(command, tmp_path, HF_ENDPOINT=endpoint, ACCELERATE_USE_CPU="true")
+            result = online.run(*command, folder=tmp_path, ACCELERATE_USE_CPU="true")
             assert result.returncode == 0, result.stderr[-4000:]
     mask = np.zeros(len(audio), bool)
     mask[round(0.4 * RATE) : round(0.5 * RATE)] = True

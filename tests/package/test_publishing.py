@@ -1,14 +1,13 @@
 """What is published loads from nothing but its name."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hub_server import running_hub
+from hub_server import ENDPOINT, forget, online, running_hub
 from huggingface_hub import ModelCard, ModelCardData
-from test_hub_loading import run
+from processes import python
 
 import aidd
 
@@ -49,15 +48,9 @@ def published(tiny_pipeline, tmp_path):
     return folder
 
 
-def publish(tmp_path, *options, **environment):
-    """Without a server, where nothing answers."""
-    environment = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_TOKEN": "hf_nobody"} | environment
-    command = [sys.executable, str(EXAMPLES / "publish.py"), "--repo_id", NAME, *map(str, options)]
-    return run(command, tmp_path, **environment)
-
-
-def at(server) -> str:
-    return f"http://127.0.0.1:{server.server_port}"
+def publish(tmp_path, *options, token="hf_nobody", run=online.run):
+    """Without a server, nothing answers."""
+    return run(EXAMPLES / "publish.py", "--repo_id", NAME, *options, folder=tmp_path, HF_TOKEN=token)
 
 
 def test_what_is_published_loads_by_name(published, tones, tmp_path):
@@ -74,12 +67,12 @@ def test_what_is_published_loads_by_name(published, tones, tmp_path):
     ).audios
     options = ("--pipeline", published, "--record_dir", tmp_path / "record")
     with running_hub() as server:
-        result = publish(tmp_path, *options, "--space_repo_id", SPACE, "--revision", "v1", HF_ENDPOINT=at(server))
+        result = publish(tmp_path, *options, "--space_repo_id", SPACE, "--revision", "v1")
         assert result.returncode == 0, result.stderr[-4000:]
         model, space = (server.repositories[key] for key in (("models", NAME), ("spaces", SPACE)))
         assert f"{NAME}/commit/{model.sha('main')}" in result.stdout and model.sha("v1") == model.sha("main")
         # Another commit of the same repositories; the tag stays.
-        result = publish(tmp_path, *options, HF_ENDPOINT=at(server))
+        result = publish(tmp_path, *options)
         assert result.returncode == 0, result.stderr[-4000:]
         files = model.commits[model.sha("v1")]
         assert files.keys() == {
@@ -96,13 +89,8 @@ def test_what_is_published_loads_by_name(published, tones, tmp_path):
         assert b"sdk: gradio" in there["README.md"]
         # Which of them it shows: the one that was published with it.
         assert space.variables == {"AIDD_MODEL": NAME}
-        result = run(
-            [sys.executable, "-c", BY_NAME, "v1"],
-            tmp_path,
-            HF_ENDPOINT=at(server),
-            HF_HOME=str(tmp_path / "elsewhere"),
-            HF_MODULES_CACHE=str(tmp_path / "modules"),
-        )
+        forget()
+        result = online.run("-c", BY_NAME, "v1", folder=tmp_path)
         assert result.returncode == 0, result.stderr[-4000:]
     assert np.array_equal(np.load(tmp_path / "ours.npy"), expected)
     assert np.array_equal(np.load(tmp_path / "generic.npy"), expected)
@@ -112,7 +100,7 @@ def test_what_is_published_loads_by_name(published, tones, tmp_path):
 def test_what_is_not_whole_is_not_published(published, tmp_path, missing, said):
     (published / missing).unlink()
     with running_hub() as server:
-        result = publish(tmp_path, "--pipeline", published, HF_ENDPOINT=at(server))
+        result = publish(tmp_path, "--pipeline", published)
         assert result.returncode == 1 and said in result.stderr and not server.repositories
 
 
@@ -144,10 +132,10 @@ def test_a_name_that_the_hub_does_not_take_is_refused_at_once(published, tmp_pat
 
 def test_a_dry_run_writes_what_is_published(published, tmp_path):
     options = ("--pipeline", published, "--record_dir", tmp_path / "record", "--space_repo_id", SPACE)
-    result = publish(tmp_path, *options, "--dry_run", tmp_path / "dry", HF_HUB_OFFLINE="1")
+    result = publish(tmp_path, *options, "--dry_run", tmp_path / "dry", run=python.run)
     assert result.returncode == 0, result.stderr[-4000:]
     with running_hub() as server:
-        assert publish(tmp_path, *options, HF_ENDPOINT=at(server)).returncode == 0
+        assert publish(tmp_path, *options).returncode == 0
         for kind, name in (("model", NAME), ("space", SPACE)):
             repository = server.repositories[f"{kind}s", name]
             assert files_under(tmp_path / "dry" / kind) == repository.commits[repository.sha("main")]
@@ -158,23 +146,19 @@ def test_a_dry_run_writes_what_is_published(published, tmp_path):
     assert result.returncode == 1 and "an empty one" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("environment", "said"),
-    [
-        ({"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE is set"),
-        ({}, "http://127.0.0.1:9 cannot be reached"),
-        ({"HF_TOKEN": "", "HF_ENDPOINT": "server"}, "hf auth login"),
-    ],
-    ids=["offline", "no network", "not logged in"],
-)
-def test_what_is_in_the_way_is_told_in_a_line(published, tmp_path, environment, said):
+def test_what_is_in_the_way_is_told_in_a_line(published, tmp_path):
     with running_hub() as server:
-        if "HF_ENDPOINT" in environment:
-            environment = environment | {"HF_ENDPOINT": at(server)}
-        result = publish(tmp_path, "--pipeline", published, **environment)
+        offline = publish(tmp_path, "--pipeline", published, run=python.run)
+        logged_out = publish(tmp_path, "--pipeline", published, token="")
         assert not server.repositories
-    (line,) = result.stderr.splitlines()
-    assert result.returncode == 1 and said in line
+    no_network = publish(tmp_path, "--pipeline", published)
+    for result, said in (
+        (offline, "HF_HUB_OFFLINE is set"),
+        (no_network, f"{ENDPOINT} cannot be reached"),
+        (logged_out, "hf auth login"),
+    ):
+        (line,) = result.stderr.splitlines()
+        assert result.returncode == 1 and said in line
 
 
 def test_a_space_is_of_pipelines_that_its_app_takes(published, tmp_path):
