@@ -1,7 +1,11 @@
-"""Tiny real components, with random weights: for laws, not for quality."""
+"""What all tests are given, where they run, and what a run of all of them may cost."""
+
+from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 
 # Models this small gain nothing from threads, and how work is shared out among them changes the rounding: one thread
@@ -9,70 +13,90 @@ from collections.abc import Callable
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
+import processes
 import pytest
-import torch
-from diffusers import DDPMScheduler, UNet2DModel
-from transformers import WavTokenizerConfig, WavTokenizerModel
-
-from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
-from aidd.models.spectrogram import SpectrogramFrontEnd
-from aidd.pipelines import AIDDPipeline, SpectrogramRePaintPipeline
-from aidd.schedulers import MaskedDiscreteScheduler
-from aidd.training.codec.straight_through import StraightThroughWavTokenizer
 
 
-torch.set_num_threads(1)
+# A process that shares tests out to others imports no model: they are imported where they are asked for.
+if TYPE_CHECKING:
+    from diffusers import UNet2DModel
+    from transformers import WavTokenizerModel
+
+    from aidd.models.dit_token import DiTTokenModel
+    from aidd.pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+
+
+# Of Python, in a run of all tests: most of the time that these take, libraries are imported.
+MAX_STARTS = 25
+# Tests of a file share what they build, and so do these: each group runs in one process. Those that take longest come
+# first.
+GROUPS = {
+    "examples": ("test_examples", "test_studies"),
+    "hub": ("test_hub_loading", "test_publishing"),
+}
+FIRST = ("test_types", "test_studies", "test_examples", "test_docs", "test_hub_loading", "test_publishing")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Whole folders are shared out, to as many processes as there are cores; a file or two are done sooner in one."""
+    folders = [place for place in config.args if Path(place).is_dir()]
+    return min(os.cpu_count() or 1, 4) if folders and not config.option.collectonly else 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    groups = {file: group for group, files in GROUPS.items() for file in files}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(groups.get(item.path.stem, item.path.stem)))
+    items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    processes.stop_all()
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["starts"] = processes.starts
+    elif len(processes.starts) > MAX_STARTS:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node) -> None:
+    processes.starts += getattr(node, "workeroutput", {}).get("starts", [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    num_starts = len(processes.starts)
+    if num_starts > MAX_STARTS:
+        terminalreporter.section("Python was started too often", red=True)
+        terminalreporter.line(
+            f"expected at most {MAX_STARTS} starts, got {num_starts}: `processes.python` starts none"
+        )
+        for start in processes.starts:
+            terminalreporter.line(start)
+    elif num_starts:
+        terminalreporter.line(f"Python was started {num_starts} times, {MAX_STARTS} are allowed")
 
 
 @pytest.fixture
 def tiny_codec() -> WavTokenizerModel:
-    torch.manual_seed(0)
-    config = WavTokenizerConfig(
-        upsampling_ratios=[8, 5, 4, 2],
-        num_filters=4,
-        codebook_size=32,
-        codebook_dim=16,
-        hidden_size=16,
-        decoder_hidden_size=32,
-        decoder_intermediate_size=48,
-        decoder_num_layers=2,
-        adanorm_num_embeddings=1,
-    )
-    model = WavTokenizerModel(config).eval()
-    generator = torch.Generator().manual_seed(0)
-    trained = StraightThroughWavTokenizer(model)
-    latents = trained.encoder(0.3 * torch.randn(4, 1, 16_000, generator=generator)).transpose(1, 2).flatten(0, 1)
-    trained.codebook.start(latents.detach(), generator, num_iterations=5)
-    # As it is loaded: its codebook is transformers' own again.
-    loaded = WavTokenizerModel(config).eval()
-    loaded.load_state_dict(model.state_dict())
-    return loaded
+    import tiny_models
+
+    return tiny_models.codec()
 
 
 @pytest.fixture
 def tiny_transformer() -> DiTTokenModel:
-    torch.manual_seed(1)
-    config = DiTTokenConfig(
-        codebook_size=32,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=60,
-    )
-    model = DiTTokenModel(config).eval()
-    # A zero-initialised model ignores its input.
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(std=0.3)
-    return model
+    import tiny_models
+
+    return tiny_models.transformer()
 
 
 @pytest.fixture
 def tiny_pipeline(tiny_codec, tiny_transformer) -> AIDDPipeline:
-    pipe = AIDDPipeline(tiny_codec, tiny_transformer, MaskedDiscreteScheduler(), guard_tokens=2)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
+    import tiny_models
+
+    return tiny_models.pipeline(tiny_codec, tiny_transformer)
 
 
 @pytest.fixture
@@ -81,42 +105,20 @@ def tiny_unet() -> Callable[[int, int], UNet2DModel]:
     `tiny_unet(num_bins, num_frames)`: of images of so many cells, their real and imaginary parts and coordinates. The
     seed of torch's own draws is 0 before its weights.
     """
+    import tiny_models
 
-    def make(num_bins: int, num_frames: int) -> UNet2DModel:
-        torch.manual_seed(0)
-        return UNet2DModel(
-            sample_size=(num_bins, num_frames),
-            in_channels=4,
-            out_channels=2,
-            block_out_channels=(4, 8),
-            layers_per_block=1,
-            down_block_types=("DownBlock2D",) * 2,
-            up_block_types=("UpBlock2D",) * 2,
-            norm_num_groups=2,
-            # Over all cells of a picture that is halved once, it would take most of the time.
-            add_attention=False,
-        ).eval()
-
-    return make
+    return tiny_models.unet
 
 
 @pytest.fixture
-def tiny_spectrogram_pipeline(tiny_unet) -> Callable[..., SpectrogramRePaintPipeline]:
+def tiny_spectrogram_pipeline() -> Callable[..., SpectrogramRePaintPipeline]:
     """
     `tiny_spectrogram_pipeline(n_fft, hop_length, num_frames)`, by default with windows of 83 ms for gaps of up to
     38 ms, all of which go to the network, however short.
     """
+    import tiny_models
 
-    def make(n_fft: int = 62, hop_length: int = 31, num_frames: int = 64) -> SpectrogramRePaintPipeline:
-        front_end = SpectrogramFrontEnd(n_fft=n_fft, hop_length=hop_length)
-        unet = tiny_unet(front_end.grid.num_bins, num_frames)
-        # From random weights, this prediction makes noise and no explosions.
-        scheduler = DDPMScheduler(prediction_type="v_prediction", clip_sample=False)
-        pipe = SpectrogramRePaintPipeline(unet, scheduler, front_end, short_gap_seconds=0.0)
-        pipe.set_progress_bar_config(disable=True)
-        return pipe
-
-    return make
+    return tiny_models.spectrogram_pipeline
 
 
 @pytest.fixture

@@ -15,8 +15,18 @@ from pathlib import Path
 LIBRARIES = ("torch", "torch._dynamo", "accelerate", "datasets", "diffusers", "transformers", "scipy.signal", "aidd.*")
 LIBRARIES += ("diffusers.optimization", "diffusers.training_utils")
 WARM_PROCESS = Path(__file__).with_name("warm_process.py")
-# Of Python, since the run began: every start that imports the libraries takes longer than most tests.
-starts: list[list[str]] = []
+# Commands that have started Python since the run began.
+starts: list[str] = []
+
+
+def _count(event: str, arguments: tuple) -> None:
+    if event == "subprocess.Popen":
+        command = [arguments[1]] if isinstance(arguments[1], str | bytes) else list(arguments[1])
+        if os.path.basename(os.fsdecode(command[0])).startswith(("python", "accelerate", "torchrun", "aidd", "mypy")):
+            starts.append(" ".join(map(os.fsdecode, command))[:200])
+
+
+sys.addaudithook(_count)
 
 
 def unnamed_file() -> int:
@@ -70,6 +80,14 @@ class Child:
         return texts[0], texts[1]
 
 
+_all: list["WarmPython"] = []
+
+
+def stop_all() -> None:
+    for one in _all:
+        one.stop()
+
+
 class WarmPython:
     """
     `python` with libraries imported already: `start` and `run` take a command line behind `python`.
@@ -80,6 +98,7 @@ class WarmPython:
 
     def __init__(self, libraries: tuple[str, ...] = LIBRARIES, **environment: str):
         self.libraries, self.environment = libraries, environment
+        _all.append(self)
         self.server: subprocess.Popen | None = None
 
     def start(self, *command, folder: Path | str = ".", **environment: str) -> Child:
@@ -135,3 +154,5 @@ class WarmPython:
 HUB_HOME = tempfile.TemporaryDirectory()
 # For all tests of a run: its libraries are offline, and those of `online` know a server of `hub_server` as the Hub.
 python = WarmPython(HF_HUB_OFFLINE="1", HF_HOME=HUB_HOME.name)
+# For tests of what `import aidd` does before and behind the import of diffusers.
+without_diffusers = WarmPython(("torch", "transformers"), HF_HUB_OFFLINE="1")

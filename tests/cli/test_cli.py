@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
 from diffusers.utils import logging as diffusers_logging
+from processes import python
 from transformers.utils import logging as transformers_logging
 
 from aidd import DEFAULT_MODEL, DEFAULT_SPECTROGRAM_MODEL, METHODS, __version__
@@ -335,8 +337,7 @@ def test_libraries_do_not_speak_for_the_command(folder, tiny_model):
     # Left alone, transformers draws its progress, and tables the parts that do not fit. A process of its own, as
     # logs go to the stderr that was there when the library was imported.
     damage(folder / "model/transformer/config.json", hidden_size=32)
-    command = [sys.executable, "-m", "aidd.cli.main", "inpaint", "in.wav", "out.wav", "--gap", "0.5", "0.6"]
-    done = subprocess.run([*command, "--model", "model"], capture_output=True, text=True)
+    done = python.run(*["-m", "aidd.cli.main", "inpaint", "in.wav", "out.wav", "--gap", "0.5", "0.6", "--model", "model"])
     assert done.returncode == 2 and not done.stdout
     assert done.stderr.startswith("aidd: error: model: cannot be loaded") and done.stderr.count("\n") == 1
 
@@ -349,12 +350,8 @@ def test_signals_leave_everything_as_it_was(folder, number, code, stderr):
     sf.write("long.wav", 0.1 * np.random.default_rng(0).standard_normal(15 * 60 * RATE), RATE)
     (folder / "out.ogg").write_bytes(b"precious")
     before = sorted(folder.iterdir())
-    # Processes of a shell's background ignore interrupts, and so do those that they start.
-    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    program += "import sys; from aidd.cli.main import main; sys.exit(main())"
-    command = [sys.executable, "-c", program, "inpaint", "long.wav", "out.ogg", "--subtype", "VORBIS"]
-    command += ["--method", "linear", "--gap", "0.5", "0.6"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = "inpaint long.wav out.ogg --subtype VORBIS --method linear --gap 0.5 0.6"
+    process = python.start("-m", "aidd.cli.main", *command.split())
     while not list(folder.glob(".aidd-*.part")) and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(number)
@@ -394,14 +391,16 @@ def test_info(folder, capsys):
 
 
 def test_the_console_entry(folder):
-    command = [sys.executable, "-m", "aidd.cli.main", "inpaint", "in.wav", "out.wav", "--method", "linear"]
-    done = subprocess.run([*command, "--gap", "0.5", "0.6"], capture_output=True, text=True)
+    command = ["inpaint", "in.wav", "out.wav", "--method", "linear", "--gap", "0.5"]
+    # The script that installing the package makes, beside the Python that it is installed in.
+    script = Path(sys.executable).with_name("aidd")
+    done = subprocess.run([script, *command, "0.6"], capture_output=True, text=True, check=False)
     assert (
         done.returncode == 0
         and done.stdout.startswith("in.wav: 1 gap by linear\nout.wav: 1 gap filled")
         and not done.stderr
     )
-    done = subprocess.run([*command, "--gap", "0.5", "60"], capture_output=True, text=True)
+    done = python.run("-m", "aidd.cli", *command, "60")
     assert done.returncode == 2 and not done.stdout and done.stderr.count("\n") == 1
 
 

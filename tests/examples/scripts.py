@@ -85,7 +85,7 @@ def launcher(script: str, num_processes: int = 1) -> tuple:
     # The launcher makes one of several processes on the CPU, unless told that they are on GPUs.
     mode = ("--cpu",) if num_processes == 1 else ("--multi_gpu", "--main_process_port", 0)
     settings = ("--num_machines", 1, "--mixed_precision", "no", "--dynamo_backend", "no")
-    starts.extend([[script]] * num_processes)
+    starts.extend([f"accelerate launch {script}"] * num_processes)
     launch = ("-m", "accelerate.commands.launch", *mode, "--num_processes", num_processes, *settings)
     return (*launch, SCRIPTS[script])
 

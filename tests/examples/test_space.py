@@ -20,6 +20,7 @@ import pytest
 import soundfile as sf
 import yaml
 from packaging.requirements import Requirement
+from processes import python
 from scripts import EXAMPLES
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
@@ -271,10 +272,8 @@ def test_an_example_and_what_is_recorded_on_a_narrow_page(url, browser):
 
 def run_app(*arguments, **environment: str) -> subprocess.CompletedProcess:
     """Python that finds the Space's modules. Gradio would leave event loops open in this process."""
-    environment = {**os.environ, "PYTHONPATH": str(SPACE), "OMP_NUM_THREADS": "1", **environment}
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)], env=environment, capture_output=True, text=True, check=False
-    )
+    place = os.pathsep.join([str(SPACE), os.environ.get("PYTHONPATH", "")])
+    return python.run(*arguments, **{"PYTHONPATH": place, **environment})
 
 
 def test_help_starts_no_server():

@@ -1,14 +1,13 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from processes import python
 from transformers import AutoFeatureExtractor, WavTokenizerConfig, WavTokenizerModel
 
 from aidd.models.checkpoint_io import read_checkpoint, read_yaml, run_converter
@@ -338,8 +337,8 @@ def test_aidd_main_configuration_is_composed_with_its_model_group(tmp_path):
 def test_command_line_converts_in_a_process_of_its_own(tmp_path):
     arguments = write(tmp_path, aidd_checkpoint(), aidd_config())
     module = "aidd.models.dit_token.convert_aidd_checkpoint"
-    done = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=True)
-    assert "moving averages" in done.stdout
+    done = python.run("-m", module, *arguments)
+    assert done.returncode == 0 and "moving averages" in done.stdout, done.stderr
     assert sorted(os.listdir(tmp_path / "out")) == ["config.json", "model.safetensors"]
 
 

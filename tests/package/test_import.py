@@ -1,8 +1,10 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from processes import without_diffusers
 
 import aidd
 from aidd.models.registration import COMPONENTS, register
@@ -12,54 +14,79 @@ from aidd.pipelines import AIDDPipeline, SpectrogramRePaintPipeline
 NO_MODEL = ("autoregressive", "envelope_noise", "janssen", "linear", "lines", "sparse")
 
 
+HELP = ("--help", "inpaint --help", "info --help", "--version")
+IMPORTED_FIRST = ("splice.continuation", "splice.matching", "splice.ranking", "splice.cells")
+IMPORTED_FIRST += ("classical", "detection", "repair.auto", "repair.methods")
+# Programs of which none may have to wait for the libraries of those below it.
+PROGRAMS = {
+    "the package alone": "import aidd; aidd.METHODS, aidd.DEFAULT_MODEL, dir(aidd)",
+    **{
+        command: f"from aidd.cli.main import main\ntry: main({command.split()})\nexcept SystemExit: pass"
+        for command in HELP
+    },
+    "files": "import aidd; aidd.METHODS['linear'], aidd.classical.linear, aidd.masks, aidd.audio_io",
+    "short gaps": (
+        "import numpy as np, aidd; audio = np.sin(np.arange(8000) / 9); mask = np.arange(8000) % 1000 == 500\n"
+        "aidd.METHODS['auto'](audio, mask, sampling_rate=8000); aidd.auto.find_gaps(mask)"
+    ),
+    **{module: f"import aidd.{module}" for module in IMPORTED_FIRST},
+}
+# Runs the programs, each with a package that is imported anew, and writes what is imported behind each.
+RUN_PROGRAMS = """
+import contextlib, json, sys
+found = {}
+for name, program in json.loads(sys.argv[1]).items():
+    for module in [module for module in sys.modules if module.split(".")[0] == "aidd"]:
+        del sys.modules[module]
+    with contextlib.redirect_stdout(None):
+        exec(program, {})
+    found[name] = sorted(sys.modules)
+json.dump(found, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def modules_of_programs():
+    """Of the package, those that a program has imported; of libraries, those of the programs before it too."""
+    command = [sys.executable, "-c", RUN_PROGRAMS, json.dumps(PROGRAMS)]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return {name: set(modules) for name, modules in found.items()}
+
+
 def modules_after(code):
-    """Names of the modules a fresh process holds behind running some code."""
-    script = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    """Names of the modules that a process which knows no diffusers holds behind running some code."""
+    done = without_diffusers.run("-c", f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)")
+    assert done.returncode == 0, done.stderr[-4000:]
     return set(done.stderr.split("\n"))
 
 
-def test_the_package_alone_imports_no_framework():
-    modules = modules_after("import aidd; aidd.METHODS, aidd.DEFAULT_MODEL, dir(aidd)")
+def test_the_package_alone_imports_no_framework(modules_of_programs):
+    modules = modules_of_programs["the package alone"]
     assert "aidd.repair.methods" in modules
     assert not modules & {"torch", "numpy", "scipy", "soundfile", "transformers", "diffusers"}
 
 
-def test_classical_methods_and_files_import_no_torch():
-    modules = modules_after("import aidd; aidd.METHODS['linear'], aidd.classical.linear, aidd.masks, aidd.audio_io")
+@pytest.mark.parametrize("command", HELP)
+def test_help_imports_no_framework(modules_of_programs, command):
+    modules = modules_of_programs[command]
+    assert "aidd.cli.main" in modules
+    assert not modules & {"torch", "numpy", "scipy", "soundfile", "transformers", "diffusers"}
+
+
+def test_classical_methods_and_files_import_no_torch(modules_of_programs):
+    modules = modules_of_programs["files"]
     assert {"aidd.classical.linear", "aidd.signals.files"} <= modules and "torch" not in modules
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "splice.continuation",
-        "splice.matching",
-        "splice.ranking",
-        "repair.auto",
-        "repair.methods",
-        "classical",
-        "detection",
-        "splice.cells",
-    ],
-)
-def test_any_module_can_be_imported_first(module):
-    assert f"aidd.{module}" in modules_after(f"import aidd.{module}")
-
-
-def test_short_gaps_need_no_torch():
-    code = (
-        "import numpy as np, aidd; audio = np.sin(np.arange(8000) / 9); mask = np.arange(8000) % 1000 == 500\n"
-        "aidd.METHODS['auto'](audio, mask, sampling_rate=8000); aidd.auto.find_gaps(mask)"
-    )
-    modules = modules_after(code)
+def test_short_gaps_need_no_torch(modules_of_programs):
+    modules = modules_of_programs["short gaps"]
     assert "aidd.classical.janssen" in modules and not modules & {"torch", "transformers", "diffusers"}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["inpaint", "--help"], ["info", "--help"], ["--version"]])
-def test_help_imports_no_torch(arguments):
-    modules = modules_after(f"from aidd.cli.main import main\ntry: main({arguments})\nexcept SystemExit: pass")
-    assert "aidd.cli.main" in modules and not modules & {"torch", "numpy", "transformers", "diffusers"}
+@pytest.mark.parametrize("module", IMPORTED_FIRST)
+def test_any_module_can_be_imported_first(modules_of_programs, module):
+    modules = modules_of_programs[module]
+    assert f"aidd.{module}" in modules and not modules & {"torch", "transformers", "diffusers"}
 
 
 def test_every_public_name_is_there():
@@ -73,6 +100,8 @@ def test_every_public_name_is_there():
 # Run with both libraries blocked: whatever breaks in them, what has no model works.
 WITHOUT_THE_STACK = """
 import sys
+for name in [name for name in sys.modules if name.split(".")[0] in ("transformers", "diffusers")]:
+    del sys.modules[name]
 sys.modules["transformers"] = sys.modules["diffusers"] = None
 import numpy as np
 import aidd
@@ -90,7 +119,8 @@ assert main(["inpaint", sys.argv[1], "model.flac", "--gap", "3.2", "3.5"]) == 2
 
 def test_methods_without_a_model_need_neither_transformers_nor_diffusers(tmp_path):
     example = Path(__file__).parents[2] / "examples" / "audio" / "prelude_bwv848_damaged.flac"
-    subprocess.run([sys.executable, "-c", WITHOUT_THE_STACK, example, *NO_MODEL], cwd=tmp_path, check=True)
+    done = without_diffusers.run("-c", WITHOUT_THE_STACK, example, *NO_MODEL, folder=tmp_path)
+    assert done.returncode == 0, done.stderr[-4000:]
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [f"{name}.flac" for name in sorted(("auto", *NO_MODEL))]
 
@@ -149,9 +179,7 @@ assert np.isfinite(aidd.METHODS["linear"](audio, np.arange(4000) // 40 == 50, sa
     "imports", ["import aidd; from diffusers import DDPMPipeline", "from diffusers import DDPMPipeline; import aidd"]
 )
 def test_pipelines_that_cannot_be_imported_break_nothing_else(imports):
-    done = subprocess.run(
-        [sys.executable, "-c", BROKEN_STACK.format(imports=imports)], capture_output=True, text=True, check=False
-    )
+    done = without_diffusers.run("-c", BROKEN_STACK.format(imports=imports))
     assert done.returncode == 0, done.stderr
     assert "ImportWarning: DiffusionPipeline.from_pretrained will not find the pipelines of aidd" in done.stderr
 

@@ -1,13 +1,12 @@
 """An import that fails beside a library that is newer than what was tested names both versions."""
 
 import re
-import subprocess
-import sys
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from processes import without_diffusers
 
 from aidd.models.tested_versions import TESTED_VERSIONS, UntestedVersionError, naming_untested_versions, release
 
@@ -67,9 +66,7 @@ def test_the_lowest_versions_are_those_that_the_package_asks_for():
 
 def test_the_command_line_names_the_versions(tmp_path):
     example = ROOT / "examples" / "audio" / "prelude_bwv848_damaged.flac"
-    result = subprocess.run(
-        [sys.executable, "-c", BROKEN, example], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    result = without_diffusers.run("-c", BROKEN, example, folder=tmp_path)
     assert result.returncode == 2, result.stderr
     assert "is installed, 5.0.1 is the last version that was tested" in result.stderr.splitlines()[-1]
     assert not (tmp_path / "restored.flac").exists()

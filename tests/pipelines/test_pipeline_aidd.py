@@ -1,11 +1,10 @@
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 from diffusers import DDPMScheduler
+from processes import python
 
 from aidd.evaluation.metrics import snr_in_gap
 from aidd.pipelines import AIDDPipeline
@@ -157,7 +156,8 @@ pipe = aidd.AIDDPipeline.from_pretrained({str(tmp_path / "model")!r})
 restored = pipe(data["audio"], data["mask"], generator=torch.Generator().manual_seed(0)).audios
 np.save({str(tmp_path / "out.npy")!r}, restored)
 """
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    done = python.run("-c", code)
+    assert done.returncode == 0, done.stderr[-4000:]
     here = tiny_pipeline(audio, mask, generator=generator()).audios
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), here, atol=1e-6)
 

@@ -1,8 +1,9 @@
 import itertools
+import sys
 
 import pytest
 import torch
-from torch import distributed, multiprocessing
+from processes import python
 from transformers import WavTokenizerConfig
 
 from aidd.training.codec.codebook import WavTokenizerCodebook, kmeans, nearest
@@ -174,17 +175,24 @@ def updated_codebook(part: slice) -> WavTokenizerCodebook:
     return codebook
 
 
-def update_in_a_process(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
-    codebook = updated_codebook(slice(SPLIT) if rank == 0 else slice(SPLIT, None))
-    torch.save(codebook.state_dict(), f"{folder}/{rank}.pt")
-    distributed.destroy_process_group()
+# What each of two processes does, with its part of every batch.
+IN_A_PROCESS = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+import torch
+from test_codebook import SPLIT, updated_codebook
+torch.distributed.init_process_group("gloo")
+rank = torch.distributed.get_rank()
+codebook = updated_codebook(slice(SPLIT) if rank == 0 else slice(SPLIT, None))
+torch.save(codebook.state_dict(), f"{{rank}}.pt")
+torch.distributed.destroy_process_group()
+"""
 
 
 def test_two_processes_update_as_one_with_their_batches_joined(tmp_path):
     """Parts of unequal size, codes that move and codes that are revived."""
-    multiprocessing.spawn(update_in_a_process, (str(tmp_path),), nprocs=2)
+    result = python.run_two("-c", IN_A_PROCESS, folder=tmp_path)
+    assert result.returncode == 0, result.stderr[-4000:]
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     joint = updated_codebook(slice(None)).state_dict()
     for name, value in joint.items():

@@ -1,0 +1,110 @@
+"""Tiny real components, with random weights: for laws, not for quality."""
+
+import copy
+from collections.abc import Callable
+from functools import wraps
+from typing import TypeVar
+
+import torch
+from diffusers import DDPMScheduler, UNet2DModel
+from transformers import WavTokenizerConfig, WavTokenizerModel
+
+from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
+from aidd.models.spectrogram import SpectrogramFrontEnd
+from aidd.pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+from aidd.schedulers import MaskedDiscreteScheduler
+from aidd.training.codec.straight_through import StraightThroughWavTokenizer
+
+
+Model = TypeVar("Model", bound=torch.nn.Module)
+
+
+def built_once(build: Callable[[], Model]) -> Callable[[], Model]:
+    """Gives copies of what a function builds, and leaves the state of torch's own draws that building left."""
+    built: list[tuple[Model, torch.Tensor]] = []
+
+    @wraps(build)
+    def copied() -> Model:
+        if not built:
+            built.append((build(), torch.get_rng_state()))
+        model, state = built[0]
+        torch.set_rng_state(state)
+        return copy.deepcopy(model)
+
+    return copied
+
+
+@built_once
+def codec() -> WavTokenizerModel:
+    torch.manual_seed(0)
+    config = WavTokenizerConfig(
+        upsampling_ratios=[8, 5, 4, 2],
+        num_filters=4,
+        codebook_size=32,
+        codebook_dim=16,
+        hidden_size=16,
+        decoder_hidden_size=32,
+        decoder_intermediate_size=48,
+        decoder_num_layers=2,
+        adanorm_num_embeddings=1,
+    )
+    model = WavTokenizerModel(config).eval()
+    generator = torch.Generator().manual_seed(0)
+    trained = StraightThroughWavTokenizer(model)
+    latents = trained.encoder(0.3 * torch.randn(4, 1, 16_000, generator=generator)).transpose(1, 2).flatten(0, 1)
+    trained.codebook.start(latents.detach(), generator, num_iterations=5)
+    # As it is loaded: its codebook is transformers' own again.
+    loaded = WavTokenizerModel(config).eval()
+    loaded.load_state_dict(model.state_dict())
+    return loaded
+
+
+@built_once
+def transformer() -> DiTTokenModel:
+    torch.manual_seed(1)
+    config = DiTTokenConfig(
+        codebook_size=32,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=60,
+    )
+    model = DiTTokenModel(config).eval()
+    # A zero-initialised model ignores its input.
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.3)
+    return model
+
+
+def pipeline(codec: WavTokenizerModel, transformer: DiTTokenModel) -> AIDDPipeline:
+    pipe = AIDDPipeline(codec, transformer, MaskedDiscreteScheduler(), guard_tokens=2)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def unet(num_bins: int, num_frames: int) -> UNet2DModel:
+    torch.manual_seed(0)
+    return UNet2DModel(
+        sample_size=(num_bins, num_frames),
+        in_channels=4,
+        out_channels=2,
+        block_out_channels=(4, 8),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D",) * 2,
+        up_block_types=("UpBlock2D",) * 2,
+        norm_num_groups=2,
+        # Over all cells of a picture that is halved once, it would take most of the time.
+        add_attention=False,
+    ).eval()
+
+
+def spectrogram_pipeline(n_fft: int = 62, hop_length: int = 31, num_frames: int = 64) -> SpectrogramRePaintPipeline:
+    front_end = SpectrogramFrontEnd(n_fft=n_fft, hop_length=hop_length)
+    network = unet(front_end.grid.num_bins, num_frames)
+    # From random weights, this prediction makes noise and no explosions.
+    scheduler = DDPMScheduler(prediction_type="v_prediction", clip_sample=False)
+    pipe = SpectrogramRePaintPipeline(network, scheduler, front_end, short_gap_seconds=0.0)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
