@@ -69,9 +69,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     num_starts = len(processes.starts)
     if num_starts > MAX_STARTS:
         terminalreporter.section("Python was started too often", red=True)
-        terminalreporter.line(
-            f"expected at most {MAX_STARTS} starts, got {num_starts}: `processes.python` starts none"
-        )
+        terminalreporter.line(f"Expected at most {MAX_STARTS}, got {num_starts}: `processes.python` needs none.")
         for start in processes.starts:
             terminalreporter.line(start)
     elif num_starts:

@@ -155,4 +155,6 @@ HUB_HOME = tempfile.TemporaryDirectory()
 # For all tests of a run: its libraries are offline, and those of `online` know a server of `hub_server` as the Hub.
 python = WarmPython(HF_HUB_OFFLINE="1", HF_HOME=HUB_HOME.name)
 # For tests of what `import aidd` does before and behind the import of diffusers.
-without_diffusers = WarmPython(("torch", "transformers"), HF_HUB_OFFLINE="1")
+without_diffusers = WarmPython(
+    ("torch._dynamo", "scipy.signal", "transformers.quantizers", "transformers.modeling_utils"), HF_HUB_OFFLINE="1"
+)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from processes import python
 
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -188,7 +189,14 @@ def test_silence_is_inserted_and_nothing_else(load, tmp_path):
     assert np.array_equal(with_silence, np.concatenate([music, np.zeros((50, 2)), music, music[:10]]))
 
 
-def test_two_processes_write_what_one_does(run, pipeline, recording):
+def test_two_processes_write_what_one_does(run, pipeline, recording, monkeypatch):
+    def forked(command, env, **_):
+        """What the launcher starts, without the launcher."""
+        assert command[1:5] == ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node"]
+        result = {"1": python.run, "2": python.run_two}[command[5]](*command[6:], **env)
+        assert result.returncode == 0, result.stderr[-4000:]
+
+    monkeypatch.setattr(subprocess, "run", forked)
     arguments = ("--model", pipeline, "--audio", recording, "--seconds", 3, "--num_files", 2, "--num_gaps", 1)
     content = run("two_processes", *arguments, "--gap_ms", 60)
     assert [(row["processes"], row["files"]) for row in content["rows"]] == [(1, 2), (2, 2)]
