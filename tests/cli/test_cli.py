@@ -337,7 +337,8 @@ def test_libraries_do_not_speak_for_the_command(folder, tiny_model):
     # Left alone, transformers draws its progress, and tables the parts that do not fit. A process of its own, as
     # logs go to the stderr that was there when the library was imported.
     damage(folder / "model/transformer/config.json", hidden_size=32)
-    done = python.run(*["-m", "aidd.cli.main", "inpaint", "in.wav", "out.wav", "--gap", "0.5", "0.6", "--model", "model"])
+    command = ["inpaint", "in.wav", "out.wav", "--gap", "0.5", "0.6", "--model", "model"]
+    done = python.run("-m", "aidd.cli.main", *command)
     assert done.returncode == 2 and not done.stdout
     assert done.stderr.startswith("aidd: error: model: cannot be loaded") and done.stderr.count("\n") == 1
 
@@ -400,7 +401,7 @@ def test_the_console_entry(folder):
         and done.stdout.startswith("in.wav: 1 gap by linear\nout.wav: 1 gap filled")
         and not done.stderr
     )
-    done = python.run("-m", "aidd.cli", *command, "60")
+    done = python.run("-m", "aidd.cli.main", *command, "60")
     assert done.returncode == 2 and not done.stdout and done.stderr.count("\n") == 1
 
 

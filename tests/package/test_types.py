@@ -2,6 +2,7 @@
 
 import configparser
 import re
+import shutil
 import subprocess
 import sys
 
@@ -110,35 +111,28 @@ aidd.masks.find_hum
 """
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """The folder of a cache that all runs share, as most of a run is spent on torch."""
-    return tmp_path_factory.mktemp("types")
+# Kept from run to run, as most of the first is spent on the libraries.
+CACHE = ROOT / ".mypy_cache"
 
 
-def mypy(folder, config, *files):
-    options = ["--config-file", config, "--cache-dir", folder / "cache", *files]
+def mypy(folder, config, cache, *files):
+    options = ["--config-file", config, "--cache-dir", cache, *files]
     return subprocess.run(
-        [sys.executable, "-m", "mypy", *map(str, options)],
-        # Users have no sources at hand: `py.typed` tells that an installed package has types.
-        cwd=ROOT if config == "setup.cfg" else folder,
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-m", "mypy", *map(str, options)], cwd=folder, capture_output=True, text=True, check=False
     )
 
 
-def test_the_package(folder):
-    result = mypy(folder, "setup.cfg", "src/aidd")
+def test_the_package():
+    result = mypy(ROOT, "setup.cfg", CACHE, "src/aidd")
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_users(folder):
+def test_users(tmp_path):
     """Pages, every one with all its blocks, and programs that are right, have no error; one that is wrong has all."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     config["mypy-pages.*"] = {"allow_redefinition": "true", "disallow_untyped_defs": "false"}
-    with (folder / "mypy.ini").open("w") as file:
+    with (tmp_path / "mypy.ini").open("w") as file:
         config.write(file)
     files = {"right.py": RIGHT, "wrong.py": WRONG, "pages/__init__.py": ""}
     for page in PAGES:
@@ -148,10 +142,15 @@ def test_users(folder):
             kept[start : start + code.count("\n")] = code.splitlines()
         name = "_".join(page.relative_to(ROOT).with_suffix("").parts)
         files[f"pages/{name}.py"] = "\n".join(kept) + "\n"
-    (folder / "pages").mkdir()
+    (tmp_path / "pages").mkdir()
     for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    result = mypy(folder, "mypy.ini", *files)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    # Users have no sources at hand, `py.typed` tells that an installed package has types. Libraries are the same to them.
+    cache = CACHE / "users"
+    if CACHE.exists() and not cache.exists():
+        shutil.copytree(CACHE, tmp_path / "cache")
+        (tmp_path / "cache").rename(cache)
+    result = mypy(tmp_path, "mypy.ini", cache, *files)
     errors = [line for line in result.stdout.splitlines() if ": note: " not in line and not line.startswith("Found")]
     elsewhere = [line for line in errors if not line.startswith("wrong.py:")]
     assert not elsewhere and not result.stderr, "\n".join(elsewhere) + result.stderr
