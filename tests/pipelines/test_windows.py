@@ -2,11 +2,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from grids import for_every
 
 from aidd.pipelines.windows import plan_successive_windows, plan_windows
 
 
-@pytest.mark.parametrize("seed", range(200))
+@for_every(seed=range(200))
 def test_windows_hold_every_missing_token_once(seed):
     random = np.random.default_rng(seed)
     missing = np.zeros(random.integers(20, 300), bool)
@@ -43,7 +44,7 @@ def test_nothing_intact_is_refused():
         plan_windows(np.ones(10, bool), 50, 25)
 
 
-@pytest.mark.parametrize("seed", range(50))
+@for_every(seed=range(50))
 def test_successive_windows_hold_every_missing_token_once_in_order(seed):
     random = np.random.default_rng(seed)
     missing = np.zeros(random.integers(20, 300), bool)

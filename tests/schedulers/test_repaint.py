@@ -8,6 +8,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 from diffusers.utils.torch_utils import randn_tensor
+from grids import for_every
 
 from aidd.schedulers.repaint import PRESETS, num_network_calls, repaint, resampling_schedule
 
@@ -107,9 +108,7 @@ def papers_times(steps: int, jump: int, resamplings: int) -> list[int]:
     return times
 
 
-@pytest.mark.parametrize("steps", range(1, 13))
-@pytest.mark.parametrize("jump", [1, 2, 3, 5])
-@pytest.mark.parametrize("resamplings", [1, 2, 4])
+@for_every(steps=range(1, 13), jump=(1, 2, 3, 5), resamplings=(1, 2, 4))
 def test_the_schedule_is_the_papers(steps, jump, resamplings):
     if resamplings > 1 and jump >= steps:
         with pytest.raises(ValueError, match=f"jump_length must be less than the {steps} steps .* got {jump}"):

@@ -1,4 +1,5 @@
 import pytest
+from grids import for_every
 
 from aidd.training.data.midi_edits import edit_midi
 
@@ -32,7 +33,7 @@ def test_transposition_moves_every_note_but_drums_and_nothing_else():
     assert edit_midi(edit_midi(data, transposition=-11), transposition=11) == data
 
 
-@pytest.mark.parametrize("transposition", range(-40, 41))
+@for_every(transposition=range(-40, 41))
 def test_keys_stay_in_range_and_keep_their_names(transposition):
     def nearest(key: int) -> int:
         return min((other for other in range(128) if (other - key) % 12 == 0), key=lambda other: abs(other - key))
