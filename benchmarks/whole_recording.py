@@ -77,32 +77,26 @@ def intact_digest(path: Path, gaps: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def repair(args: argparse.Namespace, folder: Path, seconds: float, gaps: np.ndarray, *options: str) -> dict:
-    """By the command line: seconds on the clock, MiB at most, and whether intact samples are as they were."""
-    source, output, labels = folder / "in.wav", folder / "out.wav", folder / "gaps.txt"
-    labels.write_text("".join(f"{start:.6f}\t{end:.6f}\tgap\n" for start, end in gaps))
-    command = [
-        sys.executable,
-        "-m",
-        "aidd.cli.main",
-        "inpaint",
-        source,
-        output,
-        "--mask",
-        labels,
-        "--seed",
-        "0",
-        *options,
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads)}
+def cost_of(command: list[str], threads: int) -> tuple[float, float]:
+    """Seconds on the clock, and MiB at most, of a process of Python."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     with stopwatch() as elapsed:
-        process = subprocess.Popen(map(str, command), env=environment, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen([sys.executable, *command], env=environment, stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, process.args)
+    return elapsed.seconds, usage.ru_maxrss * MAXRSS_UNIT / MIB
+
+
+def repair(args: argparse.Namespace, folder: Path, seconds: float, gaps: np.ndarray, *options: str) -> dict:
+    """By the command line: seconds on the clock, MiB at most, and whether intact samples are as they were."""
+    source, output, labels = folder / "in.wav", folder / "out.wav", folder / "gaps.txt"
+    labels.write_text("".join(f"{start:.6f}\t{end:.6f}\tgap\n" for start, end in gaps))
+    command = ["-m", "aidd.cli.main", "inpaint", source, output, "--mask", labels, "--seed", 0, *options]
+    took, peak = cost_of([*map(str, command)], args.threads)
     same = intact_digest(source, gaps) == intact_digest(output, gaps)
-    return {"seconds": elapsed.seconds, "peak_MiB": usage.ru_maxrss * MAXRSS_UNIT / MIB, "intact": same}
+    return {"seconds": took, "peak_MiB": peak, "intact": same}
 
 
 def cases(args: argparse.Namespace) -> Iterator[tuple[str, float, int, float | None, tuple[str, ...]]]:

@@ -40,8 +40,9 @@ FIRST = ("test_types", "test_studies", "test_examples", "test_docs", "test_hub_l
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Whole folders are shared out, to as many processes as there are cores; a file or two are done sooner in one."""
-    folders = [place for place in config.args if Path(place).is_dir()]
-    return min(os.cpu_count() or 1, 4) if folders and not config.option.collectonly else 0
+    is_shown = config.option.collectonly or config.option.capture == "no"
+    has_folders = any(Path(place).is_dir() for place in config.args)
+    return min(os.cpu_count() or 1, 4) if has_folders and not is_shown else 0
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -145,7 +145,7 @@ def test_users(tmp_path):
     (tmp_path / "pages").mkdir()
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    # Users have no sources at hand, `py.typed` tells that an installed package has types. Libraries are the same to them.
+    # Users have no sources at hand: `py.typed` tells that an installed package has types. Libraries' are the same.
     cache = CACHE / "users"
     if CACHE.exists() and not cache.exists():
         shutil.copytree(CACHE, tmp_path / "cache")
