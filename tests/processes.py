@@ -15,6 +15,8 @@ from pathlib import Path
 LIBRARIES = ("torch", "torch._dynamo", "accelerate", "datasets", "diffusers", "transformers", "scipy.signal", "aidd.*")
 LIBRARIES += ("diffusers.optimization", "diffusers.training_utils")
 WARM_PROCESS = Path(__file__).with_name("warm_process.py")
+# What takes longer hangs, also where other work keeps the machine busy.
+TIMEOUT_SECONDS = 1200
 # Commands that have started Python since the run began.
 starts: list[str] = []
 
@@ -114,7 +116,7 @@ class WarmPython:
 
     def run(self, *command, folder: Path | str = ".", **environment: str) -> subprocess.CompletedProcess:
         child = self.start(*command, folder=folder, **environment)
-        stdout, stderr = child.communicate(timeout=300)
+        stdout, stderr = child.communicate(timeout=TIMEOUT_SECONDS)
         return subprocess.CompletedProcess(command, child.returncode, stdout, stderr)
 
     def run_two(self, *command, folder: Path | str = ".", **environment: str) -> subprocess.CompletedProcess:
@@ -127,7 +129,7 @@ class WarmPython:
         children = [
             self.start(*command, folder=folder, RANK=rank, LOCAL_RANK=rank, **environment) for rank in ("0", "1")
         ]
-        outputs = [child.communicate(timeout=300) for child in children]
+        outputs = [child.communicate(timeout=TIMEOUT_SECONDS) for child in children]
         code = max((child.returncode for child in children), key=abs)
         return subprocess.CompletedProcess(command, code, *("".join(part) for part in zip(*outputs, strict=True)))
 
