@@ -1,5 +1,6 @@
 """Processes of Python for tests: forked from one that has imported the libraries, real ones that can be killed."""
 
+import contextlib
 import json
 import os
 import signal
@@ -69,14 +70,16 @@ class Child:
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         """Standard output and error of the process, once it has ended; one that takes longer is killed."""
-        try:
-            self.wait(timeout)
-        except subprocess.TimeoutExpired:
-            self.send_signal(signal.SIGKILL)
-            raise
         texts = []
-        for number in self.files:
-            with os.fdopen(number) as file:
+        with contextlib.ExitStack() as stack:
+            files = [stack.enter_context(os.fdopen(number)) for number in self.files]
+            try:
+                self.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.send_signal(signal.SIGKILL)
+                self.wait()
+                raise
+            for file in files:
                 file.seek(0)
                 texts.append(file.read())
         return texts[0], texts[1]
