@@ -37,8 +37,8 @@ class InpaintingPipeline(DiffusionPipeline):
     - `__call__`, which makes [`~aidd.pipelines.options.CallOptions`] and the mask of its arguments for [`inpaint`].
     """
 
-    # diffusers' dict, whose items are attributes.
-    config: Any
+    config: Any  # diffusers' dict, whose items are attributes.
+    __call__: Any  # Each pipeline has a signature of its own.
     # The model's name in errors.
     model_name = "model"
     # Names of the tensors that callbacks may ask for.
@@ -68,9 +68,6 @@ class InpaintingPipeline(DiffusionPipeline):
             options: of the pipeline's call, such as `num_variations`.
         """
 
-        # Any: a pipeline of its own is called, by its own signature.
-        pipeline: Any = self
-
         def method(
             audio: Waveform,
             mask: np.ndarray | Tensor,
@@ -78,7 +75,7 @@ class InpaintingPipeline(DiffusionPipeline):
             sampling_rate: int,
             generator: torch.Generator | None = None,
         ) -> Waveform:
-            return pipeline(audio, mask, sampling_rate=sampling_rate, generator=generator, **options).audios
+            return self(audio, mask, sampling_rate=sampling_rate, generator=generator, **options).audios
 
         return method
 
