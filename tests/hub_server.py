@@ -25,7 +25,7 @@ ENDPOINT = f"http://127.0.0.1:{PORT}"
 online = WarmPython(
     HF_HUB_OFFLINE="0",
     HF_ENDPOINT=ENDPOINT,
-    HF_HOME=HUB_HOME.name,
+    HF_HOME=HUB_HOME,
     HF_HUB_DISABLE_TELEMETRY="1",
     HF_TOKEN="",
     NO_PROXY="127.0.0.1",
@@ -176,7 +176,7 @@ class HubHandler(BaseHTTPRequestHandler):
 
 def forget() -> None:
     """Empties the cache of what was loaded from the Hub, weights and code."""
-    for path in Path(HUB_HOME.name).iterdir():
+    for path in Path(HUB_HOME).iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -91,6 +92,7 @@ _all: list["WarmPython"] = []
 def stop_all() -> None:
     for one in _all:
         one.stop()
+    shutil.rmtree(HUB_HOME)
 
 
 class WarmPython:
@@ -156,9 +158,9 @@ class WarmPython:
 
 
 # A cache of the Hub that is this run's alone.
-HUB_HOME = tempfile.TemporaryDirectory()
+HUB_HOME = tempfile.mkdtemp()
 # For all tests of a run: its libraries are offline, and those of `online` know a server of `hub_server` as the Hub.
-python = WarmPython(HF_HUB_OFFLINE="1", HF_HOME=HUB_HOME.name)
+python = WarmPython(HF_HUB_OFFLINE="1", HF_HOME=HUB_HOME)
 # For tests of what `import aidd` does before and behind the import of diffusers.
 without_diffusers = WarmPython(
     ("torch._dynamo", "scipy.signal", "transformers.quantizers", "transformers.modeling_utils"), HF_HUB_OFFLINE="1"

@@ -135,7 +135,7 @@ def test_a_trained_model_goes_on_and_is_published(configs, tmp_path):
     model = DiTTokenModel(DiTTokenConfig.from_pretrained(configs["score"]))
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.normal_(std=0.3)
+            parameter.normal_(std=0.1)
     model.to(torch.bfloat16).save_pretrained(tmp_path / "trained")
     with running_hub() as server:
         train(
