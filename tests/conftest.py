@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 
 # Of Python, in a run of all tests: most of the time that these take, libraries are imported.
 MAX_STARTS = 25
-# Tests of a file share what they build, and so do these: each group runs in one process. Those that take longest come
-# first.
+# Tests of a file share what they build, and so do those of these files: each group runs in one process. What takes
+# longest comes first.
 GROUPS = {
-    "examples": ("test_examples", "test_studies"),
-    "hub": ("test_hub_loading", "test_publishing"),
+    **dict.fromkeys(("test_examples", "test_studies"), "examples"),
+    **dict.fromkeys(("test_hub_loading", "test_publishing", "test_train"), "hub"),
+    **dict.fromkeys(("test_import", "test_tested_versions"), "imports"),
 }
-FIRST = ("test_types", "test_studies", "test_examples", "test_docs", "test_hub_loading", "test_publishing")
+FIRST = ("test_types", "test_studies", "test_examples", "test_benchmarks", "test_docs", "test_hub_loading")
+FIRST += ("test_publishing", "test_train", "test_evaluate", "test_train_wavtokenizer", "test_images", "test_cli")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -45,11 +47,19 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(os.cpu_count() or 1, 4) if has_folders and not is_shown else 0
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    groups = {file: group for group, files in GROUPS.items() for file in files}
-    for item in items if config.pluginmanager.hasplugin("xdist") else ():
-        item.add_marker(pytest.mark.xdist_group(groups.get(item.path.stem, item.path.stem)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class GroupScheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = Path(nodeid.split("::")[0])
+            return GROUPS.get(file.stem, str(file))
+
+    return GroupScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
 
 
