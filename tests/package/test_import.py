@@ -47,7 +47,7 @@ json.dump(found, sys.stdout)
 
 @pytest.fixture(scope="module")
 def modules_of_programs():
-    """Of the package, those that a program has imported; of libraries, those of the programs before it too."""
+    """Modules of the package that a program has imported, and of libraries those of the programs before it too."""
     command = [sys.executable, "-c", RUN_PROGRAMS, json.dumps(PROGRAMS)]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return {name: set(modules) for name, modules in found.items()}
