@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 # Starts of Python in a run of all tests: most of the time that these take, libraries are imported.
-MAX_STARTS = 25
+MAX_STARTS = 40
 # Tests of a file share what they build, and so do those of these files: each group runs in one process. What takes
 # longest comes first.
 GROUPS = {

@@ -12,11 +12,11 @@ def test_steady_tones_come_back():
     rate = 24_000
     time = np.arange(3 * rate) / rate
     mask = (time >= 1) & (time < 1.375)
-    for pitch in (147, 233, 440):
+    for pitch in (110, 147, 175, 220, 233, 262, 311, 349, 440, 523):
         audio = 0.1 * sum(np.sin(2 * np.pi * pitch * k * time + k) / k for k in range(1, 7))
         restored = lines(audio, mask, sampling_rate=rate, generator=torch.Generator().manual_seed(0))
         error = np.square(restored - audio)[mask].mean() / np.square(audio[mask]).mean()
-        assert error < 1e-3
+        assert error < 1e-2, pitch
 
 
 def test_lines_are_nearer_to_the_spectra_of_music_than_noise_shaped_like_it():
