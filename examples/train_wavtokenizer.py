@@ -25,11 +25,11 @@ from accelerate.logging import get_logger
 from accelerate.utils import DistributedDataParallelKwargs, ProjectConfiguration, set_seed
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
-from transformers import WavTokenizerConfig, WavTokenizerModel
+from transformers import WavTokenizerConfig
 
 from aidd.evaluation.metrics import log_spectral_distance
 from aidd.models.model_types import check_model_type
-from aidd.models.wavtokenizer import load_wavtokenizer, save_wavtokenizer
+from aidd.models.wavtokenizer import CLASSES, load_wavtokenizer, save_wavtokenizer
 from aidd.signals.seeds import seed_of
 from aidd.training.codec.codebook_usage import CodebookUsage
 from aidd.training.codec.discriminators import WavTokenizerDiscriminator
@@ -37,7 +37,7 @@ from aidd.training.codec.straight_through import StraightThroughWavTokenizer, in
 from aidd.training.data.audio_segments import AudioSegmentDataset
 from aidd.training.data.dummy_recording import write_dummy_recording
 from aidd.training.losses.adversarial import Adversary
-from aidd.training.losses.spectral_losses import MultiResolutionSpectralLoss, MultiScaleMelLoss
+from aidd.training.losses.spectral_losses import BandLevelLoss, MultiResolutionSpectralLoss, MultiScaleMelLoss
 from aidd.training.runs.arguments import check_kept, read_arguments
 from aidd.training.runs.checkpoints import checkpoint_to_resume
 from aidd.training.runs.options import add_run_options, check_run_options
@@ -53,7 +53,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--train_data_dir", nargs="+", help="Folders of audio files, each given an equal share.")
     parser.add_argument("--validation_data_dir", nargs="+", help="Folders of audio files to validate on.")
     parser.add_argument("--use_dummy_data", action="store_true", help="Train on synthetic tones instead.")
-    parser.add_argument("--config_path", help="A WavTokenizer config.json. Default: the published architecture.")
+    parser.add_argument(
+        "--config_path",
+        help="The config.json of a WavTokenizer or a MelTokenizerModel. Default: the published architecture.",
+    )
     parser.add_argument(
         "--init_from", help="Folder or Hub id of a trained WavTokenizer whose weights and codebook are the start."
     )
@@ -107,6 +110,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         "--spectral_loss_weight", type=float, default=0.2, help="Weight of the distance of linear spectrograms."
+    )
+    parser.add_argument(
+        "--level_loss_weight",
+        type=float,
+        default=0.0,
+        help="Weight of the distance of levels averaged over 0.1 s; 0 leaves it out.",
     )
     parser.add_argument(
         "--commitment_loss_weight",
@@ -182,9 +191,9 @@ def load_model(args: argparse.Namespace) -> StraightThroughWavTokenizer:
         # The published 75 tokens a second: transformers' own default is the variant of 40.
         config = WavTokenizerConfig(upsampling_ratios=[8, 5, 4, 2])
         if args.config_path:
-            check_model_type(args.config_path, WavTokenizerConfig)
-            config = WavTokenizerConfig.from_pretrained(args.config_path)
-        codec = WavTokenizerModel(config)
+            config_class = check_model_type(args.config_path, *CLASSES)
+            config = config_class.from_pretrained(args.config_path)
+        codec = CLASSES[type(config)](config)
         initialise_decoder(codec)
     return StraightThroughWavTokenizer(codec, args.codebook_decay, args.dead_code_threshold, args.dropout)
 
@@ -272,6 +281,7 @@ def main() -> None:
     accelerator.register_for_checkpointing(usage)
     mel_loss = MultiScaleMelLoss(config.sampling_rate).to(accelerator.device)
     spectral_loss = MultiResolutionSpectralLoss().to(accelerator.device)
+    level_loss = BandLevelLoss(config.sampling_rate).to(accelerator.device)
     run.start("train_wavtokenizer", checkpoint)
 
     # A checkpoint holds the codebook as it was, started or not.
@@ -290,6 +300,8 @@ def main() -> None:
         output = model(segments, quantize=quantize)
         estimate = output.audio_values.float()
         losses = {"mel": mel_loss(estimate, segments), "spectral": spectral_loss(estimate, segments)}
+        if args.level_loss_weight:
+            losses["level"] = level_loss(estimate, segments)
         metrics = {}
         if quantize and not args.freeze_encoder:
             losses["commitment"] = output.commitment_loss

@@ -10,6 +10,7 @@ from diffusers import DDPMScheduler, UNet2DModel
 from transformers import WavTokenizerConfig, WavTokenizerModel
 
 from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
+from aidd.models.mel_tokenizer import MelTokenizerConfig, MelTokenizerModel
 from aidd.models.spectrogram import SpectrogramFrontEnd
 from aidd.pipelines import AIDDPipeline, SpectrogramRePaintPipeline
 from aidd.schedulers import MaskedDiscreteScheduler
@@ -17,6 +18,7 @@ from aidd.training.codec.straight_through import StraightThroughWavTokenizer
 
 
 Model = TypeVar("Model", bound=torch.nn.Module)
+Codec = TypeVar("Codec", bound=WavTokenizerModel)
 
 
 def built_once(build: Callable[[], Model]) -> Callable[[], Model]:
@@ -48,13 +50,37 @@ def codec() -> WavTokenizerModel:
         decoder_num_layers=2,
         adanorm_num_embeddings=1,
     )
-    model = WavTokenizerModel(config).eval()
+    return _with_codebook(WavTokenizerModel, config)
+
+
+@built_once
+def mel_codec() -> MelTokenizerModel:
+    torch.manual_seed(0)
+    config = MelTokenizerConfig(
+        num_filters=4,
+        codebook_size=32,
+        codebook_dim=16,
+        hidden_size=16,
+        encoder_hidden_size=32,
+        encoder_intermediate_size=48,
+        encoder_num_layers=2,
+        num_mel_bins=20,
+        num_short_mel_bins=8,
+        decoder_hidden_size=32,
+        decoder_intermediate_size=48,
+        decoder_num_layers=2,
+    )
+    return _with_codebook(MelTokenizerModel, config)
+
+
+def _with_codebook(model_class: type[Codec], config: WavTokenizerConfig) -> Codec:
+    model = model_class(config).eval()
     generator = torch.Generator().manual_seed(0)
     trained = StraightThroughWavTokenizer(model)
     latents = trained.encoder(0.3 * torch.randn(4, 1, 16_000, generator=generator)).transpose(1, 2).flatten(0, 1)
     trained.codebook.start(latents.detach(), generator, num_iterations=5)
     # As it is loaded: its codebook is transformers' own again.
-    loaded = WavTokenizerModel(config).eval()
+    loaded = model_class(config).eval()
     loaded.load_state_dict(model.state_dict())
     return loaded
 

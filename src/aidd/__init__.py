@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .masks import cells as tf_masks
     from .masks import files as mask_io
     from .models.dit_token import DiTTokenConfig, DiTTokenModel
+    from .models.mel_tokenizer import MelTokenizerConfig, MelTokenizerModel
     from .models.spectrogram import SpectrogramFrontEnd
     from .pipelines.pipeline_aidd import AIDDPipeline
     from .pipelines.pipeline_spectrogram_repaint import SpectrogramRePaintPipeline
@@ -47,6 +48,8 @@ __all__ = [
     "EulerTauLeapingScheduler",
     "MaskedDiscreteScheduler",
     "MaskedEntropyBoundScheduler",
+    "MelTokenizerConfig",
+    "MelTokenizerModel",
     "RepairReport",
     "RepairRequest",
     "SpectrogramFrontEnd",
@@ -85,6 +88,8 @@ _MODULES = {
     "EulerTauLeapingScheduler": "aidd.schedulers",
     "MaskedDiscreteScheduler": "aidd.schedulers",
     "MaskedEntropyBoundScheduler": "aidd.schedulers",
+    "MelTokenizerConfig": "aidd.models.mel_tokenizer",
+    "MelTokenizerModel": "aidd.models.mel_tokenizer",
     "RepairReport": "aidd.repair.report",
     "RepairRequest": "aidd.repair.request",
     "SpectrogramFrontEnd": "aidd.models.spectrogram",

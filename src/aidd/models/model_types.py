@@ -7,7 +7,11 @@ from typing import Any
 from transformers import PreTrainedConfig
 
 
-NAMES = {"wavtokenizer": "WavTokenizer", "aidd_dit_token": "DiTTokenModel"}
+NAMES = {
+    "wavtokenizer": "WavTokenizer",
+    "aidd_mel_tokenizer": "MelTokenizerModel",
+    "aidd_dit_token": "DiTTokenModel",
+}
 # Model type of codecs that aidd saved before transformers had a WavTokenizer of its own.
 FORMER_CODEC = "aidd_wavtokenizer"
 
@@ -21,22 +25,25 @@ def model_name(config: Mapping[str, Any]) -> str:
 
 
 def check_model_type(
-    source: str | Path, config_class: type[PreTrainedConfig], *, subfolder: str = "", **hub_arguments: Any
-) -> None:
+    source: str | Path, *config_classes: type[PreTrainedConfig], subfolder: str = "", **hub_arguments: Any
+) -> type[PreTrainedConfig]:
     """
     Refuses a file, folder or Hub id that holds the configuration of another model.
 
     Args:
         source: the file, folder or Hub id.
-        config_class: configuration class of the expected model.
+        config_classes: configuration classes of the expected models.
         subfolder: where in it the configuration lies.
         hub_arguments: `revision`, `token`, ..., as in [`~transformers.PreTrainedConfig.from_pretrained`].
+
+    Returns:
+        The class that the configuration belongs to.
 
     Raises:
         OSError: there is no configuration.
         ValueError: it has another `model_type`, or none, or is a codec's in the former format.
     """
-    config, _ = config_class.get_config_dict(source, subfolder=subfolder, **hub_arguments)
+    config, _ = config_classes[0].get_config_dict(source, subfolder=subfolder, **hub_arguments)
     # For a subfolder without a configuration, transformers returns an empty one.
     if not config:
         raise OSError(f"{source} holds no configuration{f' in {subfolder}' if subfolder else ''}")
@@ -45,7 +52,9 @@ def check_model_type(
             f"{source} holds a codec in aidd's former format (model_type {FORMER_CODEC}). Convert its folder by: "
             f"python -m aidd.models.wavtokenizer.convert_former_folder {source} NEW_FOLDER"
         )
-    if config.get("model_type") != config_class.model_type:
-        expected = model_name({"model_type": config_class.model_type})
+    found = next((one for one in config_classes if one.model_type == config.get("model_type")), None)
+    if found is None:
+        expected = " or ".join(model_name({"model_type": one.model_type}) for one in config_classes)
         place = f"{source}, {subfolder}," if subfolder else source
         raise ValueError(f"{place} is {model_name(config)}, expected {expected}")
+    return found

@@ -17,6 +17,7 @@ COMPONENTS = (
     "EulerTauLeapingScheduler",
     "MaskedDiscreteScheduler",
     "MaskedEntropyBoundScheduler",
+    "MelTokenizerModel",
     "SpectrogramFrontEnd",
     "TauLeapingScheduler",
     "ThetaTrapezoidalScheduler",

@@ -10,7 +10,14 @@ from transformers import WavTokenizerConfig, WavTokenizerFeatureExtractor, WavTo
 from transformers.utils import SAFE_WEIGHTS_NAME, cached_file
 
 from ..loading import check_complete
+from ..mel_tokenizer import MelTokenizerConfig, MelTokenizerModel
 from ..model_types import check_model_type
+
+
+CLASSES: dict[type, type[WavTokenizerModel]] = {
+    WavTokenizerConfig: WavTokenizerModel,
+    MelTokenizerConfig: MelTokenizerModel,
+}
 
 
 def load_wavtokenizer(
@@ -21,7 +28,8 @@ def load_wavtokenizer(
     **hub_arguments: Any,
 ) -> WavTokenizerModel:
     """
-    Loads a codec in float32, whatever its weights are stored in: in bfloat16 its encoder would choose other codes.
+    Loads a WavTokenizer or a [`~aidd.models.mel_tokenizer.MelTokenizerModel`] in float32, whatever its weights are
+    stored in: in bfloat16 its encoder would choose other codes.
 
     Args:
         pretrained_model_name_or_path: a folder, or a repository on the Hub, in transformers' own format, such as
@@ -37,9 +45,9 @@ def load_wavtokenizer(
             model.
     """
     source = str(pretrained_model_name_or_path)
-    check_model_type(source, WavTokenizerConfig, subfolder=subfolder, **hub_arguments)
+    config_class = check_model_type(source, *CLASSES, subfolder=subfolder, **hub_arguments)
     # This is a pair, which transformers' annotation does not say.
-    loaded: Any = WavTokenizerModel.from_pretrained(
+    loaded: Any = CLASSES[config_class].from_pretrained(
         source, subfolder=subfolder, variant=variant, dtype=torch.float32, output_loading_info=True, **hub_arguments
     )
     model, info = loaded

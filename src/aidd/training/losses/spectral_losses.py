@@ -67,3 +67,34 @@ class MultiResolutionSpectralLoss(nn.Module):
             log_difference = (x.clamp(min=self.floor).log() - y.clamp(min=self.floor).log()).abs().mean()
             losses.append(convergence + log_difference)
         return torch.stack(losses).mean()
+
+
+class BandLevelLoss(nn.Module):
+    """
+    Mean absolute difference of the levels of mel bands, in nepers, of powers averaged over 0.1 s. Where a magnitude is
+    as uncertain as that of noise, the other losses are least at its median, which is 1 to 3 dB below its power.
+
+    Args:
+        sampling_rate: Hz.
+        n_fft: window length in samples; the hop is a quarter of it.
+        n_mels: number of bands.
+        floor: smallest power, before the logarithm is taken.
+    """
+
+    def __init__(self, sampling_rate: int, n_fft: int = 1024, n_mels: int = 40, floor: float = 1e-9):
+        super().__init__()
+        self.floor = floor
+        self.num_frames = max(round(0.1 * sampling_rate / (n_fft // 4)), 1)
+        self.spectrogram = torchaudio.transforms.MelSpectrogram(
+            sampling_rate, n_fft, hop_length=n_fft // 4, n_mels=n_mels, power=2, norm="slaney", mel_scale="slaney"
+        )
+
+    def forward(self, estimate: Tensor, target: Tensor) -> Tensor:
+        """Loss `()` of two waveforms of one shape `(batch, 1, num_samples)`, of 0.1 s at least."""
+        levels = [
+            nn.functional.avg_pool1d(self.spectrogram(audio[:, 0]), self.num_frames, self.num_frames // 2)
+            .clamp(min=self.floor)
+            .log()
+            for audio in (estimate, target)
+        ]
+        return 0.5 * (levels[0] - levels[1]).abs().mean()
