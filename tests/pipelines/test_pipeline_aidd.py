@@ -8,12 +8,14 @@ from processes import python
 
 from aidd.evaluation.metrics import snr_in_gap
 from aidd.pipelines import AIDDPipeline
+from aidd.pipelines.options import CallOptions
 from aidd.schedulers import (
     EulerTauLeapingScheduler,
     MaskedEntropyBoundScheduler,
     TauLeapingScheduler,
     ThetaTrapezoidalScheduler,
 )
+from aidd.splice.ranking import agreement_risk
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -49,6 +51,31 @@ def test_a_variation_is_the_same_alone_and_among_others(tiny_pipeline, tones):
     alone = tiny_pipeline(audio, mask, generator=generator(6)).audios
     np.testing.assert_allclose(three[1], alone, atol=1e-6)
     assert np.array_equal(three[:, :, ~mask], np.broadcast_to(audio[:, ~mask], three[:, :, ~mask].shape))
+
+
+@torch.no_grad()
+def test_of_several_candidates_the_one_is_taken_that_the_others_agree_with(tiny_pipeline, tones):
+    audio, mask = tones(36_000, 24_000)[0], np.zeros(36_000, bool)
+    mask[12_800:16_000] = True
+    plan = tiny_pipeline.plan(mask, 24_000)
+    drawn = tiny_pipeline.generate(audio, plan, CallOptions(num_variations=5, generator=generator()))
+    tiny_pipeline.register_to_config(num_candidates=5)
+    taken = tiny_pipeline.generate(audio, plan, CallOptions(generator=generator()))
+    # Ten tokens of 320 samples, and two guard tokens on each side.
+    window = plan.windows[0]
+    start = 12_160 - window.start * 320
+    risks = agreement_risk(drawn[:, 0, start : start + 14 * 320], sampling_rate=24_000)
+    np.testing.assert_allclose(taken[0], drawn[risks.argmin()], atol=1e-6)
+    assert not np.allclose(taken[0], drawn[risks.argmax()])
+
+
+def test_variations_have_candidates_of_their_own(tiny_pipeline, tones):
+    audio, mask = tones(48_000, 24_000, 2), many_gaps(48_000, 24_000)
+    tiny_pipeline.register_to_config(num_candidates=3)
+    two = tiny_pipeline(audio, mask, num_variations=2, generator=[generator(5), generator(6)]).audios
+    alone = tiny_pipeline(audio, mask, generator=generator(6)).audios
+    np.testing.assert_allclose(two[1], alone, atol=1e-6)
+    assert not np.allclose(two[0], two[1])
 
 
 def test_first_hitting_calls_the_network_once_a_missing_token(tiny_pipeline, tones):
@@ -264,6 +291,7 @@ def test_weights_that_do_not_fill_the_model_are_refused(tiny_pipeline, tmp_path,
     ("options", "message"),
     [
         ({"guard_tokens": -1}, "integer of at least 0, got -1"),
+        ({"num_candidates": 0}, "num_candidates must be an integer of at least 1, got 0"),
         ({"guard_tokens": "x"}, "integer of at least 0, got 'x'"),
         ({"guard_tokens": 15}, "must leave room"),
     ],

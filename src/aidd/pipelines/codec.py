@@ -9,12 +9,14 @@ from torch import Tensor, nn
 from transformers import WavTokenizerModel
 from typing_extensions import Self
 
+from ..masks.gaps import find_gaps
 from ..models.wavtokenizer import decode, encode, load_wavtokenizer, save_feature_extractor
 from ..signals.arrays import Waveform
 from ..signals.levels import gain_to_peak
 from ..signals.resampling import resample
 from ..splice.channels import polarities
 from ..splice.contract import prepare, write_back
+from ..splice.ranking import agreement_risk
 from .inpainting import InpaintingPipeline
 from .options import CallOptions
 from .windows import Window
@@ -113,6 +115,27 @@ class CodecInpaintingPipeline(InpaintingPipeline):
         """Audio of codes `(windows, tokens)` at the levels before encoding: float64 `(windows, samples)`."""
         audio = decode(self.codec, tokens[:, None])[:, 0]
         return audio.double().cpu().numpy() / gains[:, None]
+
+    def most_agreed(self, candidates: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        """
+        Takes, for each window, the candidate whose gaps the others are most like (minimum Bayes risk, see
+        [`~aidd.splice.ranking.agreement_risk`]).
+
+        Args:
+            candidates: float64 `(candidates, windows, samples)`.
+            missing: bool `(windows, tokens)`, True = missing; each window misses some.
+
+        Returns:
+            float64 `(windows, samples)`.
+        """
+        chosen = [
+            sum(
+                agreement_risk(candidates[:, window, start:end], sampling_rate=self.sampling_rate)
+                for start, end in find_gaps(hops) * self.hop_length
+            ).argmin()
+            for window, hops in enumerate(missing)
+        ]
+        return candidates[chosen, np.arange(len(missing))]
 
     @torch.no_grad()
     def reconstruct(

@@ -31,13 +31,14 @@ class AIDDPipeline(CodecInpaintingPipeline):
         guard_tokens (`int`, defaults to 2):
             Tokens on each side of a gap that are sampled too: the codec's encoder sees the gap beyond its edges.
         reach_seconds (`float`, defaults to 0.08):
-            How far from a gap's edges their autoregressive continuation is audible, at most, in gaps of up to 2/15 s;
-            further in longer ones, see [`~aidd.splice.continuation.continuation`].
+            How far from a gap's edges their autoregressive continuation is audible, at most, in gaps of up to 2/15 s
+            ([`~aidd.splice.continuation.continuation`]).
         short_gap_seconds (`float`, defaults to 0.02):
             Gaps no longer than this are filled by the continuation of their edges alone.
         fine_structure (`float`, defaults to 0.75):
-            How much of the fine structure of the spectra around a gap the generated audio takes on, in [0, 1], see
-            [`~aidd.splice.fine_structure.match_fine_structure`].
+            How much of the lines around a gap what is generated takes on, see [`~aidd.splice.fine_structure`].
+        num_candidates (`int`, defaults to 1):
+            Draws of each window, of which the one is taken that the others agree with most: better, and slower.
     """
 
     model_name = "AIDD model"
@@ -56,6 +57,7 @@ class AIDDPipeline(CodecInpaintingPipeline):
         reach_seconds: float = 0.08,
         short_gap_seconds: float = 0.02,
         fine_structure: float = 0.75,
+        num_candidates: int = 1,
     ):
         super().__init__()
         if codec.config.codebook_size != transformer.config.codebook_size:
@@ -63,12 +65,13 @@ class AIDDPipeline(CodecInpaintingPipeline):
                 "codec and transformer must have one codebook size, "
                 f"got {codec.config.codebook_size} and {transformer.config.codebook_size}"
             )
-        if isinstance(guard_tokens, bool) or not isinstance(guard_tokens, int) or guard_tokens < 0:
-            raise ValueError(f"guard_tokens must be an integer of at least 0, got {guard_tokens!r}")
-        if 2 * guard_tokens + 1 > transformer.config.max_position_embeddings // 2:
+        for name, number, least in (("guard_tokens", guard_tokens, 0), ("num_candidates", num_candidates, 1)):
+            if isinstance(number, bool) or not isinstance(number, int) or number < least:
+                raise ValueError(f"{name} must be an integer of at least {least}, got {number!r}")
+        window = transformer.config.max_position_embeddings
+        if 2 * guard_tokens + 1 > window // 2:
             raise ValueError(
-                "guard_tokens on both sides of a gap must leave room in half of the transformer's window of "
-                f"{transformer.config.max_position_embeddings} tokens, got {guard_tokens}"
+                f"guard_tokens on both sides must leave room in half a window of {window} tokens, got {guard_tokens}"
             )
         self.register_modules(codec=codec.float(), transformer=transformer, scheduler=scheduler)
         self.register_to_config(
@@ -76,20 +79,20 @@ class AIDDPipeline(CodecInpaintingPipeline):
             reach_seconds=reach_seconds,
             short_gap_seconds=short_gap_seconds,
             fine_structure=fine_structure,
+            num_candidates=num_candidates,
         )
         self.check_settings()
 
     @property
     def window_hops(self) -> int:
-        """Tokens of a window: as many as the transformer was trained on."""
+        """Tokens of a window, as in the transformer's training."""
         return self.transformer.config.max_position_embeddings
 
     @property
     def context_hops(self) -> int:
         """
-        Tokens of a recording that are read on either side of a gap, at most: a window lies about the middle of a gap,
-        but at the recording's ends may have the gap, with its guard tokens, at its own end. Two more are spared for
-        rounding outwards.
+        Tokens of a recording that are read on either side of a gap, at most: at the recording's ends, a gap with its
+        guard tokens may lie at the end of its window. Two more are spared for rounding outwards.
         """
         return self.window_hops + self.config.guard_tokens + 2
 
@@ -131,8 +134,7 @@ class AIDDPipeline(CodecInpaintingPipeline):
             num_variations (`int`, defaults to 1): With more than one, a leading axis of variations is added.
             select (`"agreement"` or `"ranked"`, *optional*):
                 Orders the variations in each gap, the best first, by how much the others agree with them or by how
-                well they continue the gap's edges ([`aidd.splice.ranking`]): a variation then has gaps of several
-                draws. Default: as drawn.
+                well they continue the gap's edges ([`aidd.splice.ranking`]). Default: as drawn.
             num_inference_steps (`int`, *optional*): For schedulers with a number of steps to choose.
             generator (`torch.Generator` or a list of one for each variation, *optional*): Same seed, same audio.
             output_type (`"np"` or `"pt"`, *optional*): Default: the type of `audio`.
@@ -183,17 +185,18 @@ class AIDDPipeline(CodecInpaintingPipeline):
 
     def generate(self, mono: np.ndarray, plan: Plan, options: CallOptions) -> np.ndarray:
         """Samples the missing tokens of windows and decodes them, see [`InpaintingPipeline.generate`]."""
-        # The edges are continued into the gaps, so that the encoder gives the tokens around them nearly the codes that
-        # they would have without a gap.
+        # With edges that go on, the encoder gives the tokens beside a gap nearly the codes they have without one.
         mono = continue_edges(mono, plan.missing, EDGE_ORDER, round(EDGE_SECONDS * plan.sampling_rate))
         tokens, gains = self.encode_windows(mono, plan.windows, plan.sampling_rate)
         missing = np.stack([plan.missing_hops[window.start : window.end] for window in plan.windows])
-        # A batch of variations, each of all windows.
-        number = options.num_variations
+        # A batch of variations, each of its candidates, each of all windows.
+        number = options.num_variations * self.config.num_candidates
         tokens = self.sample_tokens(
             tokens.repeat(number, 1), torch.from_numpy(missing).repeat(number, 1).to(tokens.device), options
         )
-        return self.decode_windows(tokens, np.tile(gains, number)).reshape(number, len(plan.windows), -1)
+        audio = self.decode_windows(tokens, np.tile(gains, number))
+        audio = audio.reshape(options.num_variations, -1, len(missing), audio.shape[-1])
+        return np.stack([self.most_agreed(candidates, missing) for candidates in audio])
 
     def sample_tokens(self, tokens: Tensor, missing: Tensor, options: CallOptions) -> Tensor:
         """

@@ -42,7 +42,7 @@ def test_what_is_a_hop_later_has_its_tokens_a_hop_later(codec):
 def test_tokens_are_whole_hops_and_so_is_what_they_decode_to(codec, num_samples):
     codes = encode(codec, noise(num_samples))
     assert codes.shape == (1, 1, -(-num_samples // 480))
-    # Of one token, this decoder's group norms would have one value a group.
+    # A single token gives this decoder's group norms one value a group, which they refuse.
     if num_samples > 480:
         assert decode(codec, codes).shape == (1, 1, codes.shape[-1] * 480)
 
