@@ -50,6 +50,7 @@ METRICS = {
     "log_mel_distance": Metric("log-mel distance (dB)", 1, "lower"),
     "chroma_agreement": Metric("chroma agreement", 3, "higher"),
     "onset_agreement": Metric("onset agreement", 3, "higher"),
+    "partials_lost": Metric("partials lost (dB)", 1, "lower", signed=True),
     "odg": Metric(
         "ODG", 2, "higher", note="PEAQ forgives what is missing more than what is added: do not rank silence by it."
     ),

@@ -8,6 +8,7 @@ from .level_error import level_error
 from .log_mel_distance import log_mel_distance
 from .lsd import log_spectral_distance
 from .onset_agreement import onset_agreement
+from .partials_lost import partials_lost
 from .peaq import objective_difference_grade
 from .seam_discontinuity import seam_discontinuity
 from .seam_spectral_flux import seam_spectral_flux
@@ -27,6 +28,7 @@ __all__ = [
     "objective_difference_grade",
     "onset_agreement",
     "paired_kernel_audio_distance",
+    "partials_lost",
     "seam_discontinuity",
     "seam_spectral_flux",
     "snr_in_gap",

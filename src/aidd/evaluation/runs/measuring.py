@@ -19,6 +19,7 @@ from ..metrics import (
     log_spectral_distance,
     metrics_in_cells,
     onset_agreement,
+    partials_lost,
     seam_discontinuity,
     seam_spectral_flux,
     snr_in_gap,
@@ -61,6 +62,7 @@ def measure_item(
         "log_mel_distance": log_mel_distance(reference, estimate, mask=mask, sampling_rate=sampling_rate),
         "chroma_agreement": chroma_agreement(reference, estimate, mask, sampling_rate=sampling_rate),
         "onset_agreement": onset_agreement(reference, estimate, mask, sampling_rate=sampling_rate),
+        "partials_lost": partials_lost(reference, estimate, mask, sampling_rate=sampling_rate),
         "odg": grade,
     }
 
