@@ -47,6 +47,10 @@ def parse_args() -> argparse.Namespace:
         default=0.75,
         help="How much of the spectral lines around a gap its filling takes on.",
     )
+    parser.add_argument(
+        "--num_candidates", type=int, default=1, help="Draws of a gap, of which the most agreed with is taken."
+    )
+    parser.add_argument("--temperature", type=float, default=1.0, help="Of the sampler: below 1, likelier tokens.")
     return parser.parse_args()
 
 
@@ -77,11 +81,12 @@ def main() -> None:
         pipe = aidd.AIDDPipeline(
             codec,
             transformer,
-            getattr(aidd, args.scheduler)(),
+            getattr(aidd, args.scheduler)(temperature=args.temperature),
             guard_tokens=args.guard_tokens,
             reach_seconds=args.reach_seconds,
             short_gap_seconds=args.short_gap_seconds,
             fine_structure=args.fine_structure,
+            num_candidates=args.num_candidates,
         )
     pipe.save_pretrained(args.output_dir)
     if args.dtype == "bfloat16":

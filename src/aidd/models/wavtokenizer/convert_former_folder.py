@@ -107,8 +107,13 @@ def convert_codec(source: Path, folder: Path) -> str:
     config.save_pretrained(folder)
     save_feature_extractor(config, folder)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    encoder = {
+        name.removeprefix("encoder_model."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("encoder_model.")
+    }
     return (
-        f"its codec_digest was {rounded_digest(former)} and is {rounded_digest(tensors)}: replace the first by the "
+        f"its codec_digest was {rounded_digest(former)} and is {rounded_digest(encoder)}: replace the first by the "
         "second in the parts/settings.json and training_arguments.json of tokens and trainings with this codec"
     )
 

@@ -10,8 +10,11 @@ from ...models.loading import rounded_digest
 
 
 def codec_digest(codec: WavTokenizerModel) -> str:
-    """Digest of a codec's weights ([`~aidd.models.loading.rounded_digest`])."""
-    return rounded_digest(codec.state_dict())
+    """
+    Digest of the weights that tokens depend on, those of encoder and codebook
+    ([`~aidd.models.loading.rounded_digest`]): a decoder may be trained further.
+    """
+    return rounded_digest(codec.encoder_model.state_dict())
 
 
 def codec_of_tokens(folders: Iterable[str | Path]) -> str | None:
