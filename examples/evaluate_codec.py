@@ -1,11 +1,15 @@
 """
-Measure what a codec's round trip keeps of recordings: log-spectral and log-mel distance, and use of the codebook.
+Measure what a codec's round trip keeps of recordings, what its tokens depend on, and whether it holds a pitch.
 
     python examples/evaluate_codec.py --data_dir recordings --output_file outputs/codec.md
 
 Segments of 4.17 s, evenly spread over each recording, are brought to the codec's rate and a peak of -3 dBFS, encoded
 and decoded. Beside the round trip stands the same audio without anything above 6 kHz, as a known loss to compare with.
-Distances are over whole segments, without any splice. Intervals are 95 % bootstrap intervals by recording.
+All is measured over whole segments, without any splice. Intervals are 95 % bootstrap intervals by recording.
+
+A second table has the share of tokens that stay as they were when a segment's polarity is turned, the phase of all its
+frequencies is turned by a quarter, or it is delayed. A third has ten steady tones of six partials, and how much of
+their power is within 25 cents of their partials after the round trip.
 """
 
 import argparse
@@ -14,12 +18,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.signal import butter, sosfiltfilt
+from scipy.signal import butter, hilbert, sosfiltfilt
 from studies.segments import segments_in
 from studies.tables import mean_and_interval, write_page
+from transformers import WavTokenizerModel
 
 import aidd
-from aidd.evaluation.metrics import log_mel_distance, log_spectral_distance
+from aidd.evaluation.metrics import (
+    chroma_agreement,
+    log_mel_distance,
+    log_spectral_distance,
+    onset_agreement,
+    partials_lost,
+    share_in_tune,
+)
 from aidd.models.wavtokenizer import decode, encode
 from aidd.signals.levels import PEAK
 from aidd.signals.resampling import resample
@@ -27,7 +39,16 @@ from aidd.training.codec.codebook_usage import CodebookUsage
 
 
 CUTOFF = 6000
-KINDS = ("LSD", "log-mel distance")
+KINDS = ("LSD", "log-mel distance", "chroma", "onsets", "partials lost (dB)")
+# What tokens ought not to depend on.
+VIEWS = {
+    "polarity": lambda audio: -audio,
+    "a quarter of a turn": lambda audio: np.imag(hilbert(audio)),
+    "20 samples": lambda audio: np.pad(audio, (20, 0))[: len(audio)],
+    "160 samples": lambda audio: np.pad(audio, (160, 0))[: len(audio)],
+}
+TONES = (110, 147, 175, 220, 233, 262, 311, 349, 440, 523)
+IN_TUNE = 0.7
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,33 +65,71 @@ def low_pass(audio: np.ndarray, sampling_rate: int) -> np.ndarray:
     return sosfiltfilt(butter(12, CUTOFF, fs=sampling_rate, output="sos"), audio)
 
 
+def round_trip(codec: WavTokenizerModel, audio: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
+    """Codes of audio `(samples,)`, and what they decode to."""
+    with torch.no_grad():
+        codes = encode(codec, torch.from_numpy(audio.copy())[None, None].to(codec.dtype))
+        return codes.flatten(), decode(codec, codes)[0, 0].double().numpy()[: len(audio)]
+
+
+def tone_in_tune(codec: WavTokenizerModel, pitch: float) -> float:
+    """Of a tone of 3 s, the share of power in tune in the second in the middle of its round trip."""
+    rate = codec.config.sampling_rate
+    time = np.arange(3 * rate) / rate
+    tone = sum(np.sin(2 * np.pi * pitch * k * time + k) / k for k in range(1, 7))
+    _, decoded = round_trip(codec, tone * (PEAK / np.abs(tone).max()))
+    return share_in_tune(decoded[rate : 2 * rate], pitch, sampling_rate=rate)
+
+
 def main() -> None:
     args = parse_args()
     codec = aidd.AIDDPipeline.from_pretrained(args.model).codec
     rate = codec.config.sampling_rate
-    values, recordings, all_codes = defaultdict(list), [], []
+    values, recordings, all_codes, kept = defaultdict(list), [], [], defaultdict(list)
     for path, _, segment, file_rate in segments_in(args.data_dir, args.segments_per_recording):
         audio = resample(segment, file_rate, rate)
         audio = audio * (PEAK / np.abs(audio).max())
-        with torch.no_grad():
-            codes = encode(codec, torch.from_numpy(audio)[None, None].to(codec.dtype))
-            decoded = decode(codec, codes)[0, 0].double().numpy()[: len(audio)]
-        all_codes.append(codes.flatten())
+        codes, decoded = round_trip(codec, audio)
+        all_codes.append(codes)
         recordings.append(path.stem)
+        for name, view in VIEWS.items():
+            kept[name].append((round_trip(codec, view(audio))[0] == codes).double().mean().item())
+        everywhere = np.ones(len(audio), bool)
         for name, estimate in {"round trip": decoded, f"low-passed at {CUTOFF} Hz": low_pass(audio, rate)}.items():
-            values[name, "LSD"].append(log_spectral_distance(audio, estimate))
-            values[name, "log-mel distance"].append(log_mel_distance(audio, estimate, sampling_rate=rate))
+            measured = (
+                log_spectral_distance(audio, estimate),
+                log_mel_distance(audio, estimate, sampling_rate=rate),
+                chroma_agreement(audio, estimate, everywhere, sampling_rate=rate),
+                onset_agreement(audio, estimate, everywhere, sampling_rate=rate),
+                partials_lost(audio, estimate, everywhere, sampling_rate=rate),
+            )
+            for kind, value in zip(KINDS, measured, strict=True):
+                values[name, kind].append(value)
 
     usage = CodebookUsage(codec.config.codebook_size, num_batches=1)
     usage.record(torch.cat(all_codes))
     codes_in_use, perplexity = usage.measure()
-    lines = ["| | LSD | log-mel distance |", "| --- | --- | --- |"]
+    lines = [f"| | {' | '.join(KINDS)} |", "| --- " * (1 + len(KINDS)) + "|"]
     for name in dict.fromkeys(name for name, _ in values):
         lines.append(f"| {name} | {' | '.join(mean_and_interval(values[name, kind], recordings) for kind in KINDS)} |")
     lines += [
         "",
         f"n = {len(recordings)} segments of {len(set(recordings))} recordings. Codes in use: {codes_in_use} of "
         f"{codec.config.codebook_size}, with a perplexity of {perplexity:.0f}.",
+        "",
+        f"| tokens that stay under | {' | '.join(VIEWS)} |",
+        "| --- " * (1 + len(VIEWS)) + "|",
+        f"| share | {' | '.join(mean_and_interval(kept[name], recordings) for name in VIEWS)} |",
+        "",
+        f"| steady tone (Hz) | {' | '.join(map(str, TONES))} |",
+        "| --- " * (1 + len(TONES)) + "|",
+    ]
+    shares = [tone_in_tune(codec, pitch) for pitch in TONES]
+    num_held = sum(share >= IN_TUNE for share in shares)
+    lines += [
+        f"| power in tune | {' | '.join(f'{share:.2f}' for share in shares)} |",
+        "",
+        f"{num_held} of {len(shares)} tones have {IN_TUNE:.0%} of their power in tune.",
     ]
     write_page(args.output_file, lines)
 

@@ -75,6 +75,10 @@ def test_the_codec_is_measured_beside_a_known_loss(pipeline, tmp_path):
     assert 2 < float(lines[1][1].split()[0]) < 6
     codes, size = map(int, re.search(r"Codes in use: (\d+) of (\d+)", text).groups())
     assert 1 <= codes <= size == 32
+    shares = [float(cell.split()[0]) for cell in re.search(r"\| share \| (.+) \|", text).group(1).split(" | ")]
+    assert len(shares) == 4 and all(0 <= share <= 1 for share in shares)
+    in_tune = [float(cell) for cell in re.search(r"\| power in tune \| (.+) \|", text).group(1).split(" | ")]
+    assert f"{sum(share >= 0.7 for share in in_tune)} of 10 tones" in text
 
 
 def test_the_ablation_has_a_line_a_recipe(work, tokens, transformer_arguments, pipeline, tmp_path):

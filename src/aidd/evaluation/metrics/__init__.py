@@ -12,6 +12,7 @@ from .partials_lost import partials_lost
 from .peaq import objective_difference_grade
 from .seam_discontinuity import seam_discontinuity
 from .seam_spectral_flux import seam_spectral_flux
+from .share_in_tune import share_in_tune
 from .snr import snr_in_gap
 from .unchanged_outside import unchanged_outside
 from .visqol import visqol
@@ -31,6 +32,7 @@ __all__ = [
     "partials_lost",
     "seam_discontinuity",
     "seam_spectral_flux",
+    "share_in_tune",
     "snr_in_gap",
     "unchanged_outside",
     "visqol",
