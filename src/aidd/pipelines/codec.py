@@ -128,14 +128,11 @@ class CodecInpaintingPipeline(InpaintingPipeline):
         Returns:
             float64 `(windows, samples)`.
         """
-        chosen = [
-            sum(
-                agreement_risk(candidates[:, window, start:end], sampling_rate=self.sampling_rate)
-                for start, end in find_gaps(hops) * self.hop_length
-            ).argmin()
-            for window, hops in enumerate(missing)
-        ]
-        return candidates[chosen, np.arange(len(missing))]
+        risks = np.zeros((len(missing), len(candidates)))
+        for window, hops in enumerate(missing):
+            for start, end in find_gaps(hops) * self.hop_length:
+                risks[window] += agreement_risk(candidates[:, window, start:end], sampling_rate=self.sampling_rate)
+        return candidates[risks.argmin(-1), np.arange(len(missing))]
 
     @torch.no_grad()
     def reconstruct(

@@ -1,5 +1,7 @@
 """A WavTokenizer whose encoder hears mel magnitudes."""
 
+from typing import Any
+
 import torch
 import torchaudio
 from torch import Tensor, nn
@@ -108,7 +110,9 @@ class MelTokenizerModel(WavTokenizerModel):
 
     def __init__(self, config: MelTokenizerConfig):
         super().__init__(config)
-        self.encoder_model.encoder = MelEncoder(config)
+        # Any: it has the call of the encoder in whose place it stands, and another type.
+        encoder_model: Any = self.encoder_model
+        encoder_model.encoder = MelEncoder(config)
 
 
 AutoConfig.register(MelTokenizerConfig.model_type, MelTokenizerConfig)
