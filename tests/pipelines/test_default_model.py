@@ -124,7 +124,7 @@ def test_pages_show_lsd_and_snr_of_the_report_side_by_side():
 
 def test_the_card_shows_the_recorded_results():
     root = Path(__file__).parents[2]
-    record = root / "model_cards" / "aidd-piano-small" / "evaluation"
-    card = (root / "model_cards" / "aidd-piano-small" / "README.md").read_text()
+    record = root / "model_cards" / "aidd-mel-small" / "evaluation"
+    card = (root / "model_cards" / "aidd-mel-small" / "README.md").read_text()
     assert (record / "results.md").read_text() in card
     assert card == (Path(aidd.DEFAULT_MODEL) / "README.md").read_text()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..pipelines import AIDDPipeline, SpectrogramRePaintPipeline
     from ..signals.arrays import Method, Waveform
 
-DEFAULT_MODEL = str(Path(__file__).parents[1] / "pretrained" / "aidd-piano-small")
+DEFAULT_MODEL = str(Path(__file__).parents[1] / "pretrained" / "aidd-mel-small")
 DEFAULT_SPECTROGRAM_MODEL = str(Path(__file__).parents[1] / "pretrained" / "spectrogram-piano-small")
 # What methods read on each side of a gap, at most, apart from a model: Janssen's method 0.2 s, autoregressive models
 # and spectra of envelope_noise 0.1 s, the nearest training frames of sparse 13 / 4 of its windows of 0.1 s. The rest
