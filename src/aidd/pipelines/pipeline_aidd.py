@@ -25,7 +25,7 @@ class AIDDPipeline(CodecInpaintingPipeline):
     is put into the gaps. Everything else comes back as it was, to the bit.
 
     Args:
-        codec ([`~transformers.WavTokenizerModel`]): Audio to tokens and back. It is brought to float32.
+        codec (`WavTokenizerModel` or `MelTokenizerModel`): Audio to tokens and back. It is brought to float32.
         transformer ([`DiTTokenModel`]): Predicts missing tokens.
         scheduler ([`MaskedDiscreteScheduler`]): Samples them. Its siblings are exchanged with `from_config`.
         guard_tokens (`int`, defaults to 2):
