@@ -73,7 +73,7 @@ def round_trip(codec: WavTokenizerModel, audio: np.ndarray) -> tuple[torch.Tenso
 
 
 def tone_in_tune(codec: WavTokenizerModel, pitch: float) -> float:
-    """Of a tone of 3 s, the share of power in tune in the second in the middle of its round trip."""
+    """The share of power in tune in the middle second of the round trip of a tone of 3 s."""
     rate = codec.config.sampling_rate
     time = np.arange(3 * rate) / rate
     tone = sum(np.sin(2 * np.pi * pitch * k * time + k) / k for k in range(1, 7))
