@@ -122,6 +122,8 @@ def main() -> None:
     args.output_dir.mkdir(parents=True, exist_ok=True)
     pipe = aidd.AIDDPipeline.from_pretrained(aidd.DEFAULT_MODEL)
     pipe.set_progress_bar_config(disable=True)
+    # The figure shows one draw.
+    pipe.register_to_config(num_candidates=1)
     for name, figure in {"one_gap": one_gap(pipe), "forward_process": forward_process()}.items():
         figure.savefig(args.output_dir / f"{name}.png", dpi=120)
         plt.close(figure)
