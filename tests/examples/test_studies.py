@@ -381,7 +381,7 @@ def test_shipped_model_cards_are_what_the_script_makes_of_their_records(name, tm
     column = f"{'spectrogram_' * name.startswith('spectrogram')}model_digest"
     rows.assign(**{column: rows[column].str[::-1]}).to_parquet(file)
     with pytest.raises(
-        SystemExit, match=f"its rows are of other weights .{name}, digest {rows[column].iloc[0][::-1]}"
+        SystemExit, match=f"its rows are of other weights .{name}, digest {rows[column].dropna().iloc[0][::-1]}"
     ):
         run("write_model_card", *arguments)
 
