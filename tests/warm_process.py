@@ -80,8 +80,10 @@ def become(request: dict, files: list[int]) -> None:
 def serve(path: str) -> dict | None:
     """Returns in every new process, with what it is to do, and as None in the server at its end."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    listener.bind(path)
+    # Whoever sees the socket at its path may connect: it gets there when it listens.
+    listener.bind(f"{path}.unready")
     listener.listen()
+    os.rename(f"{path}.unready", path)
     woken, wake = socket.socketpair()
     woken.setblocking(False), wake.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
