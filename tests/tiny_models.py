@@ -36,40 +36,30 @@ def built_once(build: Callable[[], Model]) -> Callable[[], Model]:
     return copied
 
 
+# What both codecs have.
+SIZES = {
+    "num_filters": 4,
+    "codebook_size": 32,
+    "codebook_dim": 16,
+    "hidden_size": 16,
+    "decoder_hidden_size": 32,
+    "decoder_intermediate_size": 48,
+    "decoder_num_layers": 2,
+    "adanorm_num_embeddings": 1,
+}
+
+
 @built_once
 def codec() -> WavTokenizerModel:
     torch.manual_seed(0)
-    config = WavTokenizerConfig(
-        upsampling_ratios=[8, 5, 4, 2],
-        num_filters=4,
-        codebook_size=32,
-        codebook_dim=16,
-        hidden_size=16,
-        decoder_hidden_size=32,
-        decoder_intermediate_size=48,
-        decoder_num_layers=2,
-        adanorm_num_embeddings=1,
-    )
-    return _with_codebook(WavTokenizerModel, config)
+    return _with_codebook(WavTokenizerModel, WavTokenizerConfig(upsampling_ratios=[8, 5, 4, 2], **SIZES))
 
 
 @built_once
 def mel_codec() -> MelTokenizerModel:
     torch.manual_seed(0)
-    config = MelTokenizerConfig(
-        num_filters=4,
-        codebook_size=32,
-        codebook_dim=16,
-        hidden_size=16,
-        encoder_hidden_size=32,
-        encoder_intermediate_size=48,
-        encoder_num_layers=2,
-        num_mel_bins=20,
-        num_short_mel_bins=8,
-        decoder_hidden_size=32,
-        decoder_intermediate_size=48,
-        decoder_num_layers=2,
-    )
+    encoder = {"encoder_hidden_size": 32, "encoder_intermediate_size": 48, "encoder_num_layers": 2}
+    config = MelTokenizerConfig(num_mel_bins=20, num_short_mel_bins=8, **encoder, **SIZES)
     return _with_codebook(MelTokenizerModel, config)
 
 

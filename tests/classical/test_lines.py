@@ -16,7 +16,8 @@ def test_steady_tones_come_back():
         audio = 0.1 * sum(np.sin(2 * np.pi * pitch * k * time + k) / k for k in range(1, 7))
         restored = lines(audio, mask, sampling_rate=rate, generator=torch.Generator().manual_seed(0))
         error = np.square(restored - audio)[mask].mean() / np.square(audio[mask]).mean()
-        assert error < 1e-2, pitch
+        # That tone comes back to 27 dB, the others to 37 and more.
+        assert error < (1e-2 if pitch == 147 else 1e-3), pitch
 
 
 def test_lines_are_nearer_to_the_spectra_of_music_than_noise_shaped_like_it():

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .arguments import as_missing, as_signals
-from .spectrograms import hann
+from .spectrograms import centred_frames, gap_centres, hann
 
 
 # Missing samples 60 dB below their signal carry no chroma of their own.
@@ -63,16 +63,15 @@ def chroma_agreement(
     window, folding = hann(window_length), _folding(window_length, sampling_rate, f_min, f_max)
     cosines = []
     for channel in np.ndindex(missing.shape[:-1]):
-        centres = np.unique((np.flatnonzero(missing[channel]) + hop_length // 2) // hop_length) * hop_length
-
-        def frames(samples: np.ndarray, centres: np.ndarray = centres) -> np.ndarray:
-            padded = np.pad(samples, (window_length // 2, window_length))
-            return np.lib.stride_tricks.sliding_window_view(padded, window_length)[centres]
-
-        weights = window**2 * frames(missing[channel])
+        centres = gap_centres(missing[channel], hop_length)
+        weights = window**2 * centred_frames(missing[channel], centres, window_length)
         x, y = (
             _unit_chroma(
-                frames(signal[channel]), window, weights, SILENT_SHARE * np.mean(signal[channel] ** 2), folding
+                centred_frames(signal[channel], centres, window_length),
+                window,
+                weights,
+                SILENT_SHARE * np.mean(signal[channel] ** 2),
+                folding,
             )
             for signal in (reference, estimate)
         )

@@ -22,7 +22,7 @@ def share_in_tune(
         cents: half the width of a partial's band.
 
     Returns:
-        In [0, 1]: 1 for the tone itself, some 3 % for noise at 25 cents, and 0 for silence.
+        In [0, 1]: 1 for the tone itself, about a tenth for noise at 25 cents, and 0 for silence.
 
     Raises:
         ValueError: samples that are not finite, more than one channel, partials above half the sampling rate, or a

@@ -31,6 +31,23 @@ def magnitude_spectrogram(
     return np.abs(np.fft.rfft(frames * hann(window_length), n_fft))
 
 
+def gap_centres(missing: np.ndarray, hop_length: int) -> np.ndarray:
+    """
+    The multiples of a hop, in samples, around which a hop holds a missing sample: int `(frames,)`.
+
+    Args:
+        missing: bool, `(samples,)`.
+        hop_length: in samples.
+    """
+    return np.unique((np.flatnonzero(missing) + hop_length // 2) // hop_length) * hop_length
+
+
+def centred_frames(samples: np.ndarray, centres: np.ndarray, window_length: int) -> np.ndarray:
+    """Frames of `(samples,)` about centres, with zeros outside the signal: `(frames, window_length)`."""
+    padded = np.pad(samples, (window_length // 2, window_length))
+    return np.lib.stride_tricks.sliding_window_view(padded, window_length)[centres]
+
+
 def mel_filterbank(num_bins: int, n_mels: int, *, sampling_rate: float, f_min: float, f_max: float) -> np.ndarray:
     """
     Triangles of height 1, equally spaced and straight-sided on the mel scale, 1127 ln(1 + f / 700 Hz).
