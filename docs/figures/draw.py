@@ -20,6 +20,7 @@ from aidd.masks.gaps import mask_from_seconds, resample_mask, tokens_touched
 from aidd.pipelines.windows import plan_windows
 from aidd.schedulers import LogLinearSchedule, independent_mask, span_mask
 from aidd.splice.continuation import continuation
+from aidd.splice.surroundings import surroundings_of
 
 
 RECORDING = Path(__file__).parents[2] / "examples" / "audio" / "prelude_bwv848_damaged.flac"
@@ -73,7 +74,9 @@ def one_gap(pipe: aidd.AIDDPipeline, seed: int = 0) -> Figure:
     axes[1].legend(loc="upper left", fontsize="small")
     start, end = np.flatnonzero(mask)[[0, -1]] + (0, 1)
     _, weight = continuation(
-        audio.samples.mean(0), mask, (start, end), sampling_rate=rate, reach_seconds=pipe.config.reach_seconds
+        surroundings_of(audio.samples.mean(0), mask, (start, end)),
+        sampling_rate=rate,
+        reach_seconds=pipe.config.reach_seconds,
     )
     axes[2].plot(time[mask], weight, color="black", label="w, continuation")
     axes[2].plot(time[mask], np.sqrt(1 - weight**2), color=MISSING, label="sqrt(1 - w²), generated")

@@ -40,6 +40,7 @@ from aidd.evaluation.reports.bootstrap import bootstrap_interval
 from aidd.evaluation.runs.journal import Journal
 from aidd.splice.continuation import continuation
 from aidd.splice.ranking import agreement_risk, edge_distance
+from aidd.splice.surroundings import surroundings_of
 
 
 METRICS = {
@@ -136,7 +137,9 @@ def choices(
 ) -> dict[str, int]:
     """Which draw each rule takes."""
     gap = (int(mask.argmax()), int(mask.argmax() + mask.sum()))
-    estimate, weight = continuation(damaged, mask, gap, sampling_rate=rate, reach_seconds=reach_seconds)
+    estimate, weight = continuation(
+        surroundings_of(damaged, mask, gap), sampling_rate=rate, reach_seconds=reach_seconds
+    )
     fillings = restored[:, slice(*gap)]
     by_edges = [edge_distance(filling, estimate, weight, sampling_rate=rate) for filling in fillings]
     return {

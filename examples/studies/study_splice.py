@@ -26,6 +26,7 @@ from aidd.evaluation.protocols.geometry import centred_gap
 from aidd.masks.gaps import find_gaps
 from aidd.signals.autoregressive import EDGE_ORDER, EDGE_SECONDS
 from aidd.splice.continuation import continuation_weight, continue_both_edges, edge_fade
+from aidd.splice.surroundings import surroundings_of
 
 
 def parse_args() -> argparse.Namespace:
@@ -64,7 +65,7 @@ def main() -> None:
             ((start, end),) = find_gaps(mask).tolist()
             gap = slice(start, end)
             estimate, error, (left, right) = continue_both_edges(
-                segment, mask, (start, end), round(EDGE_SECONDS * rate), EDGE_ORDER
+                surroundings_of(segment, mask, (start, end)), round(EDGE_SECONDS * rate), EDGE_ORDER
             )
             for guard in args.guard_tokens:
                 # With no reach, the pipeline puts nothing but generated audio into the gap.

@@ -4,7 +4,7 @@ import torch
 from scipy.signal import lfilter
 
 from aidd.classical.envelope_noise import envelope_noise
-from aidd.splice.surroundings import power_spectrum, shaped_noise, surrounding_noise
+from aidd.splice.surroundings import power_spectrum, shaped_noise, surrounding_noise, surroundings_of
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -72,10 +72,12 @@ def test_noise_above_a_bin_is_as_loud_as_beside_the_gap_and_silent_below():
     signal, mask = np.random.default_rng(0).normal(size=20_000), np.zeros(20_000, bool)
     mask[6000:14_000] = True
     options = {"n_fft": 2048, "num_context": 1600, "generator": generator(), "first_bin": 512}
-    noise = surrounding_noise(np.where(mask, np.nan, signal), mask, (6000, 14_000), **options)
+    noise = surrounding_noise(
+        surroundings_of(np.where(mask, np.nan, signal), mask, (6000, 14_000)), num_samples=20_000, **options
+    )
     power = np.abs(np.fft.rfft(noise[6000:14_000])) ** 2 / 8000
     assert power[2250:].mean() == pytest.approx(1, abs=0.15)
     assert power[:1750].mean() < 1e-3
     assert not noise[:4400].any() and not noise[15_600:].any()
-    everything = np.ones(100, bool)
-    assert not surrounding_noise(np.full(100, np.nan), everything, (0, 100), **options).any()
+    nothing = surroundings_of(np.full(100, np.nan), np.ones(100, bool), (0, 100))
+    assert not surrounding_noise(nothing, num_samples=100, **options).any()

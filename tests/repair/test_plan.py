@@ -9,7 +9,7 @@ from aidd.masks.gaps import find_gaps
 from aidd.repair.filling import fill_as_planned
 from aidd.repair.methods import ROWS
 from aidd.repair.plan import CONTINUATION, plan_repair
-from aidd.splice.continuation import splice_short_gaps
+from aidd.splice.filling import splice_short_gaps
 
 
 RATE = 24_000

@@ -3,7 +3,7 @@ import pytest
 
 from aidd.signals.bands import erb_bands
 from aidd.splice.fine_structure import match_fine_structure
-from aidd.splice.surroundings import power_spectrum
+from aidd.splice.surroundings import power_spectrum, surroundings_of
 
 
 RATE = 16_000
@@ -27,9 +27,8 @@ def noise(seed: int = 0) -> np.ndarray:
 
 
 def match(generated, signal, missing, amount=1.0):
-    return match_fine_structure(
-        generated, np.where(missing, np.nan, signal), missing, GAP, sampling_rate=RATE, amount=amount
-    )
+    surroundings = surroundings_of(np.where(missing, np.nan, signal), missing, GAP)
+    return match_fine_structure(generated, surroundings, sampling_rate=RATE, amount=amount)
 
 
 def power_around(signal: np.ndarray, frequency: float, width: float) -> float:
@@ -91,7 +90,8 @@ def test_gaps_may_be_short_and_lie_at_the_ends(gap):
     missing = np.zeros(40_000, bool)
     missing[slice(*gap)] = True
     signal = np.where(missing, np.nan, tones((700.0,)) + 0.1 * noise(1))
-    matched = match_fine_structure(noise(), signal, missing, gap, sampling_rate=RATE, amount=1.0)
+    surroundings = surroundings_of(signal, missing, gap)
+    matched = match_fine_structure(noise(), surroundings, sampling_rate=RATE, amount=1.0)
     assert 0.3 < np.std(matched[slice(*gap)]) < 3 and np.array_equal(matched[~missing], noise()[~missing])
 
 

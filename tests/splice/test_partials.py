@@ -4,6 +4,7 @@ import torch
 from scipy.signal import periodogram
 
 from aidd.splice.partials import cubic_phase, find_partials, match_partials, surrounding_lines
+from aidd.splice.surroundings import surroundings_of
 
 
 RATE = 24_000
@@ -18,7 +19,7 @@ def fill(signal: np.ndarray, gap: tuple[int, int], seed: int = 0) -> np.ndarray:
     missing = np.zeros(len(signal), bool)
     missing[slice(*gap)] = True
     damaged = np.where(missing, np.nan, signal)
-    return surrounding_lines(damaged, missing, gap, sampling_rate=RATE, generator=generator(seed))
+    return surrounding_lines(surroundings_of(damaged, missing, gap), sampling_rate=RATE, generator=generator(seed))
 
 
 def snr(reference: np.ndarray, estimate: np.ndarray) -> float:
@@ -89,7 +90,9 @@ def test_silence_stays_silent():
     silent_before = np.concatenate([np.zeros(RATE), tone("steady", 262, 1)])
     assert fill(silent_before, (RATE - 4800, RATE)).any()
     missing = np.ones(100, bool)
-    nothing = surrounding_lines(np.zeros(100), missing, (0, 100), sampling_rate=RATE, generator=generator())
+    nothing = surrounding_lines(
+        surroundings_of(np.zeros(100), missing, (0, 100)), sampling_rate=RATE, generator=generator()
+    )
     assert not nothing.any()
 
 

@@ -3,7 +3,9 @@ import pytest
 from scipy.signal import lfilter
 
 from aidd.signals.autoregressive import burg, extrapolate, prediction_error
-from aidd.splice.continuation import combine, continuation_weight, continue_with_error, splice, splice_short_gaps
+from aidd.splice.continuation import combine, continuation_weight, continue_with_error, splice
+from aidd.splice.filling import splice_short_gaps
+from aidd.splice.surroundings import surroundings_of
 
 
 RATE = 8000
@@ -16,16 +18,23 @@ def signal_and_mask(start: int = 4000, end: int = 5000, num_samples: int = 9000,
     return signal, mask
 
 
+def spliced(signal, mask, generated, gap, *, sampling_rate=RATE, **options) -> np.ndarray:
+    """A copy of the signal with the gap filled."""
+    inside = slice(*gap)
+    filling = splice(surroundings_of(signal, mask, gap), generated[inside], sampling_rate=sampling_rate, **options)
+    return np.concatenate([signal[: inside.start], filling, signal[inside.stop :]])
+
+
 def tone(num_samples: int) -> np.ndarray:
     time = np.arange(num_samples)
     return np.sin(0.3 * time) + 0.5 * np.sin(0.71 * time + 1)
 
 
 @pytest.mark.parametrize("gap", [(4000, 5000), (0, 700), (8500, 9000), (4000, 4001), (1, 8999)])
-def test_only_the_gap_changes(gap):
+def test_fillings_are_as_long_as_the_gap_and_nothing_missing_is_read(gap):
     signal, mask = signal_and_mask(*gap)
     damaged = np.where(mask, np.nan, signal)
-    restored = splice(damaged, mask, np.ones(9000), gap, sampling_rate=RATE)
+    restored = spliced(damaged, mask, np.ones(9000), gap, sampling_rate=RATE)
     assert np.array_equal(restored[~mask], signal[~mask])
     assert np.isfinite(restored).all()
     assert np.isnan(damaged[mask]).all()
@@ -35,14 +44,14 @@ def test_other_gaps_are_neither_read_nor_filled():
     signal, mask = signal_and_mask()
     mask[3900:3950] = True
     damaged = np.where(mask, np.nan, signal)
-    restored = splice(damaged, mask, np.ones(9000), (4000, 5000), sampling_rate=RATE)
+    restored = spliced(damaged, mask, np.ones(9000), (4000, 5000), sampling_rate=RATE)
     assert np.isfinite(restored[4000:5000]).all() and np.isnan(restored[3900:3950]).all()
 
 
 def test_the_middle_of_a_long_gap_is_the_generated_audio():
     signal, mask = signal_and_mask(3000, 6000)
     generated = np.random.default_rng(1).normal(size=9000)
-    restored = splice(np.where(mask, np.nan, signal), mask, generated, (3000, 6000), sampling_rate=RATE)
+    restored = spliced(np.where(mask, np.nan, signal), mask, generated, (3000, 6000), sampling_rate=RATE)
     # A gap this long has twice the reach of a short one.
     reach = round(0.16 * RATE) + 1
     inner = slice(3000 + reach, 6000 - reach)
@@ -52,11 +61,11 @@ def test_the_middle_of_a_long_gap_is_the_generated_audio():
 def test_what_is_predictable_is_continued_and_what_is_not_is_generated():
     mask = signal_and_mask(4000, 4300)[1]
     nothing = np.zeros(9000)
-    pure = splice(np.where(mask, np.nan, tone(9000)), mask, nothing, (4000, 4300), sampling_rate=RATE)
+    pure = spliced(np.where(mask, np.nan, tone(9000)), mask, nothing, (4000, 4300), sampling_rate=RATE)
     np.testing.assert_allclose(pure[mask], tone(9000)[mask], atol=0.02)
     noise = np.random.default_rng(0).normal(size=9000)
     generated = np.random.default_rng(1).normal(size=9000)
-    replaced = splice(np.where(mask, np.nan, noise), mask, generated, (4000, 4300), sampling_rate=RATE, order=8)
+    replaced = spliced(np.where(mask, np.nan, noise), mask, generated, (4000, 4300), sampling_rate=RATE, order=8)
     assert np.corrcoef(replaced[mask], generated[mask])[0, 1] > 0.95
 
 
@@ -67,7 +76,7 @@ def test_the_mix_of_two_signals_of_one_power_has_it_too_or_two_db_less():
         signal, generated = lfilter([1], [1, -1.6, 0.9], rng.normal(size=(2, 3000)))
         mask = np.zeros(3000, bool)
         mask[1400:1600] = True
-        restored = splice(np.where(mask, np.nan, signal), mask, generated, (1400, 1600), sampling_rate=RATE, order=8)
+        restored = spliced(np.where(mask, np.nan, signal), mask, generated, (1400, 1600), sampling_rate=RATE, order=8)
         powers.append(np.mean(restored[mask] ** 2) / np.mean(signal**2))
     # 1 - P + P^3 of the signal's power, where the error's variance is P: 0.615 at the least.
     assert 0.6 < np.mean(powers) < 1.05
@@ -76,7 +85,7 @@ def test_the_mix_of_two_signals_of_one_power_has_it_too_or_two_db_less():
 def test_without_intact_context_the_generated_audio_stands_alone():
     mask = np.ones(100, bool)
     generated = np.random.default_rng(0).normal(size=100)
-    restored = splice(np.full(100, np.nan), mask, generated, (0, 100), sampling_rate=RATE)
+    restored = spliced(np.full(100, np.nan), mask, generated, (0, 100), sampling_rate=RATE)
     assert np.array_equal(restored, generated)
 
 
@@ -149,10 +158,10 @@ def test_steady_tones_are_continued_beyond_the_reach_and_silence_stays_silent(fr
     gap = (15_000, 15_000 + round(0.3 * rate))
     mask = signal_and_mask(*gap, num_samples)[1]
     generated = 0.2 * np.random.default_rng(0).normal(size=num_samples)
-    restored = splice(np.where(mask, np.nan, tone), mask, generated, gap, sampling_rate=rate)
+    restored = spliced(np.where(mask, np.nan, tone), mask, generated, gap, sampling_rate=rate)
     assert np.corrcoef(restored[mask], tone[mask])[0, 1] > 0.99
     assert np.sqrt(np.mean(restored[mask] ** 2)) == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
-    assert not splice(np.where(mask, np.nan, 0.0), mask, generated, gap, sampling_rate=rate).any()
+    assert not spliced(np.where(mask, np.nan, 0.0), mask, generated, gap, sampling_rate=rate).any()
 
 
 def test_short_gaps_between_intact_audio_are_filled_and_others_left():
@@ -166,9 +175,24 @@ def test_short_gaps_between_intact_audio_are_filled_and_others_left():
     assert np.array_equal(np.isnan(filled), missing) and np.isnan(damaged[mask]).all()
 
 
+def test_surroundings_reach_from_the_gap_to_the_next_missing_samples():
+    signal, mask = signal_and_mask()
+    mask[[3899, 5100]] = True
+    found = surroundings_of(np.stack([signal, -signal]), mask, (4000, 5000))
+    assert np.array_equal(found.before[0], signal[3900:4000]) and np.array_equal(found.after[1], -signal[5000:5100])
+    assert not found.mono.before.any() and found.num_samples == 1000
+    for num_samples in (0, 1, 60, 100, 2000):
+        before, after = found.sides(num_samples)
+        assert before.shape == after.shape == (2, min(num_samples, 100))
+        beside = found.around(signal, num_samples)
+        assert all(np.array_equal(one[0], other) for one, other in zip((before, after), beside, strict=True))
+
+
 def test_arguments_that_do_not_fit_are_refused():
     signal, mask = signal_and_mask()
-    with pytest.raises(ValueError, match="one length, got 9000, 9000, 10"):
-        splice(signal, mask, np.ones(10), (4000, 5000), sampling_rate=RATE)
+    with pytest.raises(ValueError, match="as many generated samples as are missing, 1000, got 10"):
+        splice(surroundings_of(signal, mask, (4000, 5000)), np.ones(10), sampling_rate=RATE)
+    with pytest.raises(ValueError, match="one length, got 10 and 9000"):
+        surroundings_of(signal[:10], mask, (4000, 5000))
     with pytest.raises(ValueError, match="samples are all missing"):
-        splice(signal, mask, signal, (3999, 5000), sampling_rate=RATE)
+        surroundings_of(signal, mask, (3999, 5000))

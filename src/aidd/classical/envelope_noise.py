@@ -10,7 +10,7 @@ import numpy as np
 from ..masks.gaps import find_gaps
 from ..splice.continuation import splice
 from ..splice.contract import fill_channels
-from ..splice.surroundings import SPECTRUM_SECONDS, surrounding_noise
+from ..splice.surroundings import SPECTRUM_SECONDS, surrounding_noise, surroundings_of
 
 
 if TYPE_CHECKING:
@@ -66,11 +66,14 @@ def _fill(
     restored = signal.copy()
     for start, end in find_gaps(missing).tolist():
         here = slice(max(start - num_context, 0), end + num_context)
-        gap = (start - here.start, end - here.start)
+        surroundings = surroundings_of(signal[here], missing[here], (start - here.start, end - here.start))
         noise = surrounding_noise(
-            signal[here], missing[here], gap, n_fft=n_fft, num_context=num_context, generator=generator
+            surroundings,
+            num_samples=len(signal[here]),
+            n_fft=n_fft,
+            num_context=num_context,
+            generator=generator,
         )
-        # Only this gap: others nearby are filled in their turn.
-        filled = splice(signal[here], missing[here], noise, gap, sampling_rate=sampling_rate)
-        restored[start:end] = filled[slice(*gap)]
+        inside = noise[surroundings.start : surroundings.end]
+        restored[start:end] = splice(surroundings, inside, sampling_rate=sampling_rate)
     return restored

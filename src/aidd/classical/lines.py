@@ -11,6 +11,7 @@ from ..masks.gaps import find_gaps
 from ..splice.continuation import continuation, fade_to_silence, mix_coherently
 from ..splice.contract import fill_channels
 from ..splice.partials import surrounding_lines
+from ..splice.surroundings import surroundings_of
 
 
 if TYPE_CHECKING:
@@ -55,11 +56,9 @@ def _fill(signal: np.ndarray, missing: np.ndarray, sampling_rate: int, generator
     num_context = round(CONTEXT_SECONDS * sampling_rate)
     for start, end in find_gaps(missing).tolist():
         here = slice(max(start - num_context, 0), end + num_context)
-        around, around_missing, gap = signal[here], missing[here], (start - here.start, end - here.start)
-        generated = surrounding_lines(around, around_missing, gap, sampling_rate=sampling_rate, generator=generator)
-        estimate, weight = continuation(
-            around, around_missing, gap, sampling_rate=sampling_rate, reach_seconds=REACH_SECONDS
-        )
-        generated *= fade_to_silence(around, around_missing, gap, sampling_rate=sampling_rate)
+        surroundings = surroundings_of(signal[here], missing[here], (start - here.start, end - here.start))
+        generated = surrounding_lines(surroundings, sampling_rate=sampling_rate, generator=generator)
+        estimate, weight = continuation(surroundings, sampling_rate=sampling_rate, reach_seconds=REACH_SECONDS)
+        generated *= fade_to_silence(surroundings, sampling_rate=sampling_rate)
         restored[start:end] = mix_coherently(estimate, weight, generated, sampling_rate=sampling_rate)
     return restored

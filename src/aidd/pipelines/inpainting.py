@@ -14,9 +14,8 @@ from ..masks.gaps import find_gaps
 from ..models.registration import write_pipeline_code
 from ..signals.arrays import Method, Waveform
 from ..splice.channels import polarities
-from ..splice.continuation import splice_short_gaps
 from ..splice.contract import prepare, write_back
-from ..splice.filling import SpliceSettings, fill_gaps
+from ..splice.filling import SpliceSettings, fill_gaps, splice_short_gaps
 from .options import CallOptions
 from .windows import Plan, Window, at_rate, not_filled, plan_windows
 

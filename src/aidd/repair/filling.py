@@ -15,8 +15,8 @@ from ..masks.gaps import find_gaps, num_missing, num_shared, touching, unite
 from ..signals.blocks import BLOCK_SAMPLES, AudioReader, writing_audio
 from ..signals.formats import LOSSLESS_SUBTYPES
 from ..signals.warning import warn_at_caller
-from ..splice.continuation import splice_short_gaps
 from ..splice.contract import ContractError, MaskWarning, check_share, read, write_back
+from ..splice.filling import splice_short_gaps
 from .plan import CONTINUATION, RepairPlan
 from .regions import Reach, Region, plan_regions
 from .scan import Scan, scan_audio

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..masks.gaps import mask_of
 from ..signals.arrays import check_sampling_rate
-from ..splice.continuation import continued_gaps
+from ..splice.filling import continued_gaps
 from .methods import row_of
 
 
@@ -80,7 +80,7 @@ def plan_repair(
         num_samples: length of the recording.
         sampling_rate: Hz.
         short_gap_seconds: longest gap, in seconds, that the method's pipeline fills by the continuation of its edges
-            ([`~aidd.splice.continuation.splice_short_gaps`]); 0 before there is a pipeline.
+            ([`~aidd.splice.filling.splice_short_gaps`]); 0 before there is a pipeline.
 
     Raises:
         ValueError: no such method, or a rate that is no positive integer.

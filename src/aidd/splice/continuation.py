@@ -6,7 +6,6 @@ trusted, and generated audio beyond.
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from ..masks.gaps import find_gaps
 from ..signals.autoregressive import (
     EDGE_ORDER,
     EDGE_SECONDS,
@@ -15,7 +14,7 @@ from ..signals.autoregressive import (
     extrapolate,
     prediction_error,
 )
-from .surroundings import intact_sides, silent_side
+from .surroundings import Surroundings, silent_side
 
 
 # Gaps from which on the reach of a continuation grows with the gap, and how many times over at most.
@@ -29,10 +28,8 @@ COHERENCE_SECONDS = 0.02
 
 
 def splice(
-    signal: np.ndarray,
-    mask: np.ndarray,
+    surroundings: Surroundings,
     generated: np.ndarray,
-    gap: tuple[int, int],
     *,
     sampling_rate: int,
     reach_seconds: float = 0.08,
@@ -40,51 +37,36 @@ def splice(
     order: int = EDGE_ORDER,
 ) -> np.ndarray:
     """
-    A copy of `signal` with one gap filled by the [`mix`] of its [`continuation`] and generated audio.
+    A filling of a gap: the [`mix`] of the [`continuation`] of its edges and generated audio.
 
     Args:
-        signal: float64, `(samples,)`. Samples under the mask are not read.
-        mask: bool, `(samples,)`, True = missing.
-        generated: float64, `(samples,)`, aligned with `signal`, at its level ([`~aidd.splice.matching.match_edges`]).
-            Read in the gap alone.
-        gap: start and end (exclusive) of the gap, in samples.
+        surroundings: of the gap, of one channel.
+        generated: float64, `(samples,)`, as long as the gap, at its level ([`~aidd.splice.matching.match_edges`]).
         sampling_rate, reach_seconds, context_seconds, order: see [`continuation`].
 
     Returns:
-        float64 `(samples,)`: equal to `signal` outside the gap.
+        float64 `(samples,)`, as long as the gap.
 
     Raises:
-        ValueError: arrays of different lengths, or a gap that holds intact samples.
+        ValueError: generated audio of another length than the gap.
     """
-    start, end = gap
-    if not len(signal) == len(mask) == len(generated):
+    if len(generated) != surroundings.num_samples:
         raise ValueError(
-            f"signal, mask and generated must have one length, got {len(signal)}, {len(mask)}, {len(generated)}"
+            f"expected as many generated samples as are missing, {surroundings.num_samples}, got {len(generated)}"
         )
-    if not 0 <= start < end <= len(signal) or not mask[start:end].all():
-        raise ValueError(f"expected a gap within [0, {len(signal)}] whose samples are all missing, got {gap}")
-
     estimate, weight = continuation(
-        signal,
-        mask,
-        gap,
+        surroundings,
         sampling_rate=sampling_rate,
         reach_seconds=reach_seconds,
         context_seconds=context_seconds,
         order=order,
     )
-    restored = signal.copy()
-    fade = fade_to_silence(
-        signal, mask, gap, sampling_rate=sampling_rate, context_seconds=context_seconds, order=order
-    )
-    restored[start:end] = mix(estimate, weight, fade * generated[start:end])
-    return restored
+    fade = fade_to_silence(surroundings, sampling_rate=sampling_rate, context_seconds=context_seconds, order=order)
+    return mix(estimate, weight, fade * generated)
 
 
 def continuation(
-    signal: np.ndarray,
-    mask: np.ndarray,
-    gap: tuple[int, int],
+    surroundings: Surroundings,
     *,
     sampling_rate: int,
     reach_seconds: float,
@@ -95,7 +77,7 @@ def continuation(
     The continuation of a gap's edges, and its share of the mix.
 
     Args:
-        signal, mask, gap: see [`splice`].
+        surroundings: of the gap, of one channel.
         sampling_rate: Hz.
         reach_seconds: how far from an edge its continuation is audible, at most, in gaps of up to 2/15 s. In longer
             ones it reaches further, in proportion to the gap, up to twice as far.
@@ -103,12 +85,13 @@ def continuation(
         order: of the models, at most.
 
     Returns:
-        Two float64 `(end - start,)`: the estimate of [`continue_both_edges`], and its [`continuation_weight`].
+        Two float64 `(samples,)`, as long as the gap: the estimate of [`continue_both_edges`], and its
+        [`continuation_weight`].
     """
     estimate, error, (from_left, from_right) = continue_both_edges(
-        signal, mask, gap, round(context_seconds * sampling_rate), order
+        surroundings, round(context_seconds * sampling_rate), order
     )
-    growth = (gap[1] - gap[0]) / sampling_rate / GROWING_SECONDS
+    growth = surroundings.num_samples / sampling_rate / GROWING_SECONDS
     reach = round(reach_seconds * min(max(growth, 1), MOST_GROWTH) * sampling_rate)
     return estimate, continuation_weight(error, reach, from_left=from_left, from_right=from_right)
 
@@ -145,14 +128,14 @@ def mix_coherently(
 
 
 def continue_both_edges(
-    signal: np.ndarray, mask: np.ndarray, gap: tuple[int, int], num_context: int, order: int
+    surroundings: Surroundings, num_context: int, order: int
 ) -> tuple[np.ndarray, np.ndarray, tuple[bool, bool]]:
     """
     Estimates a gap from its edges. Silence on one side alone says nothing of it: it goes on by itself without any
     error, and yet the other side's music ends or begins somewhere in the gap. Its error counts as 1 throughout.
 
     Args:
-        signal, mask, gap: see [`splice`].
+        surroundings: of the gap, of one channel.
         num_context: samples on each side that the models are fitted to, at most: up to the next gap.
         order: of the models, at most.
 
@@ -160,8 +143,8 @@ def continue_both_edges(
         The estimate and its error as of [`combine`], and whether there is enough around the gap for a model on the
         left, and on the right.
     """
-    num_samples = gap[1] - gap[0]
-    before, after = intact_sides(signal, mask, gap, num_context)
+    num_samples = surroundings.num_samples
+    before, after = surroundings.sides(num_context)
     left, left_error = continue_with_error(before, num_samples, order)
     right, right_error = (values[::-1] for values in continue_with_error(after[::-1], num_samples, order))
     silent = silent_side(_continued(before, order), _continued(after[::-1], order))
@@ -198,9 +181,7 @@ def _continued(context: np.ndarray, order: int) -> np.ndarray:
 
 
 def fade_to_silence(
-    signal: np.ndarray,
-    mask: np.ndarray,
-    gap: tuple[int, int],
+    surroundings: Surroundings,
     *,
     sampling_rate: int,
     context_seconds: float = EDGE_SECONDS,
@@ -211,14 +192,14 @@ def fade_to_silence(
     sounds to 0 at the one that does not, so that the filling ends as a note does and not at a hard edge.
 
     Args:
-        signal, mask, gap: see [`splice`].
+        surroundings: of the gap, of one channel.
         sampling_rate, context_seconds, order: see [`continuation`].
 
     Returns:
-        float64 `(end - start,)`; 1 throughout where both sides sound, or neither does.
+        float64 `(samples,)`, as long as the gap; 1 throughout where both sides sound, or neither does.
     """
-    num_samples = gap[1] - gap[0]
-    before, after = intact_sides(signal, mask, gap, round(context_seconds * sampling_rate))
+    num_samples = surroundings.num_samples
+    before, after = surroundings.sides(round(context_seconds * sampling_rate))
     silent = silent_side(_continued(before, order), _continued(after[::-1], order))
     if silent is None:
         return np.ones(num_samples)
@@ -292,58 +273,3 @@ def edge_fade(num_samples: int, reach: int, *, from_left: bool, from_right: bool
     reach = min(reach, num_samples)
     fade = np.cos(np.pi / 2 * np.minimum(np.arange(1, num_samples + 1) / (reach + 1), 1)) ** 2
     return np.minimum(from_left * fade + from_right * fade[::-1], 1)
-
-
-def splice_short_gaps(
-    channels: np.ndarray, missing: np.ndarray, *, sampling_rate: int, longest_seconds: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """
-    Fills gaps with the continuation of their edges alone, from left to right: those so short that little of any
-    generated audio would be audible, with intact audio on both sides. Nothing needs to be generated for them.
-
-    Args:
-        channels: float64, `(channels, samples)`.
-        missing: bool, `(channels, samples)`.
-        sampling_rate: Hz.
-        longest_seconds: longest gap to fill.
-
-    Returns:
-        Copies of both, as they are then.
-    """
-    channels, missing = channels.copy(), missing.copy()
-    longest = round(longest_seconds * sampling_rate)
-    for channel, channel_missing in zip(channels, missing, strict=True):
-        gaps = find_gaps(channel_missing)
-        for start, end in gaps[continued_gaps(gaps, len(channel), longest)].tolist():
-            # A second on each side is more than the models see.
-            around = slice(max(start - sampling_rate, 0), end + sampling_rate)
-            gap = (start - around.start, end - around.start)
-            channel[start:end], *_ = continue_both_edges(
-                channel[around], channel_missing[around], gap, round(EDGE_SECONDS * sampling_rate), EDGE_ORDER
-            )
-            channel_missing[start:end] = False
-    return channels, missing
-
-
-def continued_gaps(gaps: np.ndarray, num_samples: int, longest: int) -> np.ndarray:
-    """
-    Decides which gaps of a channel are filled by the continuation of their edges alone: those that are short enough
-    and, by the time that they are filled from left to right, have intact samples enough on both sides.
-
-    Args:
-        gaps: all gaps of the channel in order, int64 `(gaps, 2)`.
-        num_samples: length of the channel.
-        longest: samples of the longest gap to fill.
-
-    Returns:
-        bool `(gaps,)`.
-    """
-    continued = np.zeros(len(gaps), bool)
-    next_starts = [*gaps[1:, 0].tolist(), num_samples]
-    # End of the last gap that is still missing.
-    missing_until = 0
-    for number, ((start, stop), next_start) in enumerate(zip(gaps.tolist(), next_starts, strict=False)):
-        intact = min(start - missing_until, next_start - stop)
-        continued[number] = stop - start <= longest and intact >= SAMPLES_PER_COEFFICIENT
-        missing_until = missing_until if continued[number] else stop
-    return continued

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..masks.gaps import find_gaps
-from .continuation import continuation, fade_to_silence, mix
+from ..signals.autoregressive import EDGE_ORDER, EDGE_SECONDS, SAMPLES_PER_COEFFICIENT
+from .continuation import continuation, continue_both_edges, fade_to_silence, mix
 from .fine_structure import match_fine_structure
 from .matching import match_edges
 from .ranking import agreement_risk, edge_distance
-from .surroundings import SPECTRUM_SECONDS, surrounding_noise
+from .surroundings import SPECTRUM_SECONDS, surrounding_noise, surroundings_of
 
 
 if TYPE_CHECKING:
@@ -94,34 +95,29 @@ def fill_gaps(
     """
     rate = settings.sampling_rate
     channels, any_missing = restored[0].copy(), np.any(missing, axis=0)
-    mono = np.where(any_missing, 0.0, channels.mean(0))
-    for gap in gaps:
-        start, end = gap
+    for start, end in gaps:
+        surroundings = surroundings_of(channels, any_missing, (start, end))
+        mono = surroundings.mono
         matched = np.zeros(restored.shape)
-        fade = fade_to_silence(mono, any_missing, gap, sampling_rate=rate)
+        fade = fade_to_silence(mono, sampling_rate=rate)
         for signal, generator, filling in zip(generated, generators, matched, strict=True):
-            signal = match_fine_structure(
-                signal, mono, any_missing, gap, sampling_rate=rate, amount=settings.fine_structure
-            )
+            signal = match_fine_structure(signal, mono, sampling_rate=rate, amount=settings.fine_structure)
             if settings.cutoff < rate / 2:
                 signal = signal + surrounding_noise(
                     mono,
-                    any_missing,
-                    gap,
+                    num_samples=len(signal),
                     n_fft=N_FFT,
                     num_context=round(SPECTRUM_SECONDS * rate),
                     generator=generator,
                     first_bin=math.ceil(settings.cutoff * N_FFT / rate),
                 )
-            filling[:, start:end] = fade * match_edges(signal, channels, any_missing, gap, sampling_rate=rate)
+            filling[:, start:end] = fade * match_edges(signal, surroundings, sampling_rate=rate)
         continued = [
             (
                 channel,
                 inside,
                 *continuation(
-                    channels[channel],
-                    missing[channel],
-                    (inside.start, inside.stop),
+                    surroundings_of(channels[channel], missing[channel], (inside.start, inside.stop)),
                     sampling_rate=rate,
                     reach_seconds=settings.reach_seconds,
                 ),
@@ -145,3 +141,60 @@ def fill_gaps(
             matched = matched[np.argsort(risks, kind="stable")]
         for channel, inside, estimate, weight in continued:
             restored[:, channel, inside] = mix(estimate, weight, matched[:, channel, inside])
+
+
+def splice_short_gaps(
+    channels: np.ndarray, missing: np.ndarray, *, sampling_rate: int, longest_seconds: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Fills gaps with the continuation of their edges alone, from left to right: those so short that little of any
+    generated audio would be audible, with intact audio on both sides. Nothing needs to be generated for them.
+
+    Args:
+        channels: float64, `(channels, samples)`.
+        missing: bool, `(channels, samples)`.
+        sampling_rate: Hz.
+        longest_seconds: longest gap to fill.
+
+    Returns:
+        Copies of both, as they are then.
+    """
+    channels, missing = channels.copy(), missing.copy()
+    longest = round(longest_seconds * sampling_rate)
+    for channel, channel_missing in zip(channels, missing, strict=True):
+        gaps = find_gaps(channel_missing)
+        for start, end in gaps[continued_gaps(gaps, len(channel), longest)].tolist():
+            # A second on each side is more than the models see.
+            around = slice(max(start - sampling_rate, 0), end + sampling_rate)
+            gap = (start - around.start, end - around.start)
+            channel[start:end], *_ = continue_both_edges(
+                surroundings_of(channel[around], channel_missing[around], gap),
+                round(EDGE_SECONDS * sampling_rate),
+                EDGE_ORDER,
+            )
+            channel_missing[start:end] = False
+    return channels, missing
+
+
+def continued_gaps(gaps: np.ndarray, num_samples: int, longest: int) -> np.ndarray:
+    """
+    Decides which gaps of a channel are filled by the continuation of their edges alone: those that are short enough
+    and, by the time that they are filled from left to right, have intact samples enough on both sides.
+
+    Args:
+        gaps: all gaps of the channel in order, int64 `(gaps, 2)`.
+        num_samples: length of the channel.
+        longest: samples of the longest gap to fill.
+
+    Returns:
+        bool `(gaps,)`.
+    """
+    continued = np.zeros(len(gaps), bool)
+    next_starts = [*gaps[1:, 0].tolist(), num_samples]
+    # End of the last gap that is still missing.
+    missing_until = 0
+    for number, ((start, stop), next_start) in enumerate(zip(gaps.tolist(), next_starts, strict=False)):
+        intact = min(start - missing_until, next_start - stop)
+        continued[number] = stop - start <= longest and intact >= SAMPLES_PER_COEFFICIENT
+        missing_until = missing_until if continued[number] else stop
+    return continued

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..signals.bands import erb_bands
-from .surroundings import SPECTRUM_SECONDS, edge_spectra
+from .surroundings import SPECTRUM_SECONDS, Surroundings, edge_spectra
 
 
 # Window length of the spectra: bins lie 12 Hz apart, which separates neighbouring notes of a piano from its second
@@ -16,13 +16,7 @@ LOWEST_GAIN, HIGHEST_GAIN = 1e-3, 1e2
 
 
 def match_fine_structure(
-    generated: np.ndarray,
-    signal: np.ndarray,
-    missing: np.ndarray,
-    gap: tuple[int, int],
-    *,
-    sampling_rate: int,
-    amount: float,
+    generated: np.ndarray, surroundings: Surroundings, *, sampling_rate: int, amount: float
 ) -> np.ndarray:
     r"""
     Moves power within bands of one ERB towards the lines that sound around a gap.
@@ -37,10 +31,8 @@ def match_fine_structure(
     had: levels and their course in time stay those that were generated.
 
     Args:
-        generated: float64, `(samples,)`, aligned with the signal.
-        signal: float64, `(samples,)`. Missing samples are not read.
-        missing: bool, `(samples,)`.
-        gap: start and end (exclusive), in samples.
+        generated: float64, `(samples,)`, aligned with the signal that the gap is of.
+        surroundings: of the gap, of one channel.
         sampling_rate: Hz.
         amount: in [0, 1]; 0 changes nothing, and at 1 the mean spectrum of a band has the shape it has around the gap.
 
@@ -48,10 +40,10 @@ def match_fine_structure(
         float64 `(samples,)`: changed inside the gap alone. The generated audio, where there is nothing intact next to
         the gap, or silence in one of the three places.
     """
-    start, end = gap
+    start, end = surroundings.start, surroundings.end
     n_fft = 4 * round(WINDOW_SECONDS * sampling_rate / 4)
     context = max(round(SPECTRUM_SECONDS * sampling_rate), n_fft)
-    edges = edge_spectra(signal, missing, gap, n_fft=n_fft, num_context=context)
+    edges = edge_spectra(surroundings, n_fft=n_fft, num_context=context)
     if not amount or not edges or not all(one.any() for one in (*edges, generated[start:end])):
         return generated
 

@@ -7,9 +7,8 @@ import numpy as np
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
-from ..masks.gaps import intact_run
 from ..signals.bands import FRAME_SECONDS, erb_bands, erb_rate
-from .surroundings import intact_sides, silent_side
+from .surroundings import Surroundings, silent_side
 
 
 # Silence, as far as a gain that is linear in dB can reach it: -160 dB.
@@ -20,9 +19,7 @@ MAX_WIDTH = 100.0
 
 def match_edges(
     generated: np.ndarray,
-    channels: np.ndarray,
-    missing: np.ndarray,
-    gap: tuple[int, int],
+    surroundings: Surroundings,
     *,
     sampling_rate: int,
     level_seconds: float = 0.05,
@@ -45,9 +42,7 @@ def match_edges(
 
     Args:
         generated: float64, `(samples,)`, aligned with the channels, whose mean it stands for.
-        channels: float64, `(channels, samples)`. Samples under the mask are not read.
-        missing: bool, `(samples,)`, True where any channel is missing.
-        gap: start and end (exclusive) of the gap, in samples.
+        surroundings: of the gap, of all channels, as far as none of them is missing.
         sampling_rate: Hz.
         level_seconds: audio on each side of the gap that levels are measured on, at most.
         relation_seconds: audio on each side that the covariance of the channels is measured on, at most.
@@ -57,37 +52,32 @@ def match_edges(
         float64 `(channels, end - start)`: the generated audio of the gap; as it came, where on neither side of the gap
         21 ms of intact audio show its level.
     """
-    start, end = gap
+    start, end = surroundings.start, surroundings.end
+    num_channels = len(surroundings.before)
     hop = max(round(FRAME_SECONDS * sampling_rate / 4), 1)
     frame = 4 * hop
     transform = ShortTimeFFT(hann(frame, sym=False), hop, sampling_rate)
     bands = erb_bands(transform.f)
-    before, after = intact_run(missing[:start][::-1]), intact_run(missing[end:])
     num_level, num_relation = (max(round(t * sampling_rate), frame) for t in (level_seconds, relation_seconds))
+    levels, relations = surroundings.sides(num_level), surroundings.sides(num_relation)
     measured = [
-        (
-            _gain(channels[:, level], generated[level], transform, bands, max_gain),
-            _relation(channels[:, wide], transform, bands),
-        )
-        for level, wide in (
-            (slice(start - min(before, num_level), start), slice(start - min(before, num_relation), start)),
-            (slice(end, end + min(after, num_level)), slice(end, end + min(after, num_relation))),
-        )
+        (_gain(level, beside, transform, bands, max_gain), _relation(wide, transform, bands))
+        for level, beside, wide in zip(levels, surroundings.around(generated, num_level), relations, strict=True)
         # A window over less than a frame sees little of it: a few samples show no level.
-        if level.stop - level.start >= frame and generated[level].any()
+        if level.shape[-1] >= frame and beside.any()
     ]
     # Where there is too little at one edge (the file ends, or another gap is near), the other's levels hold, and
     # where it is silent.
     if len(measured) == 2:
-        silent = silent_side(*(edge.mean(0) for edge in intact_sides(channels, missing, gap, num_level)))
+        silent = silent_side(*(edge.mean(0) for edge in levels))
         if silent is not None:
             del measured[silent]
     if not measured:
-        return np.repeat(generated[None, start:end], len(channels), axis=0)
+        return np.repeat(generated[None, start:end], num_channels, axis=0)
 
     here = slice(max(start - frame, 0), end + frame)
     audio = np.pad(generated[here], (0, frame))
-    num_patterns = len(channels) if len(channels) > 1 else 0
+    num_patterns = num_channels if num_channels > 1 else 0
     spectra = transform.stft(np.concatenate([audio[None], quadratures(audio, num_patterns, sampling_rate)]))
     centres = here.start + (transform.p_min + np.arange(spectra.shape[-1])) * hop
     progress = np.clip((centres - start) / (end - start), 0, 1)

@@ -11,7 +11,7 @@ from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
 from ..signals.bands import FRAME_SECONDS, erb_bands
-from .surroundings import intact_sides, power_spectrum, shaped_noise, silent_side, spectra_between
+from .surroundings import Surroundings, power_spectrum, shaped_noise, silent_side, spectra_between
 
 
 if TYPE_CHECKING:
@@ -142,32 +142,23 @@ def cubic_phase(
     return phase + left_speed * np.minimum(positions, 0) + right_speed * np.maximum(positions - span, 0)
 
 
-def surrounding_lines(
-    signal: np.ndarray,
-    missing: np.ndarray,
-    gap: tuple[int, int],
-    *,
-    sampling_rate: int,
-    generator: Generator | None,
-) -> np.ndarray:
+def surrounding_lines(surroundings: Surroundings, *, sampling_rate: int, generator: Generator | None) -> np.ndarray:
     """
     A filling of a gap by what sounds beside it. Partials that are found on both sides run from one edge to the other
     in phase with both, those of one side alone sink into the noise towards the other, and the rest of both spectra is
     noise. Band by band, an ERB each, levels run from one edge's to the other's, linearly in dB.
 
     Args:
-        signal: float64, `(samples,)`. Missing samples are not read.
-        missing: bool, `(samples,)`, True = missing.
-        gap: start and end (exclusive), in samples.
+        surroundings: of the gap, of one channel.
         sampling_rate: Hz.
         generator: source of the noise.
 
     Returns:
-        float64 `(end - start,)`; zero where nothing intact, or silence alone, stands beside the gap.
+        float64 `(samples,)`, as long as the gap; zero where nothing intact, or silence alone, stands beside the gap.
     """
-    length = gap[1] - gap[0]
+    length = surroundings.num_samples
     n_fft = 4 * round(WINDOW_SECONDS * sampling_rate / 4)
-    edges = list(intact_sides(signal, missing, gap, max(round(LEVEL_SECONDS * sampling_rate), n_fft)))
+    edges = list(surroundings.sides(max(round(LEVEL_SECONDS * sampling_rate), n_fft)))
     # Time is reversed after the gap, so that both edges end at it.
     edges[1] = edges[1][::-1]
     silent = silent_side(*edges)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,24 +22,64 @@ SILENCE = 1e-6
 FLOOR = 1e-10
 
 
-def intact_sides(
-    signal: np.ndarray, missing: np.ndarray, gap: tuple[int, int], num_samples: int
-) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True, eq=False)
+class Surroundings:
     """
-    The intact audio right before and right after a gap, up to the next missing sample.
+    A gap and the intact audio next to it, up to the next missing sample on either side.
 
     Args:
-        signal: float, `(..., samples)`.
-        missing: bool, `(samples,)`.
+        start, end: of the gap (end exclusive), in samples of the signal.
+        before, after: what is intact right before and right after the gap, float64 `(..., samples)`, in the order of
+            time; empty where nothing is.
+    """
+
+    start: int
+    end: int
+    before: np.ndarray
+    after: np.ndarray
+
+    @property
+    def num_samples(self) -> int:
+        """Length of the gap, in samples."""
+        return self.end - self.start
+
+    @property
+    def mono(self) -> Surroundings:
+        """The same of the channels' mean, from audio `(channels, samples)`."""
+        return Surroundings(self.start, self.end, self.before.mean(0), self.after.mean(0))
+
+    def sides(self, num_samples: int) -> tuple[np.ndarray, np.ndarray]:
+        """The intact samples that are nearest to the gap, at most so many on each side."""
+        return self.before[..., max(self.before.shape[-1] - num_samples, 0) :], self.after[..., :num_samples]
+
+    def around(self, signal: np.ndarray, num_samples: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of a signal that is aligned with the gap's, the samples that [`sides`] has."""
+        before, after = (side.shape[-1] for side in self.sides(num_samples))
+        return signal[..., self.start - before : self.start], signal[..., self.end : self.end + after]
+
+
+def surroundings_of(signal: np.ndarray, missing: np.ndarray, gap: tuple[int, int]) -> Surroundings:
+    """
+    What lies around a gap of a signal.
+
+    Args:
+        signal: float64, `(..., samples)`. Missing samples are not read.
+        missing: bool, `(samples,)`, True = missing.
         gap: start and end (exclusive), in samples.
-        num_samples: of each side, at most.
 
     Returns:
-        Two views, `(..., samples)`, in the order of time; empty where nothing intact is next to the gap.
+        Views of the signal.
+
+    Raises:
+        ValueError: a mask of another length, or a gap that holds intact samples.
     """
     start, end = gap
-    first = start - min(intact_run(missing[:start][::-1]), num_samples)
-    return signal[..., first:start], signal[..., end : end + min(intact_run(missing[end:]), num_samples)]
+    if signal.shape[-1] != len(missing):
+        raise ValueError(f"signal and mask must have one length, got {signal.shape[-1]} and {len(missing)}")
+    if not 0 <= start < end <= len(missing) or not missing[start:end].all():
+        raise ValueError(f"expected a gap within [0, {len(missing)}] whose samples are all missing, got {gap}")
+    first, last = start - intact_run(missing[:start][::-1]), end + intact_run(missing[end:])
+    return Surroundings(start, end, signal[..., first:start], signal[..., end:last])
 
 
 def silent_side(before: np.ndarray, after: np.ndarray) -> int | None:
@@ -56,10 +97,9 @@ def silent_side(before: np.ndarray, after: np.ndarray) -> int | None:
 
 
 def surrounding_noise(
-    signal: np.ndarray,
-    missing: np.ndarray,
-    gap: tuple[int, int],
+    surroundings: Surroundings,
     *,
+    num_samples: int,
     n_fft: int,
     num_context: int,
     generator: Generator | None,
@@ -69,38 +109,34 @@ def surrounding_noise(
     Noise in a gap and around it, shaped by the spectra around the gap.
 
     Args:
-        signal: float64, `(samples,)`. Missing samples are not read.
-        missing: bool, `(samples,)`.
-        gap: start and end (exclusive), in samples.
+        surroundings: of a gap, of one channel.
+        num_samples: length of the signal that the gap is of.
         n_fft: window length of the spectra, in samples, a multiple of 4.
         num_context: samples of intact audio on each side whose spectrum is measured, at most.
         generator: of the noise.
         first_bin: of `n_fft / 2 + 1`; below, there is no noise.
 
     Returns:
-        float64 `(samples,)`: noise in the gap and in the intact audio that was measured, zero elsewhere, and
+        float64 `(num_samples,)`: noise in the gap and in the intact audio that was measured, zero elsewhere, and
         everywhere where nothing intact is next to the gap.
     """
-    start, end = gap
-    first = start - min(intact_run(missing[:start][::-1]), num_context)
-    last = end + min(intact_run(missing[end:]), num_context)
-    edges = edge_spectra(signal, missing, gap, n_fft=n_fft, num_context=num_context)
-    noise = np.zeros(len(signal))
+    before, after = (len(side) for side in surroundings.sides(num_context))
+    edges = edge_spectra(surroundings, n_fft=n_fft, num_context=num_context)
+    noise = np.zeros(num_samples)
     if edges:
+        here = slice(surroundings.start - before, surroundings.end + after)
         audible = np.arange(n_fft // 2 + 1) >= first_bin
-        noise[first:last] = shaped_noise(edges[0] * audible, edges[-1] * audible, last - first, generator)
+        noise[here] = shaped_noise(edges[0] * audible, edges[-1] * audible, here.stop - here.start, generator)
     return noise
 
 
-def edge_spectra(
-    signal: np.ndarray, missing: np.ndarray, gap: tuple[int, int], *, n_fft: int, num_context: int
-) -> list[np.ndarray]:
+def edge_spectra(surroundings: Surroundings, *, n_fft: int, num_context: int) -> list[np.ndarray]:
     """
     Power spectra of the intact audio before and after a gap, of up to `num_context` samples each; of sides that have
     none, or are silent while the other side is not, there is no spectrum. The arguments are those of
     [`surrounding_noise`], the spectra those of [`power_spectrum`].
     """
-    edges = list(intact_sides(signal, missing, gap, num_context))
+    edges = list(surroundings.sides(num_context))
     # Silence on one side alone says nothing of the music on the other.
     silent = silent_side(*edges)
     if silent is not None:
