@@ -58,6 +58,7 @@ GAP_METHODS = (*ANCHORS, "log_magnitude", "spectrogram_repaint")
 SATURATION = 0.05
 # Clipped peaks of one swell, at 200 Hz, are 2.5 ms apart.
 JOIN_SECONDS = 0.01
+CHIRP = "chirp.png"
 
 
 def parse_args() -> argparse.Namespace:
@@ -206,7 +207,7 @@ def chirp(args: argparse.Namespace) -> None:
         np.where(columns(frames_touched(mask, grid), grid), np.nan, np.abs(stft(saturated, grid))),
         sampling_rate=RATE,
     )
-    save_figure(figure, args.output_dir / "chirp.png")
+    save_figure(figure, args.output_dir / CHIRP)
 
 
 PARTS = {
@@ -228,10 +229,11 @@ def main() -> None:
     for part in args.parts:
         PARTS[part](args, accelerator, part, signals)
     if accelerator.is_main_process:
-        chirp(args)
+        if not (args.output_dir / CHIRP).exists():
+            chirp(args)
         if args.report_dir is not None:
             runs = [word for part in args.parts for word in ("--evaluation", args.output_dir / part)]
-            pictures = ("--picture", args.output_dir / "chirp.png")
+            pictures = ("--picture", args.output_dir / CHIRP)
             script = Path(__file__).parents[1] / "cards" / "write_report.py"
             command = [sys.executable, script, *runs, *pictures, "--report_dir", args.report_dir]
             subprocess.run(command, check=True)

@@ -44,6 +44,12 @@ def method(name, request, monkeypatch) -> Callable:
 
 
 @pytest.fixture
+def rate(name) -> int:
+    """Hz: methods without a model take as long as there are samples."""
+    return 24_000 if table.ROWS[name].has_model else 6_000
+
+
+@pytest.fixture
 def seeded() -> Callable[[int], torch.Generator]:
     return lambda seed=0: torch.Generator().manual_seed(seed)
 

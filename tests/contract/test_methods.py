@@ -40,7 +40,7 @@ FORMS = [(8_000, 2, np.float32), (22_050, 1, np.float64), (24_000, 2, np.float64
 
 def test_intact_samples_come_back_to_the_bit_and_all_others_are_filled(name, method, tones, gaps, seeded):
     for rate, channels, dtype in FORMS:
-        # Methods without a model take as long as there are samples.
+        # See the fixture `rate`.
         rate = rate if ROWS[name].has_model else rate // 4
         audio = tones(int(0.3 * rate) + 7, rate, channels).astype(dtype)
         audio[0, rate // 20] = -0.0
@@ -55,10 +55,11 @@ def test_intact_samples_come_back_to_the_bit_and_all_others_are_filled(name, met
         assert np.array_equal(bits(audio), bits(before[0])) and np.array_equal(mask, before[1])
 
 
-def test_arrays_and_tensors_come_back_in_their_own_form_and_alike(method, tones, seeded):
-    mask, options = one_gap(4800, 2000, 2600), {"sampling_rate": RATE}
-    for shape, dtype in (((4800,), np.float32), ((1, 4800), np.float64), ((2, 1, 4800), np.float32)):
-        audio = np.broadcast_to(tones(4800, RATE)[0], shape).astype(dtype)
+def test_arrays_and_tensors_come_back_in_their_own_form_and_alike(method, rate, tones, seeded):
+    length = rate // 5
+    mask, options = one_gap(length, rate // 12, rate // 9), {"sampling_rate": rate}
+    for shape, dtype in (((length,), np.float32), ((1, length), np.float64), ((2, 1, length), np.float32)):
+        audio = np.broadcast_to(tones(length, rate)[0], shape).astype(dtype)
         from_array = method(audio, mask, generator=seeded(), **options)
         from_tensor = method(torch.tensor(audio), torch.tensor(mask), generator=seeded(), **options)
         assert type(from_array) is np.ndarray and type(from_tensor) is torch.Tensor
@@ -68,8 +69,7 @@ def test_arrays_and_tensors_come_back_in_their_own_form_and_alike(method, tones,
         assert np.array_equal(bits(from_array)[..., ~mask], bits(audio)[..., ~mask])
 
 
-def test_values_under_the_mask_are_never_read(name, method, tones, gaps, seeded):
-    rate = RATE if ROWS[name].has_model else RATE // 4
+def test_values_under_the_mask_are_never_read(method, rate, tones, gaps, seeded):
     audio, mask = tones(3 * rate // 10, rate), gaps(3 * rate // 10, rate)
     results = [
         method(np.where(mask, hidden, audio), mask, sampling_rate=rate, generator=seeded())
@@ -78,19 +78,21 @@ def test_values_under_the_mask_are_never_read(name, method, tones, gaps, seeded)
     assert all(np.array_equal(results[0], other) for other in results[1:])
 
 
-def test_the_same_seed_gives_the_same_audio_and_another_one_if_anything_is_drawn(name, method, tones, seeded):
-    audio, mask = tones(7200, RATE), one_gap(7200, 3000, 3800)
-    first, again, other = (method(audio, mask, sampling_rate=RATE, generator=seeded(seed)) for seed in (3, 3, 4))
+def test_the_same_seed_gives_the_same_audio_and_another_one_if_anything_is_drawn(name, method, rate, tones, seeded):
+    length = 3 * rate // 10
+    audio, mask = tones(length, rate), one_gap(length, rate // 8, rate // 8 + rate // 30)
+    first, again, other = (method(audio, mask, sampling_rate=rate, generator=seeded(seed)) for seed in (3, 3, 4))
     assert np.array_equal(first, again)
     draws = ROWS[name].has_model or name in ("envelope_noise", "lines")
     assert np.array_equal(first, other) != draws
 
 
-def test_channels_have_gaps_of_their_own_and_items_without_any_come_back_as_they_came(method, tones, seeded):
-    audio = np.stack([tones(7200, RATE, 2), 0.5 * tones(7200, RATE, 2)])
+def test_channels_have_gaps_of_their_own_and_items_without_any_come_back_as_they_came(method, rate, tones, seeded):
+    length = 3 * rate // 10
+    audio = np.stack([tones(length, rate, 2), 0.5 * tones(length, rate, 2)])
     mask = np.zeros(audio.shape, bool)
-    mask[1, 0, 2000:2600] = mask[1, 1, 5000:5700] = True
-    restored = method(audio, mask, sampling_rate=RATE, generator=seeded())
+    mask[1, 0, rate // 12 : rate // 9] = mask[1, 1, rate // 5 : 23 * rate // 100] = True
+    restored = method(audio, mask, sampling_rate=rate, generator=seeded())
     assert np.array_equal(restored[~mask], audio[~mask]) and np.array_equal(restored[0], audio[0])
     assert (restored[mask] != audio[mask]).mean() > 0.99
 

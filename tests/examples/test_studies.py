@@ -17,7 +17,7 @@ from scripts import EXAMPLES, metrics, run, run_process, run_two_processes
 from snippets import blocks
 
 from aidd.evaluation.methods.names import AIDD_METHODS, ANCHORS, CELL_METHODS, PROTOCOLS
-from aidd.schedulers.repaint import PRESETS, num_network_calls
+from aidd.schedulers import repaint
 
 
 TUTORIAL = EXAMPLES.parent / "docs" / "tutorials" / "publish.md"
@@ -202,9 +202,12 @@ def test_the_study_of_stereo_measures_what_the_channels_were_like(pipeline, tmp_
 
 
 def test_the_study_of_geometry_is_one_command_and_goes_on_where_it_stood(
-    pipeline, tiny_spectrogram_pipeline, tmp_path
+    pipeline, tiny_spectrogram_pipeline, tmp_path, monkeypatch
 ):
     pytest.importorskip("matplotlib")
+    # As few steps as make a difference.
+    preset = repaint.RePaintPreset(num_inference_steps=3, jump_length=1, num_resamplings=2)
+    monkeypatch.setattr(repaint, "PRESETS", {"fast": preset})
     noise = 0.1 * np.random.default_rng(0).normal(size=24_000)
     (tmp_path / "music").mkdir()
     sf.write(tmp_path / "music" / "a.wav", noise, 24_000)
@@ -227,24 +230,25 @@ def test_the_study_of_geometry_is_one_command_and_goes_on_where_it_stood(
     report.mkdir()
     (report / "description.md").write_text("# What it does\n")
     arguments = [
-        *("study_geometry", "--output_dir", tmp_path / "study", "--report_dir", report, "--num_signals", 1),
-        *("--data", tmp_path / "music", "--parts", "gaps_music", "masks_music", "presets", "--presets", "fast"),
+        *("study_geometry", "--output_dir", tmp_path / "study", "--num_signals", 1),
+        *("--data", tmp_path / "music", "--presets", "fast"),
         *("--model", pipeline, "--spectrogram_model", tmp_path / "spectrogram"),
         *(word for name in conditions for word in (PROTOCOL_OPTIONS[name], tmp_path / f"{name}.json")),
     ]
-    run(*arguments)
+    run(*arguments, "--report_dir", report, "--parts", "gaps_music", "masks_music", "presets")
     rows = {part: pd.read_parquet(tmp_path / "study" / part / "items.parquet") for part in ("gaps_music", "presets")}
     refused = rows["gaps_music"].dropna(subset="refusal")
     assert ("spectrogram_repaint", 0.4) in set(zip(refused["method"], refused["param_gap_seconds"], strict=True))
-    assert rows["presets"]["method"].tolist() == [f"fast, {num_network_calls(**PRESETS['fast']._asdict())} calls"]
+    assert rows["presets"]["method"].tolist() == [f"fast, {repaint.num_network_calls(**preset._asdict())} calls"]
     masks = pd.read_parquet(tmp_path / "study" / "masks_music" / "items.parquet")
     assert sorted(masks["method"]) == sorted(2 * CELL_METHODS) and np.isfinite(masks["snr_cells"]).all()
     page = (report / "README.md").read_text()
     assert page.startswith("# What it does") and "(chirp.png)" in page and "snr_cells" in page
     assert all((report / path).is_file() for path in re.findall(r"\]\(([^)]+)\)", page))
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "study").rglob("rows-*.jsonl")}
-    run(*arguments)
-    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "study").rglob("rows-*.jsonl")}
+    done = [tmp_path / "study" / "chirp.png", *(tmp_path / "study").rglob("rows-*.jsonl")]
+    before = [path.stat().st_mtime_ns for path in done]
+    run(*arguments, "--parts", "presets")
+    assert before == [path.stat().st_mtime_ns for path in done]
 
 
 DESCRIPTION = """\

@@ -53,7 +53,7 @@ class Surroundings:
         return self.before[..., max(self.before.shape[-1] - num_samples, 0) :], self.after[..., :num_samples]
 
     def around(self, signal: np.ndarray, num_samples: int) -> tuple[np.ndarray, np.ndarray]:
-        """Of a signal that is aligned with the gap's, the samples that [`sides`] has."""
+        """The same samples as [`sides`] has, of a signal that is aligned with the one the gap is in."""
         before, after = (side.shape[-1] for side in self.sides(num_samples))
         return signal[..., self.start - before : self.start], signal[..., self.end : self.end + after]
 
