@@ -44,8 +44,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--fine_structure",
         type=float,
-        default=0.75,
+        default=1.0,
         help="How much of the spectral lines around a gap its filling takes on.",
+    )
+    parser.add_argument(
+        "--expected_levels",
+        type=float,
+        default=0.5,
+        help="How far levels of a filling move towards those that run from edge to edge.",
     )
     parser.add_argument(
         "--num_candidates", type=int, default=1, help="Draws of a gap, of which the most agreed with is taken."
@@ -86,6 +92,7 @@ def main() -> None:
             reach_seconds=args.reach_seconds,
             short_gap_seconds=args.short_gap_seconds,
             fine_structure=args.fine_structure,
+            expected_levels=args.expected_levels,
             num_candidates=args.num_candidates,
         )
     pipe.save_pretrained(args.output_dir)

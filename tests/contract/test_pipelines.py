@@ -8,6 +8,7 @@ import pytest
 import torch
 from diffusers import AudioPipelineOutput
 
+import aidd
 from aidd.pipelines import InpaintingPipeline
 
 
@@ -151,6 +152,11 @@ def test_settings_out_of_their_range_are_refused(pipeline):
     for setting, message in BAD_SETTINGS:
         with pytest.raises(ValueError, match=message):
             type(pipeline)(**pipeline.components, **setting)
+
+
+def test_levels_out_of_their_range_are_refused(tiny_pipeline):
+    with pytest.raises(ValueError, match=r"expected_levels must lie in \[0, 1\], got -0.5"):
+        aidd.AIDDPipeline(**tiny_pipeline.components, expected_levels=-0.5)
 
 
 def files_in(folder) -> dict:

@@ -1,6 +1,7 @@
 """What inpainting pipelines share whose models work on a codec's tokens: windows as codes, and codes as audio."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,8 @@ class CodecInpaintingPipeline(InpaintingPipeline):
             ValueError: as `__call__`, or samples under the mask that are not finite.
         """
         options = CallOptions(generator=generator)
+        # The levels of a round trip are no guess.
+        settings = replace(self.splice_settings(sampling_rate), expected_levels=0.0)
         prepared = prepare(audio, mask, sampling_rate, read_missing=True)
         restored = prepared.signals.copy()
         for item, (channels, missing) in enumerate(zip(prepared.signals, prepared.missing, strict=True)):
@@ -167,7 +170,7 @@ class CodecInpaintingPipeline(InpaintingPipeline):
             polarity = polarities(channels)
             filled = (polarity * channels)[None]
             tokens, gains = self.encode_windows(filled[0].mean(0), plan.windows, sampling_rate)
-            self.fill(filled, missing, self.decode_windows(tokens, gains)[None], plan, options)
+            self.fill(filled, missing, self.decode_windows(tokens, gains)[None], plan, options, settings)
             restored[item] = polarity * filled[0]
         self.maybe_free_model_hooks()
         return write_back(prepared, restored)

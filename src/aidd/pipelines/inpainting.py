@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,6 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import Tensor
 from typing_extensions import Self
 
-from ..masks.gaps import find_gaps
 from ..models.registration import write_pipeline_code
 from ..signals.arrays import Method, Waveform
 from ..splice.channels import polarities
@@ -143,6 +143,8 @@ class InpaintingPipeline(DiffusionPipeline):
             reach_seconds=config.reach_seconds,
             short_gap_seconds=config.short_gap_seconds,
             fine_structure=config.fine_structure,
+            # A pipeline without this setting leaves levels as they are generated.
+            expected_levels=config.get("expected_levels", 0.0),
         )
 
     def check_settings(self) -> None:
@@ -194,11 +196,9 @@ class InpaintingPipeline(DiffusionPipeline):
         self, channels: np.ndarray, missing: np.ndarray, sampling_rate: int, options: CallOptions
     ) -> np.ndarray:
         """One item, float64 and bool `(channels, samples)`, to `(variations, channels, samples)`."""
+        settings = self.splice_settings(sampling_rate)
         channels, missing = splice_short_gaps(
-            channels,
-            missing,
-            sampling_rate=sampling_rate,
-            longest_seconds=self.splice_settings(sampling_rate).short_gap_seconds,
+            channels, missing, sampling_rate=sampling_rate, longest_seconds=settings.short_gap_seconds
         )
         any_missing = np.any(missing, axis=0)
         if not any_missing.any():
@@ -208,11 +208,17 @@ class InpaintingPipeline(DiffusionPipeline):
         plan = self.plan(any_missing, sampling_rate)
         generated = self.generate(channels.mean(0), plan, options)
         restored = np.repeat(channels[None], options.num_variations, axis=0)
-        self.fill(restored, missing, generated, plan, options)
+        self.fill(restored, missing, generated, plan, options, settings)
         return polarity * restored
 
     def fill(
-        self, restored: np.ndarray, missing: np.ndarray, generated: np.ndarray, plan: Plan, options: CallOptions
+        self,
+        restored: np.ndarray,
+        missing: np.ndarray,
+        generated: np.ndarray,
+        plan: Plan,
+        options: CallOptions,
+        settings: SpliceSettings,
     ) -> None:
         """
         Puts generated audio into the gaps, in place ([`~aidd.splice.filling.fill_gaps`]).
@@ -222,22 +228,17 @@ class InpaintingPipeline(DiffusionPipeline):
             missing: bool `(channels, samples)`, True = missing.
             generated: as [`generate`] returns it.
             plan: the windows. Each fills the gaps that it is there for.
-            options: of the call.
+            options, settings: of the call, and how the audio is put in.
         """
-        rate, settings = plan.sampling_rate, self.splice_settings(plan.sampling_rate)
+        rate = plan.sampling_rate
         for index, window in enumerate(plan.windows):
             first = self.first_sample(window)
             inside = generated[:, index, max(-first, 0) :]
             start, signals = at_rate(inside, max(first, 0), self.sampling_rate, rate)
             here = slice(start, min(start + signals.shape[-1], missing.shape[-1]))
-            # The window's part to fill, in units that both rates divide.
-            fill_start, fill_end = (hop * self.hop_length * rate for hop in (window.fill_start, window.fill_end))
-            gaps = [
-                (gap_start, gap_end)
-                for gap_start, gap_end in find_gaps(np.any(missing[:, here], axis=0)).tolist()
-                if fill_start <= (start + gap_start) * self.sampling_rate
-                and (start + gap_end) * self.sampling_rate <= fill_end
-            ]
+            gaps = window.gaps_to_fill(
+                np.any(missing[:, here], axis=0), start, hop_rate=Fraction(self.sampling_rate, self.hop_length * rate)
+            )
             fill_gaps(
                 restored[..., here],
                 missing[:, here],

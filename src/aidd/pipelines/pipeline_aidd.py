@@ -30,13 +30,8 @@ class AIDDPipeline(CodecInpaintingPipeline):
         scheduler ([`MaskedDiscreteScheduler`]): Samples them. Its siblings are exchanged with `from_config`.
         guard_tokens (`int`, defaults to 2):
             Tokens on each side of a gap that are sampled too: the codec's encoder sees the gap beyond its edges.
-        reach_seconds (`float`, defaults to 0.08):
-            How far from a gap's edges their autoregressive continuation is audible, at most, in gaps of up to 2/15 s
-            ([`~aidd.splice.continuation.continuation`]).
-        short_gap_seconds (`float`, defaults to 0.02):
-            Gaps no longer than this are filled by the continuation of their edges alone.
-        fine_structure (`float`, defaults to 0.75):
-            How much of the lines around a gap what is generated takes on, see [`~aidd.splice.fine_structure`].
+        reach_seconds, short_gap_seconds, fine_structure, expected_levels (`float`, default to 0.08, 0.02, 1 and 0.5):
+            How what is generated is put into gaps, see [`~aidd.splice.filling.SpliceSettings`].
         num_candidates (`int`, defaults to 1):
             Draws of each window, of which the one is taken that the others agree with most: better, and slower.
     """
@@ -56,7 +51,8 @@ class AIDDPipeline(CodecInpaintingPipeline):
         guard_tokens: int = 2,
         reach_seconds: float = 0.08,
         short_gap_seconds: float = 0.02,
-        fine_structure: float = 0.75,
+        fine_structure: float = 1.0,
+        expected_levels: float = 0.5,
         num_candidates: int = 1,
     ):
         super().__init__()
@@ -79,6 +75,7 @@ class AIDDPipeline(CodecInpaintingPipeline):
             reach_seconds=reach_seconds,
             short_gap_seconds=short_gap_seconds,
             fine_structure=fine_structure,
+            expected_levels=expected_levels,
             num_candidates=num_candidates,
         )
         self.check_settings()

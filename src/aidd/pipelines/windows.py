@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -21,6 +22,25 @@ class Window:
     end: int
     fill_start: int
     fill_end: int
+
+    def gaps_to_fill(self, missing: np.ndarray, start: int, *, hop_rate: Fraction) -> list[tuple[int, int]]:
+        """
+        The gaps that lie in the part of a recording that the window is there to fill.
+
+        Args:
+            missing: bool `(samples,)`, True = missing, of the recording from the sample `start` on.
+            start: sample of the recording.
+            hop_rate: hops for each sample of the recording.
+
+        Returns:
+            Start and end (exclusive) of each gap, in samples of `missing`.
+        """
+        gaps = find_gaps(missing)
+        inside = [
+            self.fill_start <= (start + first) * hop_rate and (start + last) * hop_rate <= self.fill_end
+            for first, last in gaps.tolist()
+        ]
+        return [(first, last) for first, last in gaps[inside].tolist()]
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from ..masks.gaps import find_gaps
 from ..signals.autoregressive import EDGE_ORDER, EDGE_SECONDS, SAMPLES_PER_COEFFICIENT
 from .continuation import continuation, continue_both_edges, fade_to_silence, mix
 from .fine_structure import match_fine_structure
+from .levels import move_levels
 from .matching import match_edges
 from .ranking import agreement_risk, edge_distance
 from .surroundings import SPECTRUM_SECONDS, surrounding_noise, surroundings_of
@@ -41,6 +42,8 @@ class SpliceSettings:
         short_gap_seconds: gaps no longer than this are filled by the continuation of their edges alone.
         fine_structure: how much of the fine structure of the spectra around a gap the generated audio takes on, in
             [0, 1], see [`~aidd.splice.fine_structure.match_fine_structure`].
+        expected_levels: how far the levels of a filling move towards those that run from one edge to the other, in
+            [0, 1], see [`~aidd.splice.levels.move_levels`].
 
     Raises:
         ValueError: seconds that are negative or not finite, or an amount outside [0, 1].
@@ -51,14 +54,17 @@ class SpliceSettings:
     reach_seconds: float = 0.08
     short_gap_seconds: float = 0.02
     fine_structure: float = 0.0
+    expected_levels: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("reach_seconds", "short_gap_seconds"):
             seconds = getattr(self, name)
             if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
                 raise ValueError(f"{name} must be a finite number of at least 0, got {seconds!r}")
-        if not isinstance(self.fine_structure, (int, float)) or not 0 <= self.fine_structure <= 1:
-            raise ValueError(f"fine_structure must lie in [0, 1], got {self.fine_structure!r}")
+        for name in ("fine_structure", "expected_levels"):
+            amount = getattr(self, name)
+            if not isinstance(amount, (int, float)) or not 0 <= amount <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], got {amount!r}")
 
     @property
     def cutoff(self) -> float:
@@ -80,7 +86,8 @@ def fill_gaps(
     Fills gaps in place: generated signals, with the spectral lines of their surroundings
     ([`~aidd.splice.fine_structure.match_fine_structure`]) and the band above them that no model generates, are given
     to the channels by [`~aidd.splice.matching.match_edges`], and put into each with the continuation of its edges
-    ([`~aidd.splice.continuation.mix`]).
+    ([`~aidd.splice.continuation.mix`]). Last, levels are moved towards those between the edges
+    ([`~aidd.splice.levels.move_levels`]), where they are not the continuation's.
 
     Args:
         restored: float64, `(variations, channels, samples)`, alike where nothing is missing.
@@ -115,32 +122,38 @@ def fill_gaps(
         continued = [
             (
                 channel,
-                inside,
-                *continuation(
-                    surroundings_of(channels[channel], missing[channel], (inside.start, inside.stop)),
-                    sampling_rate=rate,
-                    reach_seconds=settings.reach_seconds,
-                ),
+                slice(around.start, around.end),
+                around,
+                *continuation(around, sampling_rate=rate, reach_seconds=settings.reach_seconds),
             )
             for channel, channel_missing in enumerate(missing)
-            for inside in (slice(start + a, start + b) for a, b in find_gaps(channel_missing[start:end]).tolist())
+            for inside in (start + find_gaps(channel_missing[start:end])).tolist()
+            for around in (surroundings_of(channels[channel], channel_missing, tuple(inside)),)
         ]
         if select == "ranked":
             distances = [
                 sum(
                     edge_distance(filling[channel, inside], estimate, weight, sampling_rate=rate)
-                    for channel, inside, estimate, weight in continued
+                    for channel, inside, _, estimate, weight in continued
                 )
                 for filling in matched
             ]
             matched = matched[np.argsort(distances, kind="stable")]
         elif select == "agreement":
             risks = sum(
-                agreement_risk(matched[:, channel, inside], sampling_rate=rate) for channel, inside, _, _ in continued
+                agreement_risk(matched[:, channel, inside], sampling_rate=rate) for channel, inside, *_ in continued
             )
             matched = matched[np.argsort(risks, kind="stable")]
-        for channel, inside, estimate, weight in continued:
-            restored[:, channel, inside] = mix(estimate, weight, matched[:, channel, inside])
+        for channel, inside, around, estimate, weight in continued:
+            mixed = mix(estimate, weight, matched[:, channel, inside])
+            moved = move_levels(
+                mixed,
+                around,
+                sampling_rate=rate,
+                amount=settings.expected_levels,
+                highest_hertz=settings.cutoff,
+            )
+            restored[:, channel, inside] = mixed + (1 - weight**2) * (moved - mixed)
 
 
 def splice_short_gaps(

@@ -1,0 +1,79 @@
+"""Levels of a filling, moved towards those that run from one edge of its gap to the other."""
+
+import numpy as np
+from scipy.signal import ShortTimeFFT
+from scipy.signal.windows import hann
+
+from ..signals.bands import FRAME_SECONDS, erb_bands
+from .surroundings import Surroundings, silent_side
+
+
+# Intact audio on each side of a gap that levels are measured on, at most.
+LEVEL_SECONDS = 0.1
+# Floor of a band's power, relative to the loudest band of the edges: -100 dB.
+FLOOR = 1e-10
+# Largest change of a band's power, either way: 20 dB.
+MAX_CHANGE = np.log(100.0)
+
+
+def move_levels(
+    filling: np.ndarray,
+    surroundings: Surroundings,
+    *,
+    sampling_rate: int,
+    amount: float,
+    highest_hertz: float = np.inf,
+) -> np.ndarray:
+    r"""
+    Moves the levels of a filling, band by band, towards those that run from one edge of its gap to the other.
+
+    A model's levels are a guess, and so are those that the edges let expect. Two guesses that err in different ways
+    are both further from the truth, in the mean, than what lies between them (docs/levels_study.md). With P(t, b) the
+    power of a filling in frames of 21 ms and bands of one ERB, and E(t, b) the power that runs linearly in dB from its
+    mean in dB before the gap to that after it, frames get the gain
+
+        G(t, b) = (E(t, b) / P(t, b))^amount
+
+    in power, at most 20 dB either way.
+
+    Args:
+        filling: float64, `(variations, samples)`, as long as the gap.
+        surroundings: of the gap, of one channel.
+        sampling_rate: Hz.
+        amount: in [0, 1]; 0 changes nothing, and at 1 the levels of every frame are those between the edges.
+        highest_hertz: Hz from which on nothing is changed.
+
+    Returns:
+        float64 `(variations, samples)`. The filling as it came, where on one side of the gap less than 21 ms of intact
+        audio stand, or only silence does.
+    """
+    hop = max(round(FRAME_SECONDS * sampling_rate / 4), 1)
+    margin = 4 * hop
+    edges = surroundings.sides(max(round(LEVEL_SECONDS * sampling_rate), margin))
+    if not amount or min(map(len, edges)) < margin or silent_side(*edges) is not None:
+        return filling
+    transform = ShortTimeFFT(hann(margin, sym=False), hop, sampling_rate)
+    bands = erb_bands(transform.f)
+    powers = [_powers(edge, transform, bands) for edge in edges]
+    floor = FLOOR * max(power.max() for power in powers)
+    if not floor:
+        return filling
+    left, right = (np.log(power + floor).mean(0) for power in powers)
+
+    # With the intact audio around them, frames at the ends of a filling see what the restored recording has there.
+    before, after = (np.tile(edge, (len(filling), 1)) for edge in (edges[0][-margin:], edges[1][:margin]))
+    audio = np.concatenate([before, filling, after], axis=-1)
+    spectra = transform.stft(audio)
+    centres = (transform.p_min + np.arange(spectra.shape[-1])) * hop - margin
+    along = np.clip(centres / filling.shape[-1], 0, 1)[:, None]
+    expected = (left + along * (right - left)).T
+    changes = amount * (expected - np.log(bands @ np.square(np.abs(spectra)) + floor))
+    changes = np.where((along > 0).T & (along < 1).T, np.clip(changes, -MAX_CHANGE, MAX_CHANGE), 0)
+    gains = np.where(transform.f[:, None] < highest_hertz, np.exp(0.5 * bands.T @ changes), 1)
+    return transform.istft(spectra * gains, k1=audio.shape[-1])[:, margin:-margin]
+
+
+def _powers(edge: np.ndarray, transform: ShortTimeFFT, bands: np.ndarray) -> np.ndarray:
+    """Powers in the frames that lie within an edge, `(frames, bands)`."""
+    frames = np.lib.stride_tricks.sliding_window_view(edge, len(transform.win))[:: transform.hop]
+    return np.square(np.abs(np.fft.rfft(frames * transform.win))) @ bands.T
