@@ -1,6 +1,6 @@
 """
-Study how tokens are drawn and which draw is taken: temperature, top-p, reach, fine structure, and the choice among
-several draws.
+Study how tokens are drawn, which draw is taken and how it is put into a gap: temperature, top-p, reach, fine
+structure, expected levels, and the choice among several draws.
 
     python examples/studies/study_sampling.py --data_dir recordings --output_dir outputs/sampling_study
 
@@ -33,6 +33,7 @@ from aidd.evaluation.metrics import (
     log_mel_distance,
     log_spectral_distance,
     onset_agreement,
+    partials_lost,
     snr_in_gap,
 )
 from aidd.evaluation.protocols.geometry import centred_gap
@@ -49,25 +50,32 @@ METRICS = {
     "lsd_gap": "LSD in gap",
     "chroma": "chroma",
     "onsets": "onsets",
+    "partials": "partials lost (dB)",
     "level": "level (dB)",
     "snr": "SNR (dB)",
 }
 DIGITS = {"lsd": 4, "lsd_gap": 3, "chroma": 3, "onsets": 3}
-REFERENCE = "temperature 1"
-# Changes of the pipeline's settings, and of the scheduler's.
+REFERENCE = "as before"
+# Settings of the pipeline and of the scheduler that a row does not name.
+BASE = {"temperature": 0.5, "top_p": 1.0, "reach_seconds": 0.08, "fine_structure": 0.75, "expected_levels": 0.0}
 SETTINGS: dict[str, dict[str, float]] = {
-    REFERENCE: {"temperature": 1.0},
+    REFERENCE: {},
+    "temperature 1": {"temperature": 1.0},
     "temperature 0.7": {"temperature": 0.7},
-    "temperature 0.5": {"temperature": 0.5},
     "temperature 0.3": {"temperature": 0.3},
-    "temperature 1, top-p 0.9": {"temperature": 1.0, "top_p": 0.9},
-    "temperature 1, top-p 0.7": {"temperature": 1.0, "top_p": 0.7},
-    "temperature 0.5, fine structure 0.5": {"temperature": 0.5, "fine_structure": 0.5},
-    "temperature 0.5, fine structure 1": {"temperature": 0.5, "fine_structure": 1.0},
-    "temperature 0.5, reach 40 ms": {"temperature": 0.5, "reach_seconds": 0.04},
-    "temperature 0.5, reach 160 ms": {"temperature": 0.5, "reach_seconds": 0.16},
+    "top-p 0.8": {"top_p": 0.8},
+    "reach 40 ms": {"reach_seconds": 0.04},
+    "reach 160 ms": {"reach_seconds": 0.16},
+    "fine structure 0.5": {"fine_structure": 0.5},
+    "fine structure 1": {"fine_structure": 1.0},
+    "expected levels 0.25": {"expected_levels": 0.25},
+    "expected levels 0.5": {"expected_levels": 0.5},
+    "expected levels 0.75": {"expected_levels": 0.75},
+    "expected levels 1": {"expected_levels": 1.0},
+    "fine structure 1, expected levels 0.5": {"fine_structure": 1.0, "expected_levels": 0.5},
 }
-CHOSEN = ("temperature 1", "temperature 0.5")
+CHOSEN = (REFERENCE, "temperature 1", "fine structure 1, expected levels 0.5")
+SCHEDULER_SETTINGS = ("temperature", "top_p")
 
 
 class RecordingScheduler(aidd.MaskedDiscreteScheduler):
@@ -103,6 +111,7 @@ def measure(segment: np.ndarray, restored: np.ndarray, mask: np.ndarray, rate: i
         "lsd_gap": log_spectral_distance(segment, restored, mask=mask),
         "chroma": chroma_agreement(segment, restored, mask, sampling_rate=rate),
         "onsets": onset_agreement(segment, restored, mask, sampling_rate=rate),
+        "partials": partials_lost(segment, restored, mask, sampling_rate=rate),
         "level": level_error(segment, restored, mask),
         "snr": snr_in_gap(segment, restored, mask),
     }
@@ -112,10 +121,10 @@ def draws(
     pipe: aidd.AIDDPipeline, setting: dict[str, float], damaged: np.ndarray, mask: np.ndarray, rate: int, seeds: range
 ) -> tuple[np.ndarray, np.ndarray]:
     """Restored audio of every draw `(draws, samples)`, and the log-likelihood of its tokens `(draws,)`."""
-    scheduler = {name: value for name, value in setting.items() if name in ("temperature", "top_p")}
-    pipe.scheduler = RecordingScheduler(**scheduler)
-    kept = {name: pipe.config[name] for name in ("fine_structure", "reach_seconds")}
-    pipe.register_to_config(**{name: setting.get(name, value) for name, value in kept.items()})
+    setting = BASE | setting
+    pipe.scheduler = RecordingScheduler(**{name: setting.pop(name) for name in SCHEDULER_SETTINGS})
+    # Every draw counts by itself.
+    pipe.register_to_config(**setting, num_candidates=1)
     restored = pipe(
         damaged,
         mask,
@@ -123,22 +132,16 @@ def draws(
         num_variations=len(seeds),
         generator=[torch.Generator().manual_seed(seed) for seed in seeds],
     ).audios
-    pipe.register_to_config(**kept)
     return restored, np.asarray(pipe.scheduler.log_likelihood)
 
 
 def choices(
-    restored: np.ndarray,
-    likelihood: np.ndarray,
-    damaged: np.ndarray,
-    mask: np.ndarray,
-    rate: int,
-    reach_seconds: float,
+    restored: np.ndarray, likelihood: np.ndarray, damaged: np.ndarray, mask: np.ndarray, rate: int
 ) -> dict[str, int]:
     """Which draw each rule takes."""
     gap = (int(mask.argmax()), int(mask.argmax() + mask.sum()))
     estimate, weight = continuation(
-        surroundings_of(damaged, mask, gap), sampling_rate=rate, reach_seconds=reach_seconds
+        surroundings_of(damaged, mask, gap), sampling_rate=rate, reach_seconds=BASE["reach_seconds"]
     )
     fillings = restored[:, slice(*gap)]
     by_edges = [edge_distance(filling, estimate, weight, sampling_rate=rate) for filling in fillings]
@@ -174,8 +177,7 @@ def rows_of(pipe: aidd.AIDDPipeline, args: argparse.Namespace, done: set) -> Ite
                     for draw, audio in enumerate(restored)
                 ]
                 if setting in CHOSEN:
-                    reach = pipe.config.reach_seconds
-                    for rule, draw in choices(restored, likelihood, damaged, mask, rate, reach).items():
+                    for rule, draw in choices(restored, likelihood, damaged, mask, rate).items():
                         rows.append(rows[draw] | {"setting": f"{setting}, by {rule}"})
                 yield rows
 
@@ -198,6 +200,7 @@ def table(rows: pd.DataFrame) -> list[str]:
             common = values.index.intersection(reference.index)
             difference = values.loc[common, "log_mel"] - reference.loc[common, "log_mel"]
             low, high = bootstrap_interval(difference.to_list(), [recording for recording, _ in common])
+            # Gaps without partials have none to lose.
             means = values.mean()
             shown = [f"{means[name]:.{DIGITS.get(name, 2)}f}" for name in METRICS]
             lines.append(

@@ -120,6 +120,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--visqol", action="store_true", help='Measure ViSQOL too, seconds an item; needs pip install "aidd[visqol]".'
     )
+    parser.add_argument(
+        "--notes",
+        action="store_true",
+        help='Measure the agreement of notes too, as Basic Pitch hears them; needs pip install "aidd[notes]" and '
+        "pip install --no-deps basic-pitch==0.4.0.",
+    )
     parser.add_argument("--freeze", action="store_true", help="Only write the list of items, OUTPUT/manifest.jsonl.")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="Folder of the results.")
 
@@ -162,6 +168,7 @@ def request_of(arguments: argparse.Namespace) -> EvaluationRequest:
         spectrogram_dtype=arguments.spectrogram_dtype,
         seed=arguments.seed,
         with_visqol=arguments.visqol,
+        with_notes=arguments.notes,
         freeze=arguments.freeze,
     )
 

@@ -50,6 +50,8 @@ METRICS = {
     "log_mel_distance": Metric("log-mel distance (dB)", 1, "lower"),
     "chroma_agreement": Metric("chroma agreement", 3, "higher"),
     "onset_agreement": Metric("onset agreement", 3, "higher"),
+    "note_onset_agreement": Metric("agreement of note onsets (F1)", 3, "higher"),
+    "note_pitch_agreement": Metric("agreement of sounding notes (F1)", 3, "higher"),
     "partials_lost": Metric("partials lost (dB)", 1, "lower", signed=True),
     "odg": Metric(
         "ODG", 2, "higher", note="PEAQ forgives what is missing more than what is added: do not rank silence by it."
@@ -80,7 +82,7 @@ PROVENANCE = (
 # Columns that describe the run, the item and the method. Every other numeric column is a metric.
 RUN_COLUMNS = (
     *PROVENANCE,
-    *("with_visqol", "metrics", "metrics_digest", "method_digest"),
+    *("with_visqol", "with_notes", "metrics", "metrics_digest", "method_digest"),
     *("model_config_digest", "spectrogram_model_config_digest"),
 )
 ITEM_COLUMNS = (

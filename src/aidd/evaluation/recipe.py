@@ -15,6 +15,8 @@ from ..signals.samples import sample_recordings
 from .embedders import RandomProjectionEmbedder
 from .methods.loading import load_methods
 from .methods.names import ANCHORS, CELL_METHODS, EVALUATED_METHODS, is_custom
+from .metrics import note_onset_agreement, note_pitch_agreement
+from .metrics.note_posteriors import INSTALLED_BY as NOTES_INSTALLED_BY
 from .protocols.manifest import freeze, thaw
 from .protocols.protocol import Item, Protocol, check_items, read_item
 from .protocols.recordings import join_recordings, recordings_of
@@ -51,6 +53,7 @@ class EvaluationRequest:
         spectrogram_dtype: `float32` or `bfloat16`, what the network of the spectrogram model computes in.
         seed: seed of the items and of the methods' draws; 0 if None, and a manifest's own.
         with_visqol: measures ViSQOL too.
+        with_notes: measures the agreement of notes too, as Basic Pitch hears them.
         freeze: only writes down the items.
 
     Raises:
@@ -69,6 +72,7 @@ class EvaluationRequest:
     spectrogram_dtype: str = "float32"
     seed: int | None = None
     with_visqol: bool = False
+    with_notes: bool = False
     freeze: bool = False
 
     def __post_init__(self) -> None:
@@ -107,10 +111,14 @@ def prepare(request: EvaluationRequest) -> Selection:
 
 def _check_packages(request: EvaluationRequest) -> None:
     """Finds out what is not installed before any work, not after it."""
-    needed = {"matplotlib": "report", **({"visqol": "visqol"} if request.with_visqol else {})}
-    for package, extra in needed.items():
+    needed = {"matplotlib": 'pip install "aidd[report]"'}
+    if request.with_visqol:
+        needed["visqol"] = 'pip install "aidd[visqol]"'
+    if request.with_notes:
+        needed |= {"onnxruntime": NOTES_INSTALLED_BY, "basic_pitch": NOTES_INSTALLED_BY}
+    for package, installed_by in needed.items():
         if not request.freeze and importlib.util.find_spec(package) is None:
-            raise ValueError(f'{package} is needed, and is not installed: pip install "aidd[{extra}]"')
+            raise ValueError(f"{package} is needed, and is not installed: {installed_by}")
 
 
 def _selection(request: EvaluationRequest) -> Selection:
@@ -159,7 +167,9 @@ def chosen_metrics(request: EvaluationRequest, selection: Selection) -> dict[str
     Raises:
         ValueError: a metric that cannot be loaded, or items whose cells are missing alone.
     """
-    metrics = {"visqol": visqol_of_item} if request.with_visqol else {}
+    metrics: dict[str, ItemMetric] = {"visqol": visqol_of_item} if request.with_visqol else {}
+    if request.with_notes:
+        metrics |= {one.__name__: one for one in (note_onset_agreement, note_pitch_agreement)}
     metrics |= load_metrics(request.metrics)
     if metrics and _kinds(selection) == {True}:
         raise ValueError(
@@ -203,6 +213,7 @@ def fill_and_measure(
         provenance={
             **provenance_of_items(selection),
             "with_visqol": request.with_visqol,
+            "with_notes": request.with_notes,
             **provenance_of_metrics(request.metrics),
             **provenance_of_packages(),
         },

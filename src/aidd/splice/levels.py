@@ -28,9 +28,9 @@ def move_levels(
     Moves the levels of a filling, band by band, towards those that run from one edge of its gap to the other.
 
     A model's levels are a guess, and so are those that the edges let expect. Two guesses that err in different ways
-    are both further from the truth, in the mean, than what lies between them (docs/levels_study.md). With P(t, b) the
-    power of a filling in frames of 21 ms and bands of one ERB, and E(t, b) the power that runs linearly in dB from its
-    mean in dB before the gap to that after it, frames get the gain
+    are both further from the truth, in the mean, than what lies between them (docs/sampling_study.md). With P(t, b)
+    the power of a filling in frames of 21 ms and bands of one ERB, and E(t, b) the power that runs linearly in dB from
+    its mean in dB before the gap to that after it, frames get the gain
 
         G(t, b) = (E(t, b) / P(t, b))^amount
 

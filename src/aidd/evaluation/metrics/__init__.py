@@ -7,6 +7,7 @@ from .kernel_audio_distance import kernel_audio_distance, paired_kernel_audio_di
 from .level_error import level_error
 from .log_mel_distance import log_mel_distance
 from .lsd import log_spectral_distance
+from .note_agreement import note_onset_agreement, note_pitch_agreement
 from .onset_agreement import onset_agreement
 from .partials_lost import partials_lost
 from .peaq import objective_difference_grade
@@ -26,6 +27,8 @@ __all__ = [
     "log_mel_distance",
     "log_spectral_distance",
     "metrics_in_cells",
+    "note_onset_agreement",
+    "note_pitch_agreement",
     "objective_difference_grade",
     "onset_agreement",
     "paired_kernel_audio_distance",
