@@ -65,10 +65,14 @@ def test_a_manifest_has_its_own_seed(recordings, tmp_path, capsys):
 def test_what_is_missing_is_said_at_once(recordings, tmp_path, capsys, monkeypatch):
     assert "the seed must lie in" in refused(capsys, recordings, tmp_path / "a", "--protocol", "tiny", "--seed", -1)
     find = importlib.util.find_spec
-    for package, arguments in {"matplotlib": (), "visqol": ("--visqol",)}.items():
+    needed = {"matplotlib": (), "visqol": ("--visqol",), "onnxruntime": ("--notes",), "basic_pitch": ("--notes",)}
+    for package, arguments in needed.items():
         with monkeypatch.context() as patch:
+            # All but one are there.
             patch.setattr(
-                importlib.util, "find_spec", lambda name, missing=package: find(name) if name != missing else None
+                importlib.util,
+                "find_spec",
+                lambda name, missing=package: (find(name) or find("json")) if name != missing else None,
             )
             said = refused(capsys, recordings, tmp_path / "a", "--protocol", "tiny", *arguments)
         assert f"{package} is needed" in said and 'pip install "aidd[' in said
