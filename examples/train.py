@@ -266,6 +266,9 @@ def main() -> None:
         run.write_record()
         if args.push_to_hub:
             logger.info("published: %s", publish_model(args.output_dir, repo_id, "DiTTokenModel"))
+    # A model that is wrapped for several processes and outlives their group may wait for the group's threads for ever.
+    accelerator.free_memory()
+    model = None
     accelerator.end_training()
     accelerator.print(
         f"{args.output_dir} has the token model after {run.step} steps. Next: python examples/assemble_pipeline.py "

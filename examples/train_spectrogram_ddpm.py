@@ -245,6 +245,9 @@ def main() -> None:
         scheduler.save_pretrained(args.output_dir / "scheduler")
         front_end.save_pretrained(args.output_dir / "front_end")
         run.write_record()
+    # A model that is wrapped for several processes and outlives their group may wait for the group's threads for ever.
+    accelerator.free_memory()
+    unet = None
     accelerator.end_training()
     accelerator.print(
         f"{args.output_dir} has the network after {run.step} steps. Next: python "

@@ -346,6 +346,9 @@ def main() -> None:
     if accelerator.is_main_process:
         save_wavtokenizer(module.codec, args.output_dir)
         run.write_record()
+    # A model that is wrapped for several processes and outlives their group may wait for the group's threads for ever.
+    accelerator.free_memory()
+    model = trained = adversary = None
     accelerator.end_training()
     accelerator.print(
         f"{args.output_dir} has the codec after {run.step} steps. Next: python "
