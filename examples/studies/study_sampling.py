@@ -7,8 +7,8 @@ structure, expected levels, and the choice among several draws.
 One centred gap in segments of 4.17 s, evenly spread over each recording, filled `--num_draws` times with every
 setting; a setting's figure is the mean over its draws. Of the draws of one setting, those are looked at besides that
 would be chosen: by how well they continue the gap's edges, by agreement among themselves (minimum Bayes risk), by the
-model's likelihood, and with knowledge of the answer. `envelope_noise` is shaped noise, `codec` the round trip of the
-intact audio.
+model's likelihood, and, with knowledge of the answer, the best and the worst. `envelope_noise` is shaped noise,
+`codec` the round trip of the intact audio.
 
 Rows are written as they are made, and a run that was stopped goes on where it stood. Choose on recordings that the
 model was trained on, or on others, but never on those that results are reported on.
@@ -185,8 +185,10 @@ def rows_of(pipe: aidd.AIDDPipeline, args: argparse.Namespace, done: set) -> Ite
 def table(rows: pd.DataFrame) -> list[str]:
     """Means over items, and the difference in log-mel distance to the reference with its 95 % interval."""
     known = rows[rows["setting"].isin(CHOSEN)]
-    best = known.loc[known.groupby(["recording", "start", "gap_ms", "setting"])["log_mel"].idxmin()]
-    rows = pd.concat([rows, best.assign(setting=best["setting"] + ", the best, knowing the answer")])
+    drawn = known.groupby(["recording", "start", "gap_ms", "setting"])["log_mel"]
+    for which, places in {"best": drawn.idxmin(), "worst": drawn.idxmax()}.items():
+        extreme = known.loc[places]
+        rows = pd.concat([rows, extreme.assign(setting=extreme["setting"] + f", the {which}, knowing the answer")])
     items = rows.groupby(["gap_ms", "setting", "recording", "start"], sort=False)[list(METRICS)].mean()
     lines = [
         f"| gap (ms) | setting | n | {' | '.join(METRICS.values())} | log-mel less that of {REFERENCE} |",

@@ -21,7 +21,8 @@ from aidd.schedulers import repaint
 
 
 TUTORIAL = EXAMPLES.parent / "docs" / "tutorials" / "publish.md"
-RULES = ("by edges", "by agreement", "by likelihood", "the best, knowing the answer")
+RULES = ("by edges", "by agreement", "by likelihood")
+RULES += ("the best, knowing the answer", "the worst, knowing the answer")
 PROTOCOL_OPTIONS = {"tf_gaps": "--gap_protocol", "tf_masks": "--mask_protocol", "tf_presets": "--preset_protocol"}
 
 
