@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..evaluation.methods.names import (
     ANCHORS,
     CELL_METHODS,
+    EMBEDDERS,
     EVALUATED_METHODS,
     LAYOUTS,
     is_custom,
@@ -121,6 +122,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--visqol", action="store_true", help='Measure ViSQOL too, seconds an item; needs pip install "aidd[visqol]".'
     )
     parser.add_argument(
+        "--embedder",
+        choices=EMBEDDERS,
+        default=EMBEDDERS[0],
+        help="What embeds windows for KAD and FAD; basic_pitch hears notes, and needs what --notes does.",
+    )
+    parser.add_argument(
         "--notes",
         action="store_true",
         help='Measure the agreement of notes too, as Basic Pitch hears them; needs pip install "aidd[notes]" and '
@@ -169,6 +176,7 @@ def request_of(arguments: argparse.Namespace) -> EvaluationRequest:
         seed=arguments.seed,
         with_visqol=arguments.visqol,
         with_notes=arguments.notes,
+        embedder=arguments.embedder,
         freeze=arguments.freeze,
     )
 

@@ -82,7 +82,7 @@ PROVENANCE = (
 # Columns that describe the run, the item and the method. Every other numeric column is a metric.
 RUN_COLUMNS = (
     *PROVENANCE,
-    *("with_visqol", "with_notes", "metrics", "metrics_digest", "method_digest"),
+    *("with_visqol", "with_notes", "embedder", "metrics", "metrics_digest", "method_digest"),
     *("model_config_digest", "spectrogram_model_config_digest"),
 )
 ITEM_COLUMNS = (

@@ -12,9 +12,9 @@ import numpy as np
 from ..classical.cells import zeroing
 from ..repair.methods import DEFAULT_MODEL, DEFAULT_SPECTROGRAM_MODEL, load_method
 from ..signals.samples import sample_recordings
-from .embedders import RandomProjectionEmbedder
+from .embedders import BasicPitchEmbedder, Embedder, RandomProjectionEmbedder
 from .methods.loading import load_methods
-from .methods.names import ANCHORS, CELL_METHODS, EVALUATED_METHODS, is_custom
+from .methods.names import ANCHORS, CELL_METHODS, EMBEDDERS, EVALUATED_METHODS, is_custom
 from .metrics import note_onset_agreement, note_pitch_agreement
 from .metrics.note_posteriors import INSTALLED_BY as NOTES_INSTALLED_BY
 from .protocols.manifest import freeze, thaw
@@ -53,11 +53,12 @@ class EvaluationRequest:
         spectrogram_dtype: `float32` or `bfloat16`, what the network of the spectrogram model computes in.
         seed: seed of the items and of the methods' draws; 0 if None, and a manifest's own.
         with_visqol: measures ViSQOL too.
+        embedder: name of what embeds windows for KAD and FAD, one of `EMBEDDERS`.
         with_notes: measures the agreement of notes too, as Basic Pitch hears them.
         freeze: only writes down the items.
 
     Raises:
-        ValueError: a seed outside [0, 2^63).
+        ValueError: a seed outside [0, 2^63), or an unknown embedder.
     """
 
     output: Path
@@ -71,11 +72,14 @@ class EvaluationRequest:
     spectrogram_model: str = DEFAULT_SPECTROGRAM_MODEL
     spectrogram_dtype: str = "float32"
     seed: int | None = None
+    embedder: str = EMBEDDERS[0]
     with_visqol: bool = False
     with_notes: bool = False
     freeze: bool = False
 
     def __post_init__(self) -> None:
+        if self.embedder not in EMBEDDERS:
+            raise ValueError(f"embedder must be one of {', '.join(EMBEDDERS)}, got {self.embedder!r}")
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise ValueError(f"the seed must lie in [0, 2^63), got {self.seed}")
 
@@ -114,7 +118,7 @@ def _check_packages(request: EvaluationRequest) -> None:
     needed = {"matplotlib": 'pip install "aidd[report]"'}
     if request.with_visqol:
         needed["visqol"] = 'pip install "aidd[visqol]"'
-    if request.with_notes:
+    if request.with_notes or request.embedder == "basic_pitch":
         needed |= {"onnxruntime": NOTES_INSTALLED_BY, "basic_pitch": NOTES_INSTALLED_BY}
     for package, installed_by in needed.items():
         if not request.freeze and importlib.util.find_spec(package) is None:
@@ -179,6 +183,13 @@ def chosen_metrics(request: EvaluationRequest, selection: Selection) -> dict[str
     return metrics
 
 
+def _embedder(name: str) -> Embedder:
+    embedders: dict[str, Callable[[], Embedder]] = dict(
+        zip(EMBEDDERS, (RandomProjectionEmbedder, BasicPitchEmbedder), strict=True)
+    )
+    return embedders[name]()
+
+
 def _kinds(selection: Selection) -> set[bool]:
     return {condition.takes_cells for condition in selection.protocol.conditions}
 
@@ -214,10 +225,11 @@ def fill_and_measure(
             **provenance_of_items(selection),
             "with_visqol": request.with_visqol,
             "with_notes": request.with_notes,
+            **({"embedder": request.embedder} if request.embedder != EMBEDDERS[0] else {}),
             **provenance_of_metrics(request.metrics),
             **provenance_of_packages(),
         },
-        embedder=RandomProjectionEmbedder(),
+        embedder=_embedder(request.embedder),
         metrics=metrics,
         kept=[item.key for item in example_items(selection.items)],
         share=share,

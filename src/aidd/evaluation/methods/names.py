@@ -19,6 +19,8 @@ ANCHORS = (
 GIVEN_INTACT = ("codec",)
 # `aidd_paper` overwrites intact audio next to the gaps, as published.
 MAY_OVERWRITE = ("aidd_paper",)
+# What embeds windows for KAD and FAD, the default first.
+EMBEDDERS = ("random_projection", "basic_pitch")
 LAYOUTS = ("folder", "musicnet", "maestro", "hub")
 PROTOCOLS = Path(__file__).parents[1] / "protocols"
 

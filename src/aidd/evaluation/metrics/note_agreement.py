@@ -118,7 +118,7 @@ def _posteriors(
         for one in (reference, estimate)
     )
     frame_rate = SAMPLING_RATE / HOP_LENGTH / sampling_rate
-    for start, end in find_gaps(missing.reshape(-1, num_samples).any(0)).tolist():
+    for start, end in find_gaps(np.any(missing.reshape(-1, num_samples), axis=0)).tolist():
         first_frame, last_frame = (int(np.ceil(edge * frame_rate)) for edge in (start, end))
         # A gap may lie between the centres of two frames.
         frames = first_frame - MARGIN, max(last_frame, first_frame + 1) + MARGIN

@@ -21,7 +21,7 @@ MARGIN_FRAMES = 15
 # Pitches of a piano's keys, from A0 on.
 NUM_PITCHES = 88
 PACKAGE, MODEL = "basic_pitch", Path("saved_models") / "icassp_2022" / "nmp.onnx"
-INSTALLED_BY = 'pip install "aidd[notes]" and pip install --no-deps basic-pitch==0.4.0'
+INSTALLED_BY = 'pip install "aidd[notes]", and basic-pitch 0.4.0 without its own requirements (docs/evaluation.md)'
 
 
 class NotePosteriors(NamedTuple):

@@ -139,8 +139,8 @@ def _done(
             raise ValueError(
                 f"{rows.folder} holds rows of other items, of {row['recording']} for one; choose another folder"
             )
-        # Rows of a run without further metrics have no such column.
-        expected = {"metrics": None, **provenance, **models.get(row["method"], {})}
+        # Rows of a run without further metrics, or of the default embedder, have no such column.
+        expected = {"metrics": None, "embedder": None, **provenance, **models.get(row["method"], {})}
         differing = {name: row.get(name) for name, value in expected.items() if row.get(name) != value}
         if differing:
             wanted = {name: expected[name] for name in differing}
