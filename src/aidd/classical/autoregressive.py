@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..masks.gaps import find_gaps, intact_run
-from ..signals.autoregressive import EDGE_ORDER, EDGE_SECONDS, SAMPLES_PER_COEFFICIENT, burg, extrapolate
+from ..signals.autoregressive import EDGE_ORDER, EDGE_SECONDS, SAMPLES_PER_COEFFICIENT, continue_stably
 from ..signals.warning import warn_at_caller
 from ..splice.contract import fill_channels
 
@@ -107,4 +107,4 @@ def continue_edge(context: np.ndarray, num_samples: int, order: int) -> np.ndarr
         float64 `(num_samples,)`, or None where the context is too short for any model.
     """
     order = min(order, len(context) // SAMPLES_PER_COEFFICIENT)
-    return extrapolate(context, burg(context, order), num_samples) if order else None
+    return continue_stably(context, order, num_samples)[0] if order else None

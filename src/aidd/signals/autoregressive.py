@@ -16,13 +16,16 @@ SAMPLES_PER_COEFFICIENT = 3
 # Power of white noise that makes singular equations regular, relative to the signal's: -120 dB.
 WHITENING = 1e-12
 ROUNDING = 16 * np.finfo(np.float64).eps
+# Continuations of music reach up to 1.4 times its peak. Beyond this, rounding has made a model unstable.
+MOST_GROWTH = 2.0
 
 
 def burg(signal: np.ndarray, order: int) -> np.ndarray:
     """
     Prediction-error filter of an autoregressive model by Burg's method (Burg 1975; Kay & Marple 1981, section II.G).
 
-    Every reflection coefficient is at most one in magnitude, so extrapolations do not grow.
+    Every reflection coefficient is at most one in magnitude, so extrapolations do not grow, but for rounding: see
+    [`continue_stably`].
 
     Args:
         signal: float64, `(samples,)`, more samples than the order.
@@ -50,6 +53,33 @@ def burg(signal: np.ndarray, order: int) -> np.ndarray:
         error_filter[: m + 1] += reflection * error_filter[m::-1]
         forward, backward = (forward + reflection * backward)[1:], (backward + reflection * forward)[:-1]
     return error_filter
+
+
+def continue_stably(signal: np.ndarray, order: int, num_samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Continues a signal by Burg's model of it. Where the signal has next to no power in part of its band, as a steeply
+    low-passed one in float64, a model of high order has coefficients so large that rounding makes it unstable: the
+    order is halved until the continuation stays below twice the signal's peak.
+
+    Args:
+        signal: float64, `(samples,)`, more samples than the order.
+        order: number of coefficients, at least 1.
+        num_samples: length of the continuation.
+
+    Returns:
+        The continuation, float64 `(num_samples,)`, and the prediction-error filter, `(order + 1,)` of the order that
+        was taken.
+
+    Raises:
+        ValueError: as [`burg`].
+    """
+    highest = MOST_GROWTH * np.abs(signal).max()
+    while True:
+        error_filter = burg(signal, order)
+        continuation = extrapolate(signal, error_filter, num_samples)
+        if order == 1 or np.abs(continuation).max(initial=0) <= highest:
+            return continuation, error_filter
+        order //= 2
 
 
 def extrapolate(signal: np.ndarray, error_filter: np.ndarray, num_samples: int) -> np.ndarray:

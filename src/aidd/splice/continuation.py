@@ -10,8 +10,7 @@ from ..signals.autoregressive import (
     EDGE_ORDER,
     EDGE_SECONDS,
     SAMPLES_PER_COEFFICIENT,
-    burg,
-    extrapolate,
+    continue_stably,
     prediction_error,
 )
 from .surroundings import Surroundings, silent_side
@@ -170,8 +169,8 @@ def continue_with_error(context: np.ndarray, num_samples: int, order: int) -> tu
     order = min(order, len(context) // SAMPLES_PER_COEFFICIENT)
     if not order:
         return np.zeros(num_samples), np.full(num_samples, np.inf)
-    error_filter = burg(context, order)
-    return extrapolate(context, error_filter, num_samples), prediction_error(context, error_filter, num_samples)
+    continuation, error_filter = continue_stably(context, order, num_samples)
+    return continuation, prediction_error(context, error_filter, num_samples)
 
 
 def _continued(context: np.ndarray, order: int) -> np.ndarray:
