@@ -78,11 +78,12 @@ UNKNOWN_DIGITS = 3
 PROVENANCE = (
     *("protocol", "protocol_version", "protocol_digest", "seed"),
     *("model", "model_digest", "spectrogram_model", "spectrogram_model_digest", "spectrogram_dtype"),
+    "embedder",
 )
 # Columns that describe the run, the item and the method. Every other numeric column is a metric.
 RUN_COLUMNS = (
     *PROVENANCE,
-    *("with_visqol", "with_notes", "embedder", "metrics", "metrics_digest", "method_digest"),
+    *("with_visqol", "with_notes", "metrics", "metrics_digest", "method_digest"),
     *("model_config_digest", "spectrogram_model_config_digest"),
 )
 ITEM_COLUMNS = (

@@ -125,7 +125,7 @@ def _posteriors(
         yield _heard_once(first, *frames), _heard_once(second, *frames)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _heard_once(signal: bytes, first_frame: int, last_frame: int) -> NotePosteriors:
     """Posteriors of float32 samples: both metrics ask for the same, and all methods have the same reference."""
     return note_posteriors(np.frombuffer(signal, np.float32), first_frame, last_frame)
