@@ -202,7 +202,6 @@ def table(rows: pd.DataFrame) -> list[str]:
             common = values.index.intersection(reference.index)
             difference = values.loc[common, "log_mel"] - reference.loc[common, "log_mel"]
             low, high = bootstrap_interval(difference.to_list(), [recording for recording, _ in common])
-            # Gaps without partials have none to lose.
             means = values.mean()
             shown = [f"{means[name]:.{DIGITS.get(name, 2)}f}" for name in METRICS]
             lines.append(

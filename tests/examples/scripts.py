@@ -12,6 +12,7 @@ import soundfile as sf
 import torch
 from processes import python, starts
 from safetensors.torch import load_file
+from tiny_models import SIZES
 
 from aidd.evaluation.methods.names import PROTOCOLS
 
@@ -32,14 +33,7 @@ CPU = {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
 CODEC_CONFIG = {
     "model_type": "wavtokenizer",
     "upsampling_ratios": [8, 5, 4, 2],
-    "num_filters": 4,
-    "codebook_size": 32,
-    "codebook_dim": 16,
-    "hidden_size": 16,
-    "decoder_hidden_size": 32,
-    "decoder_intermediate_size": 48,
-    "decoder_num_layers": 2,
-    "adanorm_num_embeddings": 1,
+    **SIZES,
 }
 TRANSFORMER_CONFIG = {
     "model_type": "aidd_dit_token",

@@ -11,26 +11,13 @@ import pytest
 import torch
 from processes import python
 from safetensors.torch import load_file
-from scripts import CPU, launcher
+from scripts import CODEC_CONFIG, CPU, launcher
 from transformers import AutoFeatureExtractor
 
 from aidd.models.wavtokenizer import load_wavtokenizer
 
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "train_wavtokenizer.py"
-# Dropout on: a resumed run must draw the same.
-CONFIG = {
-    "model_type": "wavtokenizer",
-    "upsampling_ratios": [8, 5, 4, 2],
-    "num_filters": 4,
-    "codebook_size": 32,
-    "codebook_dim": 16,
-    "hidden_size": 16,
-    "decoder_hidden_size": 32,
-    "decoder_intermediate_size": 48,
-    "decoder_num_layers": 2,
-    "adanorm_num_embeddings": 1,
-}
 STEPS = {"--max_train_steps": 6, "--codebook_start_step": 2, "--adversarial_start_step": 4}
 
 
@@ -65,7 +52,7 @@ DECODER = "codec.backbone."
 @pytest.fixture(scope="module")
 def arguments(tmp_path_factory) -> list:
     path = tmp_path_factory.mktemp("config") / "codec.json"
-    path.write_text(json.dumps(CONFIG))
+    path.write_text(json.dumps(CODEC_CONFIG))
     steps = [part for option in STEPS.items() for part in option]
     return ["--config_path", path, *steps, "--no-freeze_encoder", "--dead_code_threshold", 0.1]
 

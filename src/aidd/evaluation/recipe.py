@@ -184,10 +184,7 @@ def chosen_metrics(request: EvaluationRequest, selection: Selection) -> dict[str
 
 
 def _embedder(name: str) -> Embedder:
-    embedders: dict[str, Callable[[], Embedder]] = dict(
-        zip(EMBEDDERS, (RandomProjectionEmbedder, BasicPitchEmbedder), strict=True)
-    )
-    return embedders[name]()
+    return BasicPitchEmbedder() if name == "basic_pitch" else RandomProjectionEmbedder()
 
 
 def _kinds(selection: Selection) -> set[bool]:

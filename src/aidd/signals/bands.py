@@ -28,6 +28,27 @@ def erb_bands(frequencies: np.ndarray) -> np.ndarray:
     return bands[bands.any(axis=1)]
 
 
+def erb_transform(sampling_rate: int) -> ShortTimeFFT:
+    """Short-time spectra whose powers are summed in these bands: Hann windows of 21 ms, a quarter of one apart."""
+    hop = max(round(FRAME_SECONDS * sampling_rate / 4), 1)
+    return ShortTimeFFT(hann(4 * hop, sym=False), hop, sampling_rate)
+
+
+def spectra_within(signals: np.ndarray, transform: ShortTimeFFT) -> np.ndarray:
+    """
+    Spectra of the frames that lie within signals, none of which reads beyond their ends.
+
+    Args:
+        signals: float64, `(..., samples)`, at least a window of them.
+        transform: as [`erb_transform`] makes it.
+
+    Returns:
+        complex128 `(..., frames, bins)`.
+    """
+    frames = np.lib.stride_tricks.sliding_window_view(signals, len(transform.win), axis=-1)
+    return np.fft.rfft(frames[..., :: transform.hop, :] * transform.win)
+
+
 def erb_powers(signals: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, np.ndarray]:
     """
     Powers in bands of one ERB and frames of 21 ms, a quarter of a frame apart. Signals shorter than a frame are padded
@@ -41,8 +62,7 @@ def erb_powers(signals: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, np.
         float64 `(signals, bands, frames)`, and the samples that the frames are centred on, int `(frames,)`: some lie
         outside the signals.
     """
-    hop = max(round(FRAME_SECONDS * sampling_rate / 4), 1)
-    transform = ShortTimeFFT(hann(4 * hop, sym=False), hop, sampling_rate)
-    padded = np.pad(signals, ((0, 0), (0, max(4 * hop - signals.shape[-1], 0))))
+    transform = erb_transform(sampling_rate)
+    padded = np.pad(signals, ((0, 0), (0, max(len(transform.win) - signals.shape[-1], 0))))
     powers = np.einsum("bf,sft->sbt", erb_bands(transform.f), np.square(np.abs(transform.stft(padded))))
-    return powers, (transform.p_min + np.arange(powers.shape[-1])) * hop
+    return powers, (transform.p_min + np.arange(powers.shape[-1])) * transform.hop

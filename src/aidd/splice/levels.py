@@ -1,10 +1,8 @@
 """Levels of a filling, moved towards those that run from one edge of its gap to the other."""
 
 import numpy as np
-from scipy.signal import ShortTimeFFT
-from scipy.signal.windows import hann
 
-from ..signals.bands import FRAME_SECONDS, erb_bands
+from ..signals.bands import erb_bands, erb_transform, spectra_within
 from .surroundings import Surroundings, silent_side
 
 
@@ -47,14 +45,13 @@ def move_levels(
         float64 `(variations, samples)`. The filling as it came, where on one side of the gap less than 21 ms of intact
         audio stand, or only silence does.
     """
-    hop = max(round(FRAME_SECONDS * sampling_rate / 4), 1)
-    margin = 4 * hop
+    transform = erb_transform(sampling_rate)
+    margin = len(transform.win)
     edges = surroundings.sides(max(round(LEVEL_SECONDS * sampling_rate), margin))
     if not amount or min(map(len, edges)) < margin or silent_side(*edges) is not None:
         return filling
-    transform = ShortTimeFFT(hann(margin, sym=False), hop, sampling_rate)
     bands = erb_bands(transform.f)
-    powers = [_powers(edge, transform, bands) for edge in edges]
+    powers = [np.square(np.abs(spectra_within(edge, transform))) @ bands.T for edge in edges]
     floor = FLOOR * max(power.max() for power in powers)
     if not floor:
         return filling
@@ -64,16 +61,10 @@ def move_levels(
     before, after = (np.tile(edge, (len(filling), 1)) for edge in (edges[0][-margin:], edges[1][:margin]))
     audio = np.concatenate([before, filling, after], axis=-1)
     spectra = transform.stft(audio)
-    centres = (transform.p_min + np.arange(spectra.shape[-1])) * hop - margin
+    centres = (transform.p_min + np.arange(spectra.shape[-1])) * transform.hop - margin
     along = np.clip(centres / filling.shape[-1], 0, 1)[:, None]
     expected = (left + along * (right - left)).T
     changes = amount * (expected - np.log(bands @ np.square(np.abs(spectra)) + floor))
     changes = np.where((along > 0).T & (along < 1).T, np.clip(changes, -MAX_CHANGE, MAX_CHANGE), 0)
     gains = np.where(transform.f[:, None] < highest_hertz, np.exp(0.5 * bands.T @ changes), 1)
     return transform.istft(spectra * gains, k1=audio.shape[-1])[:, margin:-margin]
-
-
-def _powers(edge: np.ndarray, transform: ShortTimeFFT, bands: np.ndarray) -> np.ndarray:
-    """Powers in the frames that lie within an edge, `(frames, bands)`."""
-    frames = np.lib.stride_tricks.sliding_window_view(edge, len(transform.win))[:: transform.hop]
-    return np.square(np.abs(np.fft.rfft(frames * transform.win))) @ bands.T

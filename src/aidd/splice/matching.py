@@ -5,9 +5,8 @@ channels, band by band.
 
 import numpy as np
 from scipy.signal import ShortTimeFFT
-from scipy.signal.windows import hann
 
-from ..signals.bands import FRAME_SECONDS, erb_bands, erb_rate
+from ..signals.bands import erb_bands, erb_rate, erb_transform, spectra_within
 from .surroundings import Surroundings, silent_side
 
 
@@ -54,9 +53,8 @@ def match_edges(
     """
     start, end = surroundings.start, surroundings.end
     num_channels = len(surroundings.before)
-    hop = max(round(FRAME_SECONDS * sampling_rate / 4), 1)
-    frame = 4 * hop
-    transform = ShortTimeFFT(hann(frame, sym=False), hop, sampling_rate)
+    transform = erb_transform(sampling_rate)
+    frame = len(transform.win)
     bands = erb_bands(transform.f)
     num_level, num_relation = (max(round(t * sampling_rate), frame) for t in (level_seconds, relation_seconds))
     levels, relations = surroundings.sides(num_level), surroundings.sides(num_relation)
@@ -79,7 +77,7 @@ def match_edges(
     audio = np.pad(generated[here], (0, frame))
     num_patterns = num_channels if num_channels > 1 else 0
     spectra = transform.stft(np.concatenate([audio[None], quadratures(audio, num_patterns, sampling_rate)]))
-    centres = here.start + (transform.p_min + np.arange(spectra.shape[-1])) * hop
+    centres = here.start + (transform.p_min + np.arange(spectra.shape[-1])) * transform.hop
     progress = np.clip((centres - start) / (end - start), 0, 1)
     (left_gain, left_relation), (right_gain, right_relation) = measured[0], measured[-1]
     log_gain = np.log(left_gain) + progress[:, None] * np.log(right_gain / left_gain)
@@ -141,21 +139,15 @@ def _gain(
     channels: np.ndarray, generated: np.ndarray, transform: ShortTimeFFT, bands: np.ndarray, max_gain: float
 ) -> np.ndarray:
     """What brings the generated audio to the power of the channels' mean, `(bands,)`."""
-    power = bands @ np.square(np.abs(_spectra(channels.mean(0), transform))).sum(0)
-    generated_power = bands @ np.square(np.abs(_spectra(generated, transform))).sum(0)
+    power = bands @ np.square(np.abs(spectra_within(channels.mean(0), transform))).sum(0)
+    generated_power = bands @ np.square(np.abs(spectra_within(generated, transform))).sum(0)
     return np.sqrt(power / (generated_power + np.finfo(np.float64).tiny)).clip(MIN_GAIN, max_gain)
 
 
 def _relation(channels: np.ndarray, transform: ShortTimeFFT, bands: np.ndarray) -> np.ndarray:
     """Covariance of the channels over the power of their mean, `(bands, channels, channels)`."""
-    spectra = _spectra(channels, transform)
+    spectra = spectra_within(channels, transform)
     covariance = np.einsum("bf,ctf,dtf->bcd", bands, spectra, spectra.conj(), optimize=True)
     largest = np.trace(covariance, axis1=1, axis2=2).real / len(channels)
     shared = np.maximum(covariance.mean((1, 2)).real, largest / MAX_WIDTH)[:, None, None]
     return np.divide(covariance, shared, out=np.ones(covariance.shape, complex), where=shared > 0)
-
-
-def _spectra(signals: np.ndarray, transform: ShortTimeFFT) -> np.ndarray:
-    """Spectra of the frames that lie within signals, `(..., samples)` to `(..., frames, bins)`."""
-    frames = np.lib.stride_tricks.sliding_window_view(signals, len(transform.win), axis=-1)
-    return np.fft.rfft(frames[..., :: transform.hop, :] * transform.win)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import maximum_filter1d, median_filter
-from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
-from ..signals.bands import FRAME_SECONDS, erb_bands
+from ..signals.bands import erb_bands, erb_transform, spectra_within
 from .surroundings import Surroundings, power_spectrum, shaped_noise, silent_side, spectra_between
 
 
@@ -169,7 +168,7 @@ def surrounding_lines(surroundings: Surroundings, *, sampling_rate: int, generat
     found = [find_partials(edge[-n_fft:], sampling_rate) for edge in edges]
 
     # A frame more on each side: levels are then measured on whole frames everywhere.
-    margin = 4 * max(round(FRAME_SECONDS * sampling_rate / 4), 1)
+    margin = len(erb_transform(sampling_rate).win)
     positions = np.arange(-margin, length + margin)
     # The edges themselves are the intact samples next to the gap.
     from_left, span = positions + 1, length + 1
@@ -228,16 +227,14 @@ def _at_levels(
     ERB. Samples lie at a progress of 0 to 1, from edge to edge. The noise counts with the power that it is expected to
     have from the spectra at its ends: what it has, goes up and down by itself.
     """
-    hop = max(round(FRAME_SECONDS * sampling_rate / 4), 1)
-    transform = ShortTimeFFT(hann(4 * hop, sym=False), hop, sampling_rate)
+    transform = erb_transform(sampling_rate)
     bands = erb_bands(transform.f)
     levels = []
     for edge in (edges[0], edges[-1]):
-        padded = np.pad(edge, (max(4 * hop - len(edge), 0), 0))
-        frames = np.lib.stride_tricks.sliding_window_view(padded, 4 * hop)[::hop] * transform.win
-        levels.append(np.log(bands @ np.square(np.abs(np.fft.rfft(frames))).mean(0) + TINY))
+        padded = np.pad(edge, (max(len(transform.win) - len(edge), 0), 0))
+        levels.append(np.log(bands @ np.square(np.abs(spectra_within(padded, transform))).mean(0) + TINY))
     spectra = transform.stft(np.stack([tonal, noise]))
-    centres = (transform.p_min + np.arange(spectra.shape[-1])) * hop
+    centres = (transform.p_min + np.arange(spectra.shape[-1])) * transform.hop
     along = np.clip(np.interp(centres, np.arange(len(tonal)), progress), 0, 1)
     target = (1 - along) * levels[0][:, None] + along * levels[1][:, None]
 
@@ -246,7 +243,7 @@ def _at_levels(
         n_fft = 2 * (len(rests[0]) - 1)
         window = hann(n_fft, sym=False)
         # Bins of the long window are closer, and have more power.
-        scale = (transform.win @ transform.win) / (window @ window) * 4 * hop / n_fft
+        scale = (transform.win @ transform.win) / (window @ window) * len(transform.win) / n_fft
         wide = erb_bands(np.fft.rfftfreq(n_fft, 1 / sampling_rate))
         power += scale * wide @ spectra_between(rests[0], rests[-1], along[:, None]).T
     gains = np.clip(0.5 * (target - np.log(power + TINY)), np.log(MIN_GAIN), np.log(MAX_GAIN))
