@@ -31,7 +31,7 @@ from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
 from aidd.models.model_types import check_model_type
 from aidd.schedulers import LogLinearSchedule, independent_mask, span_mask
 from aidd.training.codec.codec_record import codec_of_tokens
-from aidd.training.data.corruption import corrupt
+from aidd.training.data.corruption import CorruptingCollator
 from aidd.training.data.token_windows import TokenWindowDataset
 from aidd.training.losses.derivative_loss import derivative_loss
 from aidd.training.losses.score_entropy import score_entropy_loss
@@ -188,9 +188,18 @@ def main() -> None:
         if args.push_to_hub and accelerator.is_main_process:
             # Now rather than at the end, for what may be wrong with names and tokens to show.
             repo_id = create_repo(args.hub_model_id or args.output_dir.resolve().name, exist_ok=True).repo_id
+    schedule = LogLinearSchedule()
+    mask_sampler = independent_mask
+    if args.corruption == "span":
+        mask_sampler = partial(span_mask, p0=args.span_p0, alpha=args.span_alpha, cap=args.span_cap)
+    collator = CorruptingCollator(args.seed, schedule, mask_sampler, args.gap_probability, args.max_gap)
     # Starting to iterate draws from this generator, not from the global one: a resumed run has the same dropout.
     dataloader = DataLoader(
-        dataset, args.train_batch_size, num_workers=args.dataloader_num_workers, generator=torch.Generator()
+        dataset,
+        args.train_batch_size,
+        num_workers=args.dataloader_num_workers,
+        collate_fn=collator,
+        generator=torch.Generator(),
     )
 
     optimizer = torch.optim.AdamW(
@@ -206,25 +215,11 @@ def main() -> None:
     model, optimizer, dataloader, lr_scheduler = accelerator.prepare(model, optimizer, dataloader, lr_scheduler)
     ema.to(accelerator.device)
     module = accelerator.unwrap_model(model)
-    schedule = LogLinearSchedule()
-    mask_sampler = independent_mask
-    if args.corruption == "span":
-        mask_sampler = partial(span_mask, p0=args.span_p0, alpha=args.span_alpha, cap=args.span_cap)
     run.start("train", checkpoint)
 
     losses = []
     for batch in run.batches(dataloader, args.gradient_accumulation_steps):
-        tokens = batch["tokens"]
-        t, missing = corrupt(
-            batch["index"].tolist(),
-            window_length,
-            seed=args.seed,
-            schedule=schedule,
-            mask_sampler=mask_sampler,
-            gap_probability=args.gap_probability,
-            max_gap=args.max_gap,
-        )
-        t, missing = t.to(tokens.device), missing.to(tokens.device)
+        tokens, t, missing = batch["tokens"], batch["t"], batch["missing"]
         with accelerator.accumulate(model):
             sigma = schedule.sigma(t) if config.time_conditioning else None
             log_probs = model(tokens, missing, sigma).log_probs

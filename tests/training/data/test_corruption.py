@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aidd.schedulers import LogLinearSchedule, independent_mask, span_mask
-from aidd.training.data.corruption import corrupt
+from aidd.training.data.corruption import CorruptingCollator, corrupt
 
 
 SCHEDULE = LogLinearSchedule()
@@ -38,6 +38,15 @@ def test_a_sample_is_corrupted_alike_in_every_batch_and_order(mask_sampler):
     with_gaps = draw(range(100), mask_sampler=mask_sampler, gap_probability=1.0)[1]
     alike = (missing == with_gaps).all(-1)
     assert 30 < alike.sum() < 70
+
+
+def test_collator_corrupts_windows_by_their_numbers():
+    collator = CorruptingCollator(0, SCHEDULE, SPANS, gap_probability=0.5, max_gap=30)
+    windows = [{"index": index, "tokens": torch.arange(40) + index} for index in (7, 3, 90)]
+    batch = collator(windows)
+    t, missing = draw([7, 3, 90])
+    assert torch.equal(batch["t"], t) and torch.equal(batch["missing"], missing)
+    assert torch.equal(batch["tokens"], torch.stack([window["tokens"] for window in windows]))
 
 
 def test_another_seed_or_index_draws_anew():

@@ -1,10 +1,12 @@
 """Which tokens are masked in training: in gaps, as at inference, or as the forward process masks them."""
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.utils.data import default_collate
 
 from ...schedulers import LogLinearSchedule
 from ...schedulers.sampling import RandomSource, uniform
@@ -104,3 +106,31 @@ def corrupt(
         missing[gapped] = gap_mask(len(gapped), num_tokens, [generators[row] for row in gapped], max_gap)
         t[gapped] = schedule.time(missing[gapped].double().mean(-1))
     return t.float(), missing
+
+
+@dataclass(frozen=True)
+class CorruptingCollator:
+    """
+    Makes batches of the windows of [`~aidd.training.data.token_windows.TokenWindowDataset`] and corrupts them
+    ([`corrupt`], whose arguments these are), in the processes that load the data.
+    """
+
+    seed: int
+    schedule: LogLinearSchedule
+    mask_sampler: MaskSampler
+    gap_probability: float
+    max_gap: int = 96
+
+    def __call__(self, windows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+        """`tokens`, int64 `(batch, window_length)`, and the `t` and `missing` of [`corrupt`]."""
+        batch = default_collate(list(windows))
+        t, missing = corrupt(
+            batch["index"].tolist(),
+            batch["tokens"].shape[-1],
+            seed=self.seed,
+            schedule=self.schedule,
+            mask_sampler=self.mask_sampler,
+            gap_probability=self.gap_probability,
+            max_gap=self.max_gap,
+        )
+        return {"tokens": batch["tokens"], "t": t, "missing": missing}
