@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .. import __version__
 from ..repair.methods import METHODS
 from ..repair.request import DETECTED_KINDS, RepairRequest, RequestError
+from . import changed
 
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ DESCRIPTION = """\
 Fills gaps in an audio file. Gaps are given by --gap, in seconds, or by files with --mask, or are found by --detect, or
 by all of these together. What the file holds inside a gap is not used."""
 
-EPILOG = """\
+EPILOG = f"""\
 examples:
   aidd inpaint damaged.wav restored.wav --gap 3.2 3.95 --gap 8 8.1
   aidd inpaint damaged.wav restored.wav --mask labels.txt --variations 4 --seed 1
@@ -55,6 +56,8 @@ output:
   must be given. A subtype with fewer bits than IN's rounds all samples, those outside the gaps too. Tags are not
   copied. An existing OUT is replaced once all variations are ready; IN itself is never written to. IN may be of any
   length: only what lies around a gap, or around gaps within some seconds of one another, is in memory at a time.
+
+{changed.EPILOG}
 
 exit code: 0 on success; 2 on bad input, with one line on stderr that says what was wrong; 130 when interrupted, and
 143 when terminated, with OUT as it was."""
@@ -128,6 +131,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="draw the part with the gaps, before and after (for several variations the first), as .png or .svg; "
         "needs matplotlib",
     )
+    changed.add_arguments(parser)
     parser.add_argument(
         "--json", action="store_true", help="print what was done as one JSON object, instead of sentences"
     )
@@ -147,6 +151,7 @@ def inpaint(arguments: argparse.Namespace) -> None:
     from ..masks.gaps import unite
     from ..repair.report import extent
 
+    written = changed.write(arguments)
     if arguments.plot is not None:
         from .picture import write_picture
 
@@ -160,6 +165,7 @@ def inpaint(arguments: argparse.Namespace) -> None:
     filled = extent(report.gaps, report.sampling_rate, "filled")
     for output in report.outputs:
         print(f"{output}: {filled}, in {report.seconds:.1f} s")
+    print("".join(f"{line}\n" for line in written), end="")
 
 
 def _repair(arguments: argparse.Namespace) -> RepairReport:
@@ -199,6 +205,7 @@ def _check_options(arguments: argparse.Namespace) -> None:
         raise ValueError(
             "no gap given: say what is missing with --gap START END or --mask FILE, or find it with --detect KINDS"
         )
+    changed.check(arguments)
     if arguments.plot is not None:
         if arguments.plot.suffix not in (".png", ".svg"):
             raise ValueError(f"--plot {arguments.plot}: expected a picture's name, *.png or *.svg")
