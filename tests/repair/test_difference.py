@@ -70,14 +70,11 @@ def test_each_of_two_recordings_gives_the_other(tmp_path, before, after, channel
 
 def test_regions_give_what_the_whole_does(tmp_path):
     rng = np.random.default_rng(0)
-    before = rng.normal(size=(BLOCK_SAMPLES + 900, 2)).astype(np.float32)
-    after = before.copy()
     # One gap lies across the edge of two blocks.
-    for start, stop in (
-        (10, 20),
-        (BLOCK_SAMPLES - 40, BLOCK_SAMPLES + 30),
-        (BLOCK_SAMPLES + 800, BLOCK_SAMPLES + 900),
-    ):
+    edge = BLOCK_SAMPLES
+    before = rng.normal(size=(edge + 900, 2)).astype(np.float32)
+    after = before.copy()
+    for start, stop in ((10, 20), (edge - 40, edge + 30), (edge + 800, edge + 900)):
         after[start:stop, 1] = rng.normal(size=stop - start)
     for name, samples in (("in.wav", before), ("out.wav", after)):
         sf.write(tmp_path / name, samples, RATE, subtype="FLOAT")
