@@ -164,8 +164,8 @@ def test_a_kind_that_is_not_asked_for_is_left(folder, damaged_tones, capsys):
     )
 
 
-def test_nothing_found_is_bad_input(folder, damaged_tones, capsys):
-    assert run("clean.wav out.wav --method linear --detect dropouts,clicks,clipping") == 2
+def test_nothing_found_has_an_exit_code_of_its_own(folder, damaged_tones, capsys):
+    assert run("clean.wav out.wav --method linear --detect dropouts,clicks,clipping") == 3
     output = capsys.readouterr()
     expected = "clean.wav: found no dropouts and no clicks and no clipping, and no other gap is given"
     assert output.err == f"aidd: error: {expected}\n" and not output.out
@@ -344,7 +344,8 @@ def test_libraries_do_not_speak_for_the_command(folder, tiny_model):
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "stderr"), [(signal.SIGTERM, 143, ""), (signal.SIGINT, 130, "aidd: error: interrupted\n")]
+    ("number", "code", "stderr"),
+    [(signal.SIGTERM, 143, "aidd: error: ended by SIGTERM\n"), (signal.SIGINT, 130, "aidd: error: interrupted\n")],
 )
 def test_signals_leave_everything_as_it_was(folder, number, code, stderr):
     # Minutes of noise, which take seconds to encode.
@@ -440,7 +441,6 @@ BAD_INPUTS = [
     ("in.wav out.wav --method linear --mask short.npy", "short.npy: expected a bool array of shape (8013,)"),
     ("in.wav out.wav --method linear --mask numbers.npy", "numbers.npy: expected a bool array"),
     ("in.wav out.wav --method linear --mask three.npy", "three.npy: expected a mask of 2 channels, or of 1 for all"),
-    ("in.wav out.wav --method linear --mask none.npy", "none.npy: nothing is marked as missing"),
     ("in.wav out.wav --method linear --mask none.npy --mask short.npy", "short.npy: expected a bool array"),
     ("in.wav out.wav --method linear --mask all.npy", "everything is missing"),
     ("in.wav out.wav --method linear --mask labels.txt", "labels.txt, line 1: gap from 0.5 s to 0.4 s"),
@@ -556,6 +556,9 @@ def test_what_was_done_is_told_as_json(folder, capsys):
         "gaps": [[[4_000, 6_000]], [[4_000, 6_000]]],
         "filled_by": [["linear"], ["linear"]],
         "found": {},
+        "exit_code": 0,
+        "errors": [],
+        "warnings": [],
     }
 
 

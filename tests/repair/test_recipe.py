@@ -69,6 +69,7 @@ def test_the_command_line_prints_the_report(damaged, capsys):
     assert main(command.split()) == 0
     printed = json.loads(capsys.readouterr().out)
     assert isinstance(printed.pop("version"), str) and printed.pop("seconds") >= 0
+    assert (printed.pop("exit_code"), printed.pop("errors"), printed.pop("warnings")) == (0, [], [])
     assert list(printed) == [name for name in report if name != "seconds"]
     assert printed == {name: value for name, value in report.items() if name != "seconds"}
 
@@ -89,8 +90,11 @@ def test_nothing_to_repair_is_an_error_of_its_own(damaged, tmp_path):
         ({"masks": ["none.npy"]}, "none.npy: nothing is marked as missing"),
         ({"detect": ["clicks"]}, "found no clicks, and no other gap is given"),
     ):
-        with pytest.raises(NothingToRepairError, match=message):
+        with pytest.raises(NothingToRepairError, match=message) as caught:
             repair_file(damaged, "out.wav", RepairRequest(method="linear", **options))
+        report = caught.value.report.to_dict()
+        assert (report["outputs"], report["gaps"], report["filled_by"]) == ([], [[], []], [[], []])
+        assert list(report["found"]) == list(options.get("detect", []))
     assert not (tmp_path / "out.wav").exists()
 
 

@@ -19,6 +19,7 @@ from ..evaluation.methods.names import (
     shipped_protocols,
 )
 from ..repair.methods import DEFAULT_MODEL, DEFAULT_SPECTROGRAM_MODEL
+from .console import DONE, Console
 
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def method_name(text: str) -> str:
     return text
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     from ..evaluation import recipe
 
     request = request_of(arguments)
@@ -156,6 +157,7 @@ def run(arguments: argparse.Namespace) -> None:
         recipe.fill_and_measure(request, selection, progress=progress_bar())
         recipe.report(request, selection)
         print_summary(request)
+    return DONE
 
 
 def request_of(arguments: argparse.Namespace) -> EvaluationRequest:

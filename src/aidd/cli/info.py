@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..repair.methods import METHODS, MODEL_METHODS
+from .console import BAD_INPUT, DONE, Console
 
 
 # Entries of the configurations of a model's parts that `aidd info` prints.
@@ -36,42 +37,58 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "info",
         help="print versions, the default models and the methods, or facts about audio files and models",
         description="Without arguments, prints versions, the methods and the default models. With audio files or "
-        "folders of pipelines, prints what they hold.",
+        "folders of pipelines, prints what they hold. A file that cannot be read does not hide the others; the exit "
+        "code is 2 then.",
         allow_abbrev=False,
     )
     parser.set_defaults(run=info)
     parser.add_argument("files", metavar="FILE", nargs="*", type=Path, help="an audio file, or a pipeline's folder")
 
 
-def info(arguments: argparse.Namespace) -> None:
-    """Prints facts about the files in the arguments, or about the installation."""
-    if arguments.files:
-        from ..signals.files import read_audio
+def info(arguments: argparse.Namespace, console: Console) -> int:
+    """
+    Prints facts about the files in the arguments, or about the installation. Returns the exit code: that of bad input
+    if any file cannot be read, after the facts about the others.
+    """
+    code = DONE
+    for path in arguments.files:
+        try:
+            print("\n".join(_facts(path)))
+        except ValueError as error:
+            console.error(str(error))
+            code = BAD_INPUT
+    if not arguments.files:
+        print("\n".join(_installation()))
+    return code
 
-        for path in arguments.files:
-            if (path / "model_index.json").is_file():
-                try:
-                    print("\n".join(model_facts(path)))
-                # All exceptions, as a damaged folder fails in whatever way its parts do.
-                except Exception as error:
-                    raise ValueError(f"{path}: cannot be read as a pipeline: {error!r}") from error
-                continue
-            audio = read_audio(path)
-            channels, num_samples = audio.samples.shape
-            print(
-                f"{path}: {audio.sampling_rate} Hz, {channels} {'channel' if channels == 1 else 'channels'}, "
-                f"{num_samples / audio.sampling_rate:.6f} s ({num_samples} samples), {audio.format} {audio.subtype}"
-            )
-        return
 
+def _facts(path: Path) -> list[str]:
+    if (path / "model_index.json").is_file():
+        try:
+            return model_facts(path)
+        # All exceptions, as a damaged folder fails in whatever way its parts do.
+        except Exception as error:
+            raise ValueError(f"{path}: cannot be read as a pipeline: {error!r}") from error
+    from ..signals.files import read_audio
+
+    audio = read_audio(path)
+    channels, num_samples = audio.samples.shape
+    return [
+        f"{path}: {audio.sampling_rate} Hz, {channels} {'channel' if channels == 1 else 'channels'}, "
+        f"{num_samples / audio.sampling_rate:.6f} s ({num_samples} samples), {audio.format} {audio.subtype}"
+    ]
+
+
+def _installation() -> list[str]:
     from importlib.metadata import version
 
-    print(f"aidd {__version__}")
-    print("python", sys.version.split()[0] + ",", ", ".join(f"{package} {version(package)}" for package in PACKAGES))
-    print("methods:", ", ".join(METHODS))
+    packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    lines = [f"aidd {__version__}", f"python {sys.version.split()[0]}, {packages}", f"methods: {', '.join(METHODS)}"]
     for model in dict.fromkeys(MODEL_METHODS.values()):
         methods = [method for method, default in MODEL_METHODS.items() if default == model]
-        print(f"default model of {', '.join(methods)}:", "\n".join(model_facts(Path(model))))
+        first, *parts = model_facts(Path(model))
+        lines += [f"default model of {', '.join(methods)}: {first}", *parts]
+    return lines
 
 
 def model_facts(folder: Path) -> list[str]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import __version__
 from ..repair.methods import METHODS
 from ..repair.request import DETECTED_KINDS, RepairRequest, RequestError
 from . import changed
+from .console import DONE, EXIT_CODES, NOTHING_TO_REPAIR, Console
 
 
 if TYPE_CHECKING:
@@ -59,8 +58,9 @@ output:
 
 {changed.EPILOG}
 
-exit code: 0 on success; 2 on bad input, with one line on stderr that says what was wrong; 130 when interrupted, and
-143 when terminated, with OUT as it was."""
+  --json prints a report whatever the end is, but for bad input: its exit_code, errors and warnings tell of the end.
+
+{EXIT_CODES}"""
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -144,28 +144,51 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 OPTIONS = {"gaps": "gap", "masks": "mask", "num_variations": "variations"}
 
 
-def inpaint(arguments: argparse.Namespace) -> None:
-    """Repairs a file as the arguments say, and prints what was done."""
+def inpaint(arguments: argparse.Namespace, console: Console) -> int:
+    """Repairs a file as the arguments say, and prints what was done. Returns the exit code."""
     _check_options(arguments)
-    report = _repair(arguments)
-    from ..masks.gaps import unite
+    if arguments.json:
+        console.answer = {"input": str(arguments.input), "outputs": []}
+    from ..repair.recipe import NothingToRepairError
+
+    try:
+        report = _repair(arguments)
+    except NothingToRepairError as nothing:
+        if arguments.json:
+            console.answer = nothing.report.to_dict()
+        console.error(str(nothing))
+        return NOTHING_TO_REPAIR
+    console.done = True
+    if arguments.json:
+        console.answer = report.to_dict()
+    else:
+        _print(report)
+    with console.telling("what was changed"):
+        lines = changed.write(arguments)
+        if not arguments.json:
+            print("".join(f"{line}\n" for line in lines), end="")
+    if arguments.plot is not None:
+        with console.telling(f"the picture {arguments.plot}"):
+            _draw(arguments.plot, report)
+    return DONE
+
+
+def _print(report: RepairReport) -> None:
     from ..repair.report import extent
 
-    written = changed.write(arguments)
-    if arguments.plot is not None:
-        from .picture import write_picture
-
-        write_picture(arguments.plot, arguments.input, Path(report.outputs[0]), unite(report.gaps))
-    if arguments.json:
-        print(json.dumps({"version": __version__, **report.to_dict()}))
-        return
     for kind, gaps in report.found.items():
         print(f"{report.input}: {kind}: {extent(gaps, report.sampling_rate, 'found')}")
     print(f"{report.input}: {report.fillers()}")
     filled = extent(report.gaps, report.sampling_rate, "filled")
     for output in report.outputs:
         print(f"{output}: {filled}, in {report.seconds:.1f} s")
-    print("".join(f"{line}\n" for line in written), end="")
+
+
+def _draw(path: Path, report: RepairReport) -> None:
+    from ..masks.gaps import unite
+    from .picture import write_picture
+
+    write_picture(path, Path(report.input), Path(report.outputs[0]), unite(report.gaps))
 
 
 def _repair(arguments: argparse.Namespace) -> RepairReport:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +32,17 @@ if TYPE_CHECKING:
 
 
 class NothingToRepairError(ValueError):
-    """No gap is given, and none was found."""
+    """
+    No gap is given, and none was found.
+
+    Args:
+        message: what was looked for.
+        report: of a repair without gaps and outputs.
+    """
+
+    def __init__(self, message: str, report: RepairReport):
+        super().__init__(message)
+        self.report = report
 
 
 def repair_file(
@@ -87,8 +98,22 @@ def repair_file(
         raise ValueError(f"expected damage of the kinds {list(request.detect)}, got {list(damage.kinds)}")
     given = given_gaps(scan, request.gaps, request.masks)
     gaps = [unite(channel) for channel in zip(given, *damage.found.values(), strict=True)]
+    report = RepairReport(
+        input=str(scan.path),
+        outputs=[],
+        sampling_rate=scan.sampling_rate,
+        channels=scan.channels,
+        num_samples=scan.num_samples,
+        method=request.method,
+        model=None,
+        seed=request.seed,
+        filled_by=[[] for _ in gaps],
+        gaps=gaps,
+        found=damage.found,
+        seconds=time.perf_counter() - began,
+    )
     if not any(map(len, gaps)):
-        raise NothingToRepairError(_nothing(scan, request, damage))
+        raise NothingToRepairError(_nothing(scan, request, damage), report)
     warn_of_unmarked_silence(damage.dropouts, gaps, sampling_rate=scan.sampling_rate)
 
     plan = partial(
@@ -131,18 +156,12 @@ def repair_file(
         format=format,
         progress=shown,
     )
-    return RepairReport(
-        input=str(scan.path),
+    return replace(
+        report,
         outputs=list(map(str, outputs)),
-        sampling_rate=scan.sampling_rate,
-        channels=scan.channels,
-        num_samples=scan.num_samples,
-        method=request.method,
         model=_model_name(request) if planned.needs_model else None,
-        seed=request.seed,
         filled_by=planned.filled_by,
         gaps=planned.gaps,
-        found=damage.found,
         seconds=time.perf_counter() - began,
     )
 
