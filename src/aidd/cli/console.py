@@ -23,7 +23,7 @@ exit code:
   0    done
   2    bad input, or a failure, with one line on stderr that says what was wrong; OUT is as it was
   3    nothing to repair: no gap is marked, and none was found; OUT is as it was
-  4    done, but not all was told: OUT is written, and a picture, a difference, or what goes to stdout or stderr, is not
+  4    done, but not all was told: OUT is written; a picture, a difference, or what goes to stdout or stderr is not
   130  interrupted, 143 terminated, 129 when the terminal is closed; OUT is as it was"""
 # What the command line adds to warnings of the library, by their category: the option that helps.
 HINTS = {"UnmarkedSilenceWarning": ", or add --detect dropouts"}
