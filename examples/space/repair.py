@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from aidd.signals.blocks import AudioReader
 from aidd.signals.files import write_audio
 from aidd.signals.formats import SubtypeError, suffix_for
 from aidd.signals.samples import sample_recordings
+from aidd.signals.warning import collecting_warnings
 
 
 if TYPE_CHECKING:
@@ -163,8 +163,7 @@ def repair(
         subtype="FLOAT" if as_float else None,
     )
     suffix = ".wav" if as_float else suffix_for(scan.format, scan.path.suffix)
-    with warnings.catch_warnings(record=True) as messages:
-        warnings.simplefilter("always", UserWarning)
+    with collecting_warnings() as messages:
         try:
             report = repair_file(
                 scan,
@@ -179,7 +178,7 @@ def repair(
                 "and end in seconds, or find damage"
             ) from error
     done = f"{extent(report.gaps, report.sampling_rate, 'filled')}, in {report.seconds:.1f} s."
-    return report, [done, *(sentence(warning.message) for warning in messages)]
+    return report, [done, *map(sentence, messages)]
 
 
 def request_for(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from ..classical.janssen import janssen
 from ..masks.gaps import find_gaps, num_missing, num_shared, touching, unite
 from ..signals.blocks import BLOCK_SAMPLES, AudioReader, writing_audio
 from ..signals.formats import LOSSLESS_SUBTYPES
-from ..signals.warning import warn_at_caller
+from ..signals.warning import passing_over, warn_at_caller
 from ..splice.contract import ContractError, MaskWarning, check_share, read, write_back
 from ..splice.filling import splice_short_gaps
 from .plan import CONTINUATION, RepairPlan
@@ -61,9 +60,8 @@ def fill_as_planned(
     filled = signals.copy()
     missing = np.any(list(masks.values()), axis=0)
     *others, last = masks
-    with warnings.catch_warnings():
-        # The whole recording was checked; where gaps stand close, a part of it is mostly gap.
-        warnings.simplefilter("ignore", MaskWarning)
+    # The whole recording was checked; where gaps stand close, a part of it is mostly gap.
+    with passing_over(MaskWarning):
         for filler in others:
             missing = missing & ~masks[filler]
             for channel in np.ndindex(missing.shape[:-1]):
