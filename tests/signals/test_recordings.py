@@ -65,6 +65,17 @@ def test_maestro_is_split_by_its_table(tmp_path):
         maestro_recordings(tmp_path, "valid")
 
 
+@pytest.mark.parametrize("place", ["../secret.wav", "2004/../../secret.wav", "{folder}/secret.wav"])
+def test_a_table_names_no_recordings_outside_its_folder(tmp_path, place):
+    write_noise(tmp_path / "secret.wav")
+    folder = tmp_path / "maestro"
+    folder.mkdir()
+    place = place.format(folder=tmp_path)
+    (folder / "maestro-v3.0.0.csv").write_text(f"split,audio_filename\ntest,{place}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"lists 1 recordings outside its folder, the first is .*secret\.wav"):
+        maestro_recordings(folder, "test")
+
+
 def test_rows_of_a_data_set_hold_files_or_their_content(tmp_path):
     for seed, name in enumerate(("a.wav", "b.wav")):
         write_noise(tmp_path / name, seed)

@@ -32,11 +32,12 @@ class CompleteLoadingMixin(PreTrainedModel):
         **kwargs: Any,
     ) -> Self | Any:
         """
-        As [`~transformers.PreTrainedModel.from_pretrained`].
+        As [`~transformers.PreTrainedModel.from_pretrained`], from safetensors unless `use_safetensors` says otherwise.
 
         Raises:
             ValueError: tensors that the configuration asks for and the weights lack, or the other way round.
         """
+        kwargs.setdefault("use_safetensors", True)
         # This is a pair, which transformers' annotation does not say.
         loaded: Any = super().from_pretrained(
             pretrained_model_name_or_path, *model_args, output_loading_info=True, **kwargs

@@ -20,11 +20,8 @@ from ..splice.contract import prepare, write_back
 from ..splice.ranking import agreement_risk
 from .inpainting import InpaintingPipeline
 from .options import CallOptions
+from .parts import HUB_ARGUMENTS
 from .windows import Window
-
-
-# Arguments of `from_pretrained` that say where files come from.
-HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "revision", "token", "variant")
 
 
 class CodecInpaintingPipeline(InpaintingPipeline):
@@ -48,7 +45,7 @@ class CodecInpaintingPipeline(InpaintingPipeline):
             ValueError: a codec that [`~aidd.models.wavtokenizer.load_wavtokenizer`] refuses.
         """
         if "codec" not in kwargs:
-            hub_arguments = {name: kwargs[name] for name in HUB_ARGUMENTS if name in kwargs}
+            hub_arguments = {name: kwargs[name] for name in (*HUB_ARGUMENTS, "variant") if name in kwargs}
             kwargs["codec"] = load_wavtokenizer(pretrained_model_name_or_path, subfolder="codec", **hub_arguments)
         pipe = super().from_pretrained(pretrained_model_name_or_path, **kwargs)
         # A `device_map` places what diffusers loads.

@@ -17,6 +17,7 @@ from ..splice.channels import polarities
 from ..splice.contract import prepare, write_back
 from ..splice.filling import SpliceSettings, fill_gaps, splice_short_gaps
 from .options import CallOptions
+from .parts import loading_arguments
 from .windows import Plan, Window, at_rate, not_filled, plan_windows
 
 
@@ -45,9 +46,8 @@ class InpaintingPipeline(DiffusionPipeline):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs: Any) -> Self:
-        """Loads as [`~diffusers.DiffusionPipeline.from_pretrained`] does, in float32 unless `dtype` says otherwise."""
-        if not {"dtype", "torch_dtype"} & kwargs.keys():
-            kwargs["dtype"] = torch.float32
+        """Loads as [`~diffusers.DiffusionPipeline.from_pretrained`] does, as [`~.parts.loading_arguments`] says."""
+        kwargs = loading_arguments(pretrained_model_name_or_path, kwargs)
         return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
 
     def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:

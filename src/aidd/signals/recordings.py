@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -76,7 +77,8 @@ def maestro_recordings(folder: str | Path, split: str) -> list[Recording]:
         split: `train`, `validation` or `test`.
 
     Raises:
-        ValueError: no table, or several; no recording of this split in it; or one that is listed but not there.
+        ValueError: no table, or several; no recording of this split in it; or one that is listed but not there, or not
+            in the folder.
     """
     tables = sorted(Path(folder).glob("maestro-v*.csv"))
     if len(tables) != 1:
@@ -86,6 +88,9 @@ def maestro_recordings(folder: str | Path, split: str) -> list[Recording]:
     paths = sorted(Path(folder) / row["audio_filename"] for row in rows if row["split"] == split)
     if not paths:
         raise ValueError(f"{tables[0]} has the splits {sorted({row['split'] for row in rows})}, got {split}")
+    outside = [path for path in paths if not lies_in(path, folder)]
+    if outside:
+        raise ValueError(f"{tables[0]} lists {len(outside)} recordings outside its folder, the first is {outside[0]}")
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise ValueError(f"{tables[0]} lists {len(missing)} recordings that are not there, the first is {missing[0]}")
@@ -123,6 +128,11 @@ def dataset_recordings(dataset: Dataset, column: str) -> list[Recording]:
         Recording(f"{index}/{Path(path).name}" if path else str(index), reader(index))
         for index, path in enumerate(paths)
     ]
+
+
+def lies_in(path: str | Path, folder: str | Path) -> bool:
+    """Whether a path leads into a folder by its name. A link in the folder may lead out: who made it wants that."""
+    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))
 
 
 class MonoReader:

@@ -79,3 +79,21 @@ def test_sound_within_the_tables_of_a_data_set_becomes_files(tmp_path):
     assert hub_recordings_of(str(table.parent), "test", **arguments) == found
     with pytest.raises(ValueError, match="expected a column of audio, got audio"):
         hub_recordings_of(str(table.parent), "test", cache_dir=tmp_path / "cache")
+
+
+def test_a_data_set_names_no_files_but_its_own(tmp_path):
+    write_noise(tmp_path / "secret.wav")
+    table = tmp_path / "songs" / "test.parquet"
+    table.parent.mkdir()
+    write_noise(table.parent / "own.wav")
+    stored = Features({"audio": {"path": Value("string"), "bytes": Value("binary")}})
+
+    def found(path) -> dict:
+        rows = [{"audio": {"path": str(path), "bytes": None}}]
+        Dataset.from_list(rows, stored).cast_column("audio", Audio()).to_parquet(table)
+        return hub_recordings_of(str(table.parent), "test", cache_dir=tmp_path / f"cache of {path.name}")
+
+    assert list(found(table.parent / "own.wav").values()) == [table.parent / "own.wav"]
+    for path in (tmp_path / "secret.wav", table.parent / ".." / "secret.wav"):
+        with pytest.raises(ValueError, match=r"row 0/secret\.wav: expected a file of the data set, got "):
+            found(path)

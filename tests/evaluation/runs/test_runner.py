@@ -250,3 +250,11 @@ def test_missing_cells_go_to_methods_for_cells_and_are_measured_there(tmp_path):
         assert row["coverage"] == item.cells.mean() and row["missing_seconds"] == touched.sum() / item.sampling_rate
         assert np.array_equal(restored[~touched], segment[~touched])
     assert set(embeddings["method"]) == {"reference", "masked", "zeroing"}
+
+
+@pytest.mark.parametrize("method", ["../../../up", "a/b", "a\\b", "module:function", ".."])
+def test_kept_audio_stays_in_its_folder(tmp_path, method):
+    """Whatever a method is called in a journal that somebody else wrote."""
+    path = audio_file(tmp_path, "1234", method)
+    assert path.resolve().parent == (tmp_path / "audio").resolve() and path.suffix == ".npy"
+    assert not set(path.name) & set("/\\:")

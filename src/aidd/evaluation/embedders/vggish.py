@@ -7,6 +7,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ...models.checkpoint_io import read_checkpoint
 from .embedder import as_batch
 from .log_mel import HOP_LENGTH, N_MELS, SAMPLING_RATE, WINDOW_LENGTH, log_mel
 
@@ -75,13 +76,13 @@ class VGGishEmbedder:
         device: to compute on.
 
     Raises:
-        ValueError: a file whose tensors are not VGGish's.
+        ValueError: as [`~aidd.models.checkpoint_io.read_checkpoint`], or tensors that are not VGGish's.
     """
 
     sampling_rate = SAMPLING_RATE
 
     def __init__(self, path: str | Path, *, device: str | torch.device = "cpu"):
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_checkpoint(path)
         kernels, matrices = ([f"features.{i}" for i in CONVOLUTIONS], [f"embeddings.{i}" for i in LINEARS])
         expected = sorted(f"{name}.{kind}" for name in kernels + matrices for kind in ("weight", "bias"))
         if sorted(state) != expected:

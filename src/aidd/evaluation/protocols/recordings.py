@@ -5,15 +5,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from datasets import load_dataset
-from huggingface_hub import cached_assets_path
+from datasets import config, load_dataset
+from huggingface_hub import cached_assets_path, constants
 
 from ...signals.files import find_audio_files
-from ...signals.recordings import Recording, dataset_recordings, maestro_recordings, musicnet_recordings
+from ...signals.recordings import Recording, dataset_recordings, lies_in, maestro_recordings, musicnet_recordings
 from ...signals.replacing import replacing
 from ..methods.names import LAYOUTS
 
 
+# Where files of data sets are downloaded to.
+CACHES = (config.HF_DATASETS_CACHE, config.DOWNLOADED_DATASETS_PATH, constants.HF_HUB_CACHE)
 OFFICIAL_SPLITS: dict[str, Callable[..., list[Recording]]] = {
     "musicnet": musicnet_recordings,
     "maestro": maestro_recordings,
@@ -76,16 +78,21 @@ def hub_recordings_of(
         cache_dir: where files are kept; the Hub's own cache if None.
 
     Raises:
-        ValueError: no such split or column.
+        ValueError: no such split or column, or a row that names a file which is not the data set's.
     """
     dataset = load_dataset(dataset_name, config_name, split=split, cache_dir=cache_dir)
-    name = Path(dataset_name).resolve().name if Path(dataset_name).is_dir() else dataset_name
+    is_folder = Path(dataset_name).is_dir()
+    name = Path(dataset_name).resolve().name if is_folder else dataset_name
+    # Tables may name any file of this machine.
+    own = [*([dataset_name] if is_folder else []), *([cache_dir] if cache_dir else []), *CACHES]
     folder = cached_assets_path("aidd", namespace=name, subfolder=split, assets_dir=cache_dir)
     recordings = {}
     for recording in dataset_recordings(dataset, column):
         sound = recording.read()
         if not isinstance(sound, Path):
             sound = _written(folder, sound.getvalue(), Path(recording.name).suffix)
+        elif not any(lies_in(sound, place) for place in own):
+            raise ValueError(f"{dataset_name}, row {recording.name}: expected a file of the data set, got {sound}")
         recordings[f"{name}/{split}/{recording.name}"] = sound
     return recordings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -163,8 +164,9 @@ def naming(what: str) -> Iterator[None]:
 
 def audio_file(output_dir: str | Path, key: str, method: str) -> Path:
     """Where the restored audio of an item is kept."""
-    # A colon, as in `module:function`, is no part of a file's name everywhere.
-    return Path(output_dir) / "audio" / f"{key}-{method.replace(':', '-')}.npy"
+    # A colon, as in `module:function`, is no part of a file's name everywhere. Names in a journal may be anybody's.
+    name = re.sub(r"[^\w.-]", "-", method)
+    return Path(output_dir) / "audio" / f"{key}-{name}.npy"
 
 
 def keep_audio(output_dir: str | Path, key: str, method: str, audio: np.ndarray) -> None:

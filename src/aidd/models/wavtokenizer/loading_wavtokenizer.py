@@ -29,7 +29,7 @@ def load_wavtokenizer(
 ) -> WavTokenizerModel:
     """
     Loads a WavTokenizer or a [`~aidd.models.mel_tokenizer.MelTokenizerModel`] in float32, whatever its weights are
-    stored in: in bfloat16 its encoder would choose other codes.
+    stored in: in bfloat16 its encoder would choose other codes. Weights are read from safetensors alone.
 
     Args:
         pretrained_model_name_or_path: a folder, or a repository on the Hub, in transformers' own format, such as
@@ -48,7 +48,13 @@ def load_wavtokenizer(
     config_class = check_model_type(source, *CLASSES, subfolder=subfolder, **hub_arguments)
     # This is a pair, which transformers' annotation does not say.
     loaded: Any = CLASSES[config_class].from_pretrained(
-        source, subfolder=subfolder, variant=variant, dtype=torch.float32, output_loading_info=True, **hub_arguments
+        source,
+        subfolder=subfolder,
+        variant=variant,
+        dtype=torch.float32,
+        use_safetensors=True,
+        output_loading_info=True,
+        **hub_arguments,
     )
     model, info = loaded
     # transformers ignores what else the file holds for a decoder, as encoders load from whole codecs.
