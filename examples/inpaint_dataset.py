@@ -7,9 +7,10 @@ Repair every recording of a folder, or of an audio data set.
         --subtype FLOAT --output_dir outputs/repaired
 
 Gaps are those of label tracks (.txt, as Audacity exports them) and bool arrays (.npy, True = missing) that lie next to
-a recording and are called like it, and what is found with `--detect`. Recordings without any are copied. Those that
-are repaired keep rate, channels, format and, unless `--subtype` says otherwise, subtype, and every sample outside the
-gaps, as `aidd inpaint` keeps them. They may be of any length: only what lies around their gaps is in memory.
+a recording and are called like it, and what is found with `--detect`. Recordings without any are copied, with their
+time and permissions. Those that are repaired keep permissions, rate, channels, format and, unless `--subtype` says
+otherwise, subtype, and every sample outside the gaps, as `aidd inpaint` keeps them. They may be of any length: only
+what lies around their gaps is in memory.
 
 Writes the recordings to `audio`, in the output folder, and `manifest.jsonl`: a row for each recording, with its name
 and SHA-256, the gaps of each channel in samples (starts and exclusive ends), what filled each, the seconds it took,
@@ -47,7 +48,7 @@ from aidd.repair.request import DETECTED_KINDS, RequestError
 from aidd.repair.scan import scan_audio
 from aidd.signals.formats import suffix_for
 from aidd.signals.recordings import file_sha256
-from aidd.signals.replacing import replacing
+from aidd.signals.replacing import remove_left_overs, replacing
 
 
 def parse_args() -> argparse.Namespace:
@@ -150,9 +151,12 @@ def repair(
     try:
         report = repair_file(scan, output, request)
         gaps, filled_by = report.gaps, report.filled_by
+        shutil.copymode(path, output)
     except NothingToRepairError:
         with replacing(output) as unfinished:
             shutil.copyfile(path, unfinished)
+        # Mode and time, too.
+        shutil.copystat(path, output)
         gaps, filled_by = [no_gaps()] * scan.channels, [[]] * scan.channels
     missing = unite(gaps)
     return {
@@ -219,8 +223,8 @@ def main() -> None:
     with journal.writing():
         # Files that a killed run has left half written.
         if state.is_main_process:
-            for unfinished in (args.output_dir / "audio").rglob(".aidd-*.part"):
-                unfinished.unlink()
+            for folder in {path.parent for path in (args.output_dir / "audio").rglob("*")}:
+                remove_left_overs(folder)
         state.wait_for_everyone()
         for name, path in tqdm(mine, "Repairing", unit="recording", disable=not state.is_local_main_process):
             masks = masks_next_to(path) if args.audio_dir is not None else []

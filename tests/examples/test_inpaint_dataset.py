@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import signal
 import time
 
@@ -64,6 +65,9 @@ def digests(output):
 
 
 def test_every_recording_is_repaired_and_has_a_row(archive, tmp_path):
+    for name in ("intact.wav", "labels.wav"):
+        (archive / name).chmod(0o600)
+        os.utime(archive / name, (10**9, 10**9))
     rows = repair(archive, tmp_path / "out")
     assert {name: row.get("num_gaps") for name, row in rows.items()} == {
         "archive/bad.wav": None,
@@ -85,6 +89,9 @@ def test_every_recording_is_repaired_and_has_a_row(archive, tmp_path):
         assert (before.subtype, before.format) == (after.subtype, after.format)
     copy = tmp_path / "out" / rows["archive/intact.wav"]["output"]
     assert copy.read_bytes() == (archive / "intact.wav").read_bytes()
+    repaired = tmp_path / "out" / rows["archive/labels.wav"]["output"]
+    assert [path.stat().st_mode & 0o777 for path in (copy, repaired)] == [0o600, 0o600]
+    assert copy.stat().st_mtime == 10**9 != repaired.stat().st_mtime
 
 
 def test_two_processes_write_what_one_does(archive, tmp_path):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -25,6 +23,7 @@ from .formats import (
     real_path,
     reason_of,
 )
+from .replacing import replacing_all
 
 
 # Samples of every channel that are in memory at a time: of two channels, 4 MB.
@@ -136,7 +135,7 @@ class AudioWriter:
         self._peak, self._num_broken, self._fits = 0.0, 0, True
         self._digest = hashlib.sha256()
         with self._in_words():
-            self._file = sf.SoundFile(temporary, "x", sampling_rate, channels, subtype, format=format)
+            self._file = sf.SoundFile(temporary, "w", sampling_rate, channels, subtype, format=format)
 
     def __enter__(self) -> AudioWriter:
         return self
@@ -204,7 +203,7 @@ def writing_audio(
     error nothing is left behind, and what stood at `paths` stands there still.
 
     Args:
-        paths: of the files; existing ones are replaced, or the targets of symbolic links.
+        paths: of the files; existing ones are replaced and keep their permissions, or the targets of symbolic links.
         sampling_rate: Hz.
         subtype, format: in libsndfile's terms. Default of the format: the suffix's.
         channels: of the audio.
@@ -215,10 +214,7 @@ def writing_audio(
     targets = [Path(path) for path in paths]
     for path in targets:
         check_writable(path, sampling_rate=sampling_rate, subtype=subtype, format=format, channels=channels)
-    # Short, as a file's own name may be as long as names can be. Known before they exist: a signal's handler may raise
-    # at any time.
-    temporaries = [real_path(path).with_name(f".aidd-{secrets.token_hex(8)}.part") for path in targets]
-    try:
+    with replacing_all(list(map(real_path, targets))) as temporaries:
         with ExitStack() as stack:
             writers = [
                 stack.enter_context(
@@ -238,11 +234,6 @@ def writing_audio(
                 writer.check()
         for writer in writers:
             writer.compare()
-        for temporary, path in zip(temporaries, targets, strict=True):
-            os.replace(temporary, real_path(path))
-    finally:
-        for temporary in temporaries:
-            temporary.unlink(missing_ok=True)
 
 
 def encode(audio: np.ndarray, subtype: str) -> np.ndarray | None:
