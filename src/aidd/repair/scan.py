@@ -10,6 +10,7 @@ import numpy as np
 from ..detection.runs import BLOCK_SAMPLES, ChannelStatistics
 from ..masks.gaps import gaps_of, num_missing, unite
 from ..signals.blocks import AudioReader
+from ..signals.warning import warn_at_caller
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ def scan_audio(path: str | Path) -> Scan:
 
     Raises:
         ValueError: as [`~aidd.signals.files.read_audio`].
+
+    Warns:
+        UserWarning: as [`~aidd.signals.files.read_audio`].
     """
     with AudioReader(path) as reader:
         statistics = [ChannelStatistics() for _ in range(reader.channels)]
@@ -65,6 +69,8 @@ def scan_audio(path: str | Path) -> Scan:
             num_samples += block.shape[-1]
         if num_samples == 0:
             raise ValueError(f"{path}: the file holds no samples")
+        for loss in reader.losses(num_samples):
+            warn_at_caller(loss)
         return Scan(
             path=Path(path),
             sampling_rate=reader.sampling_rate,

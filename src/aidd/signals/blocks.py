@@ -24,6 +24,8 @@ from .formats import (
     reason_of,
 )
 from .replacing import replacing_all
+from .survey.stream import Stream
+from .survey.survey import survey_audio
 
 
 # Samples of every channel that are in memory at a time: of two channels, 4 MB.
@@ -49,13 +51,16 @@ class AudioReader:
         self.name = str(source) if name is None else name
         if isinstance(source, str | Path):
             check_is_file(Path(source))
-        with self._in_words():
-            self._file = sf.SoundFile(source)
-        self.sampling_rate: int = self._file.samplerate
-        self.num_samples: int = self._file.frames
-        self.channels: int = self._file.channels
-        self.subtype: str = self._file.subtype
-        self.format: str = self._file.format
+        try:
+            self._stream = Stream(source)
+        except (sf.LibsndfileError, OSError) as error:
+            notes = "".join(f"; {note}" for note in survey_audio(source).notes)
+            raise ValueError(f"{self.name}: cannot be read as audio ({reason_of(error)}){notes}") from error
+        self.sampling_rate: int = self._stream.samplerate
+        self.channels: int = self._stream.channels
+        self.subtype: str = self._stream.subtype
+        self.format: str = self._stream.format
+        self.endian: str = self._stream.endian
         self._kept, self._start = np.zeros((0, self.channels)), 0
 
     def __enter__(self) -> AudioReader:
@@ -64,9 +69,23 @@ class AudioReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def num_samples(self) -> int:
+        """Samples of each channel, as far as is known before they are decoded."""
+        return self._stream.frames
+
     def close(self) -> None:
         """Closes the file; leaving a `with` block does it too."""
-        self._file.close()
+        self._stream.close()
+
+    def losses(self, num_samples: int) -> list[str]:
+        """
+        Sentences on what the file has lost, or holds beyond what is read; none for an intact one.
+
+        Args:
+            num_samples: samples of each channel that could be decoded.
+        """
+        return [f"{self.name}: {words}" for words in self._stream.losses(num_samples)]
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """
@@ -99,21 +118,20 @@ class AudioReader:
         lossy file that are read after a jump differ a little from those that are decoded in order.
         """
         with self._in_words():
-            self._file.seek(min(start, self.num_samples))
+            self._stream.seek(min(start, self.num_samples))
         self._kept, self._start = np.zeros((0, self.channels)), start
 
     def _decode(self, num_samples: int) -> np.ndarray:
         integers = self.subtype in INTEGER_BITS
         with self._in_words():
-            samples = self._file.read(num_samples, dtype="int32" if integers else "float64", always_2d=True)
+            samples = self._stream.read(num_samples, "int32" if integers else "float64")
         return samples / 2**31 if integers else samples
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
         try:
             yield
-        # TypeError is what soundfile raises for headerless files, which do not say their rate.
-        except (sf.LibsndfileError, TypeError) as error:
+        except (sf.LibsndfileError, OSError) as error:
             raise ValueError(f"{self.name}: cannot be read as audio ({reason_of(error)})") from error
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from .blocks import BLOCK_SAMPLES, AudioReader, writing_audio
 from .formats import AUDIO_SUFFIXES, INTEGER_BITS, LOSSLESS_SUBTYPES, check_is_file
 from .resampling import resample
+from .warning import warn_at_caller
 
 
 __all__ = [
@@ -68,10 +69,15 @@ def read_audio(path: str | Path) -> Audio:
 
     Raises:
         ValueError: a missing file, a folder, a pipe or device, a file that is not audio, or one without samples.
+
+    Warns:
+        UserWarning: what the file has lost, or holds beyond what is read ([`~aidd.signals.survey.survey`]).
     """
     with AudioReader(path) as reader:
         samples = reader.read(0, sys.maxsize)
         audio = Audio(samples, reader.sampling_rate, reader.subtype, reader.format)
+        for loss in reader.losses(samples.shape[-1]):
+            warn_at_caller(loss)
     if audio.samples.size == 0:
         raise ValueError(f"{path}: the file holds no samples")
     return audio

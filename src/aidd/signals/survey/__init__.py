@@ -1,0 +1,1 @@
+"""Surveys of audio files: what header and stream promise, against what can be read."""
