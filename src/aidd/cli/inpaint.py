@@ -15,6 +15,7 @@ from .console import DONE, EXIT_CODES, NOTHING_TO_REPAIR, Console
 
 
 if TYPE_CHECKING:
+    from ..repair.recorder import Recorder
     from ..repair.regions import Region
     from ..repair.report import RepairReport
 
@@ -151,8 +152,9 @@ def inpaint(arguments: argparse.Namespace, console: Console) -> int:
         console.answer = {"input": str(arguments.input), "outputs": []}
     from ..repair.recipe import NothingToRepairError
 
+    recorder = changed.recorder_for(arguments)
     try:
-        report = _repair(arguments)
+        report = _repair(arguments, recorder)
     except NothingToRepairError as nothing:
         if arguments.json:
             console.answer = nothing.report.to_dict()
@@ -164,7 +166,7 @@ def inpaint(arguments: argparse.Namespace, console: Console) -> int:
     else:
         _print(report)
     with console.telling("what was changed"):
-        lines = changed.write(arguments)
+        lines = changed.write(arguments, report, recorder)
         if not arguments.json:
             print("".join(f"{line}\n" for line in lines), end="")
     if arguments.plot is not None:
@@ -191,7 +193,7 @@ def _draw(path: Path, report: RepairReport) -> None:
     write_picture(path, Path(report.input), Path(report.outputs[0]), unite(report.gaps))
 
 
-def _repair(arguments: argparse.Namespace) -> RepairReport:
+def _repair(arguments: argparse.Namespace, recorder: Recorder | None) -> RepairReport:
     """What the library says of fields of a request and of encodings, it says of the options that set them."""
     try:
         request = RepairRequest(
@@ -209,7 +211,7 @@ def _repair(arguments: argparse.Namespace) -> RepairReport:
         from ..signals.formats import SubtypeError
 
         try:
-            return repair_file(arguments.input, arguments.output, request, progress=_with_bar)
+            return repair_file(arguments.input, arguments.output, request, recorder=recorder, progress=_with_bar)
         except SubtypeError as error:
             raise ValueError(f"{error.problem}; choose --subtype {error.proposal}") from error
     except RequestError as error:

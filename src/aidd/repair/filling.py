@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 FillRegion = Callable[[np.ndarray, dict[str, np.ndarray]], np.ndarray]
 
 
+def unobserved(*_: object) -> None:
+    """What is called where nobody watches."""
+
+
 def fill_as_planned(
     signals: np.ndarray,
     masks: dict[str, np.ndarray],
@@ -36,6 +40,7 @@ def fill_as_planned(
     method: Callable[..., np.ndarray],
     sampling_rate: int,
     generator: Generator | None = None,
+    observe: Callable[[str, np.ndarray], None] = unobserved,
 ) -> np.ndarray:
     """
     Fills gaps in memory, each by the filler that the plan names. Every filler takes what those before it have filled
@@ -49,6 +54,7 @@ def fill_as_planned(
             and is not called if there are no such gaps.
         sampling_rate: Hz.
         generator: source of the method's draws.
+        observe: called with a filler's name and mask when it has filled what the mask marks.
 
     Returns:
         A new array: the signals, with a leading axis of variations if the method returned one.
@@ -70,8 +76,10 @@ def fill_as_planned(
                     mask = masks[filler][channel][start:stop]
                     if mask.any():
                         filled[channel][start:stop] = fill_short[filler](filled[channel][start:stop], mask)
+            observe(filler, masks[filler])
         if masks[last].any():
             filled = method(filled, masks[last], sampling_rate=sampling_rate, generator=generator)
+            observe(last, masks[last])
     return filled
 
 
@@ -165,6 +173,7 @@ def fill_file(
     format: str,
     block_samples: int = BLOCK_SAMPLES,
     progress: Callable[[list[Region]], Iterable[Region]] = iter,
+    observe: Callable[[int, np.ndarray, np.ndarray, int], None] = unobserved,
 ) -> None:
     """
     Fills the gaps of an audio file as planned, region by region.
@@ -174,6 +183,8 @@ def fill_file(
         plan: what fills each gap, with gaps that have passed [`check_gaps`].
         fill: what fills a region, such as [`fill_as_planned`].
         outputs, reach, subtype, format, block_samples, progress: as of [`inpaint_file`].
+        observe: called with each region's first sample, its audio `(channels, samples)`, what it has become
+            `(variations, channels, samples)`, and the rate in Hz.
 
     Raises, warns:
         as [`inpaint_file`].
@@ -204,6 +215,7 @@ def fill_file(
                 raise ValueError(f"{place}: {error}") from error
             for writer, variation in zip(writers, filled, strict=True):
                 writer.write(variation[:, : region.fill_stop - region.start])
+            observe(region.start, audio, filled, scan.sampling_rate)
             alike &= bool((filled == filled[0]).all())
             done = region.fill_stop
         copy(done, scan.num_samples)

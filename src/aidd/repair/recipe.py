@@ -16,9 +16,10 @@ from ..masks.gaps import gaps_from_seconds, unite
 from ..signals.formats import check_writable, encoding_for
 from .clipping import within_bounds
 from .damage import Damage, find_damage, warn_of_unmarked_silence
-from .filling import check_gaps, fill_as_planned, fill_file
+from .filling import check_gaps, fill_as_planned, fill_file, unobserved
 from .methods import method_of, row_of
 from .plan import MAX_JANSSEN_SECONDS, plan_repair
+from .recorder import Recorder
 from .regions import Region, reach_of
 from .report import RepairReport
 from .request import RepairRequest, RequestError
@@ -51,6 +52,7 @@ def repair_file(
     request: RepairRequest,
     *,
     damage: Damage | None = None,
+    recorder: Recorder | None = None,
     progress: Callable[[list[Region]], Iterable[Region]] = iter,
 ) -> RepairReport:
     """
@@ -69,6 +71,7 @@ def repair_file(
         request: what is missing or to be looked for, what fills it, and how the result is encoded.
         damage: what [`~aidd.repair.damage.find_damage`] has found in the scan already for the kinds of the request,
             which spares another search.
+        recorder: what watches the repair, to make a record of it.
         progress: what the regions are passed through as they are filled, such as `tqdm`.
 
     Raises:
@@ -96,8 +99,12 @@ def repair_file(
         damage = find_damage(scan, request.detect)
     elif set(damage.kinds) != set(request.detect):
         raise ValueError(f"expected damage of the kinds {list(request.detect)}, got {list(damage.kinds)}")
-    given = given_gaps(scan, request.gaps, request.masks)
-    gaps = [unite(channel) for channel in zip(given, *damage.found.values(), strict=True)]
+    reasons = {
+        "given": given_gaps(scan, request.gaps),
+        "mask": given_gaps(scan, (), request.masks),
+        **damage.found,
+    }
+    gaps = [unite(channel) for channel in zip(*reasons.values(), strict=True)]
     report = RepairReport(
         input=str(scan.path),
         outputs=[],
@@ -139,6 +146,9 @@ def repair_file(
         sampling_rate=scan.sampling_rate,
         generator=generator_of(request.seed),
     )
+    if recorder is not None:
+        recorder.reasons = reasons
+        fill = partial(fill, observe=recorder.filled)
 
     def shown(regions: list[Region]) -> Iterable[Region]:
         # The bar of a pipeline that was loaded for this repair is for a single region; several have one of their own.
@@ -155,6 +165,7 @@ def repair_file(
         subtype=subtype,
         format=format,
         progress=shown,
+        observe=unobserved if recorder is None else recorder.region,
     )
     return replace(
         report,
