@@ -1,0 +1,51 @@
+"""
+The preconditioning and the noise levels of EDM (Karras et al. 2022, "Elucidating the design space of diffusion-based
+generative models", arXiv:2206.00364), as CQT-Diff uses them.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def edm_scalings(sigma: Tensor, sigma_data: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """
+    c_skip = s_d^2 / (s^2 + s_d^2), c_out = s s_d / sqrt(s^2 + s_d^2), c_in = 1 / sqrt(s^2 + s_d^2) and
+    c_noise = ln(s) / 4 (table 1 of the paper).
+
+    Args:
+        sigma: standard deviations s of the noise, above 0, of any shape.
+        sigma_data: standard deviation s_d of clean signals.
+
+    Returns:
+        c_skip, c_out, c_in and c_noise, of the shape of sigma.
+    """
+    variance = sigma**2 + sigma_data**2
+    return sigma_data**2 / variance, sigma * sigma_data / variance.sqrt(), 1 / variance.sqrt(), sigma.log() / 4
+
+
+def denoise(network: Callable[[Tensor, Tensor], Tensor], noisy: Tensor, sigma: Tensor, sigma_data: float) -> Tensor:
+    """
+    D(x; s) = c_skip x + c_out F(c_in x; c_noise): the mean of the clean signals that a noisy one may come from.
+
+    Args:
+        network: F, of `(batch, samples)` and `(batch,)`.
+        noisy: x, float `(batch, samples)`.
+        sigma: s, `(batch,)`.
+        sigma_data: standard deviation of clean signals.
+
+    Returns:
+        float `(batch, samples)`.
+    """
+    c_skip, c_out, c_in, c_noise = (one[:, None] for one in edm_scalings(sigma, sigma_data))
+    return c_skip * noisy + c_out * network(c_in * noisy, c_noise[:, 0])
+
+
+def karras_sigmas(position: Tensor, sigma_min: float, sigma_max: float, rho: float) -> Tensor:
+    """
+    Noise levels (s_max^(1/rho) + u (s_min^(1/rho) - s_max^(1/rho)))^rho at positions u from 0, the strongest noise, to
+    1, the weakest (equation 5 of the paper).
+    """
+    low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
+    return (high + torch.as_tensor(position) * (low - high)) ** rho
