@@ -157,9 +157,10 @@ class CQTFrame:
         octaves = [
             (int(stop - start), 2 ** math.ceil(math.log2(widths[start:stop].max()))) for start, stop in pairwise(edges)
         ]
-        # The released placement counts the Nyquist band among the highest octave's.
-        last = octaves[-1][1] if self.placement == "released" else int(widths[-1]) + 1
-        return [(1, int(widths[0]) + 1), *octaves, (1, last)]
+        if self.placement == "released":
+            # The highest octave's number is the Nyquist band's as well.
+            return [(1, int(widths[0])), *octaves, (1, octaves[-1][1])]
+        return [(1, int(widths[0]) + 1), *octaves, (1, int(widths[-1]) + 1)]
 
     @property
     def redundancy(self) -> float:
