@@ -1,6 +1,7 @@
 """Masks from files: boolean arrays, and the label tracks of audio editors."""
 
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from .gaps import gaps_from_seconds, gaps_of, mask_of, unite
 
 
 MASK_SUFFIXES = (".npy", ".txt")
+# Headers of arrays by the version of the format; a later one is written for none of plain bools.
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 # Label files hold seconds to the microsecond.
 LABEL_PRECISION = 0.5e-6
 
@@ -69,15 +72,21 @@ def _mask_path(path: str | Path) -> Path:
 def _open_mask_array(path: Path, num_samples: int) -> np.ndarray:
     """Mapped into memory, read-only."""
     try:
-        mask = np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{path}: cannot be read as a .npy array ({error})") from error
-    if mask.dtype != bool or mask.ndim not in (1, 2) or mask.shape[-1] != num_samples:
+        with path.open("rb") as file:
+            shape, _, dtype = HEADERS[np.lib.format.read_magic(file)](file)
+    # All exceptions: numpy reads headers as Python's own tokens and literals, and says of few what is wrong.
+    except Exception as error:
+        raise ValueError(f"{path}: cannot be read as a .npy array ({shorten(str(error), 200)})") from error
+    # Before the array is mapped: a header may claim any size.
+    if dtype.kind != "b" or len(shape) not in (1, 2) or shape[-1] != num_samples or min(shape) < 1:
         raise ValueError(
             f"{path}: expected a bool array of shape ({num_samples},) or (channels, {num_samples}), True = missing, "
-            f"got {mask.dtype} of shape {mask.shape}"
+            f"got {dtype} of shape {shape}"
         )
-    return mask
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{path}: cannot be read as a .npy array ({error})") from error
 
 
 def _read_labels(path: Path, num_samples: int, sampling_rate: int) -> np.ndarray:
@@ -97,7 +106,8 @@ def _read_labels(path: Path, num_samples: int, sampling_rate: int) -> np.ndarray
             start, end = float(fields[0]), float(fields[1])
         except (ValueError, IndexError) as error:
             raise ValueError(
-                f"{path}, line {number}: expected start and end in seconds and a name, separated by tabs, got {line!r}"
+                f"{path}, line {number}: expected start and end in seconds and a name, separated by tabs, got "
+                f"{line[:80]!r}"
             ) from error
         # The end of the audio may come rounded up.
         if duration < end <= duration + LABEL_PRECISION:

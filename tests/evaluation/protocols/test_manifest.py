@@ -41,8 +41,8 @@ def changed(number, change):
     ("damage", "match"),
     [
         (lambda lines: lines[:-1], "expected 3 items, got 2"),
-        (lambda lines: [*lines[:-1], lines[-1][:20]], "line 4: expected a line of JSON, got"),
-        (lambda lines: [*lines[:-1], "[]"], r"line 4: expected an object, got '\[\]'"),
+        (lambda lines: [*lines[:-1], lines[-1][:20]], "line 4: expected an object as JSON, got"),
+        (lambda lines: [*lines[:-1], "[]"], r"line 4: expected an object as JSON, got '\[\]'"),
         (lambda lines: [lines[0], lines[2], lines[1], lines[3]], "expected items of the digest"),
         (lambda lines: lines[1:], "line 1: expected the fields .*'protocol'.*, got"),
         (lambda lines: [], "line 1: expected the fields .*, got"),

@@ -221,7 +221,7 @@ def test_the_order_of_rows_is_that_of_the_anchors_whatever_came_first(items, tmp
 def test_a_broken_journal_is_named(items, tmp_path):
     go(items[:2], tmp_path, {"masked": masked})
     (tmp_path / "rows-0.jsonl").write_text("{}\n{broken}\n{}\n")
-    with pytest.raises(ValueError, match=r"rows-0\.jsonl, line 2: expected a row as JSON"):
+    with pytest.raises(ValueError, match=r"rows-0\.jsonl, line 2: expected an object as JSON"):
         collect(tmp_path)
 
 

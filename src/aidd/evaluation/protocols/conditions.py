@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import math
+import sys
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -15,6 +16,8 @@ from .tf_geometry import GRID, TF_GEOMETRIES
 
 
 ALL_GEOMETRIES = {**GEOMETRIES, **TF_GEOMETRIES}
+# Conditions that an entry of a file stands for, at most.
+MAX_CONDITIONS = 10_000
 # Parameters of geometries that are sequences of numbers. All others are numbers.
 SEQUENCES = frozenset({"start_seconds"})
 
@@ -99,10 +102,13 @@ def expand_condition(written: dict) -> list[Condition]:
     changing fastest.
 
     Raises:
-        ValueError: as [`Condition`].
+        ValueError: as [`Condition`], or too many.
     """
     parameters = {name: value for name, value in written.items() if name != "geometry"}
     choices = [value if _is_choice(name, value) else [value] for name, value in parameters.items()]
+    num_conditions = math.prod(map(len, choices))
+    if num_conditions > MAX_CONDITIONS:
+        raise ValueError(f"expected at most {MAX_CONDITIONS} conditions of a geometry, got {num_conditions}")
     return [
         Condition(written["geometry"], dict(zip(parameters, chosen, strict=True)))
         for chosen in itertools.product(*choices)
@@ -117,7 +123,8 @@ def geometry_parameters(geometry: str) -> list[str]:
 
 def is_number(value: object) -> TypeGuard[float]:
     """Whether a value of a JSON file is a finite number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    # Integers of JSON may be larger than any float.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _is_choice(name: str, value: object) -> bool:

@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from ...signals.json_files import json_object, text_of
 from ...signals.replacing import replacing
 from .conditions import Condition
 from .protocol import Item, Protocol, canonical_json
@@ -47,7 +48,7 @@ def thaw(path: str | Path) -> Selection:
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     header, *lines = [
-        _parsed(path, *line) for line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        json_object(line, f"{path}, line {number}") for number, line in enumerate(text_of(path).splitlines(), 1)
     ] or [{}]
     if set(header) != HEADER_FIELDS:
         raise ValueError(f"{path}, line 1: expected the fields {sorted(HEADER_FIELDS)}, got {sorted(header)}")
@@ -69,22 +70,14 @@ def thaw(path: str | Path) -> Selection:
     return Selection(protocol, header["seed"], items, header["left_out"])
 
 
-def _parsed(path: Path, number: int, line: str) -> dict:
-    try:
-        content = json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"{path}, line {number}: expected a line of JSON, got {line[:80]!r}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}, line {number}: expected an object, got {line[:80]!r}")
-    return content
-
-
 def _item(path: Path, number: int, line: dict) -> Item:
     key, values = line.get("item"), {name: value for name, value in line.items() if name != "item"}
     try:
         item = Item(**{**values, "condition": Condition(**values["condition"])})
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path}, line {number}: expected the fields of an item, got {sorted(line)}") from error
+    except ValueError as error:
+        raise ValueError(f"{path}, line {number}: {error}") from error
     if item.key != key:
         raise ValueError(f"{path}, line {number}: the item was changed: expected the key {key}, got {item.key}")
     return item

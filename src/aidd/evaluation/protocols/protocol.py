@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...signals.json_files import json_object, text_of
 from ...signals.recordings import file_sha256, read_excerpt
 from ..methods.names import PROTOCOLS, shipped_protocols
 from .conditions import Condition, expand_condition, is_number
@@ -22,6 +23,8 @@ SELECTIONS = ("evenly_spread", "random")
 NAME = re.compile(r"[\w-]+")
 MAX_SEGMENT_SECONDS = 3600
 MAX_SAMPLING_RATE = 1_000_000
+# An hour at the rate of the trials.
+MAX_SEGMENT_SAMPLES = 2**25
 # Lowest rate, in Hz, at which the metrics' bands lie below half of it.
 MIN_MEASURED_RATE = 16_000
 # Conditions are tried on noise at this rate when a protocol is loaded, if it has none of its own.
@@ -80,6 +83,11 @@ class Protocol:
         self._check(
             rate is None or rate <= MAX_SAMPLING_RATE, f"sampling_rate must be at most {MAX_SAMPLING_RATE}", rate
         )
+        self._check(
+            seconds * (rate or TRIAL_RATE) <= MAX_SEGMENT_SAMPLES,
+            f"segments must have at most {MAX_SEGMENT_SAMPLES} samples",
+            f"{seconds:g} s at {rate} Hz",
+        )
         self._check(is_number(rms) and rms >= 0, "min_rms must be a number, at least 0", rms)
         # Equal protocols have equal digests.
         object.__setattr__(self, "segment_seconds", float(seconds))
@@ -111,8 +119,9 @@ class Protocol:
                 raise ValueError(f"expected a protocol's file, *.json, or one of {names}, got {name_or_path}")
         if not path.is_file():
             raise ValueError(f"{path}: no such file")
+        content = json_object(text_of(path), path)
         try:
-            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            return cls.from_dict(content)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ...signals.json_files import json_object, text_of
+
 
 class Journal:
     """
@@ -55,8 +57,9 @@ class Journal:
         """The rows of all processes. What another process is about to write, half a line, is no row yet."""
         rows = []
         for path in sorted(self.folder.glob(f"{self.name}-*.jsonl")):
-            text = path.read_text(encoding="utf-8")
-            rows += [_parsed(path, *line) for line in enumerate(text[: text.rfind("\n") + 1].splitlines(), 1)]
+            text = text_of(path)
+            lines = text[: text.rfind("\n") + 1].splitlines()
+            rows += [json_object(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
         return rows
 
     def _take_off_half_a_line(self) -> None:
@@ -65,10 +68,3 @@ class Journal:
         whole = content[: content.rfind(b"\n") + 1]
         if whole != content:
             self.path.write_bytes(whole)
-
-
-def _parsed(path: Path, number: int, line: str) -> dict:
-    try:
-        return json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"{path}, line {number}: expected a row as JSON, got {line[:80]!r}") from error
