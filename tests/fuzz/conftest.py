@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from aidd.signals.warning import collecting_warnings
+
 
 # Inputs for each test. The same ones every time by default; more, and others each time, where the environment asks.
 EXAMPLES = "FUZZ_EXAMPLES"
@@ -52,12 +54,14 @@ def read_or_refused():
     """`read_or_refused(read, path)`: what is read of a file, or None where it is refused in one line that names it."""
 
     def call(read: Callable, path: Path):
-        with bounded():
+        with bounded(), collecting_warnings() as told:
             try:
                 return read(path)
             except ValueError as error:
                 assert path.name in str(error), f"{error!r} does not name the file"
                 assert "\n" not in str(error) and len(str(error)) < 2000, f"more than a line: {error!r}"
                 return None
+            finally:
+                assert not [one for one in told if "\n" in str(one)], "a warning of several lines"
 
     return call

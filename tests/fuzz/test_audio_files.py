@@ -65,6 +65,8 @@ def files(draw) -> bytes:
 
 @given(st.one_of(files(), st.binary(max_size=200)))
 @example(b"")
+@example(b".snd")
+@example(b"fLaC")
 @example(
     b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\xff\xff\xff\xff\xff\x7f\0\0\0\0\xff\xff\x20\0data\xff\xff\xff\xff"
 )

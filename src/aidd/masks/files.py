@@ -1,5 +1,6 @@
 """Masks from files: boolean arrays, and the label tracks of audio editors."""
 
+import math
 from pathlib import Path
 from textwrap import shorten
 
@@ -83,9 +84,11 @@ def _open_mask_array(path: Path, num_samples: int) -> np.ndarray:
             f"{path}: expected a bool array of shape ({num_samples},) or (channels, {num_samples}), True = missing, "
             f"got {dtype} of shape {shape}"
         )
+    if math.prod(shape) > path.stat().st_size:
+        raise ValueError(f"{path}: cannot be read as a .npy array (it is cut short: expected {shape} values)")
     try:
         return np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise ValueError(f"{path}: cannot be read as a .npy array ({error})") from error
 
 

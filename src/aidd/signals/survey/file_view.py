@@ -33,6 +33,9 @@ def patched(stop: int, patches: dict[int, bytes]) -> list[Segment]:
     """The first `stop` bytes of a file, with other bytes of the same number at the offsets in `patches`."""
     segments, position = [], 0
     for offset, content in sorted(patches.items()):
+        # A file that is cut short has no such bytes.
+        if offset + len(content) > stop:
+            continue
         segments += [Segment(position, offset), Segment(offset, offset + len(content), content)]
         position = offset + len(content)
     return [*segments, Segment(position, stop)]

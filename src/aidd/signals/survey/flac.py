@@ -160,7 +160,8 @@ def _num_samples(file: BinaryIO, start: int) -> int:
 def _head(file: BinaryIO, link: Link, num_samples: int) -> list[Segment]:
     """STREAMINFO alone, of as many samples, and without the digest of the whole."""
     file.seek(link.start)
-    head = bytearray(file.read(42))
+    # A file may end in it, which the decoder then says.
+    head = bytearray(file.read(42).ljust(42, b"\0"))
     head[4] |= 0x80
     packed = int.from_bytes(head[TOTAL], "big") & ~(2**36 - 1) | num_samples
     head[TOTAL] = packed.to_bytes(5, "big")
