@@ -80,11 +80,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--gap",
         nargs=2,
-        type=float,
+        type=_time,
         action="append",
         default=[],
         metavar=("START", "END"),
-        help="a gap, from START to END in seconds; may be given many times",
+        help="a gap, from START to END in seconds (62.5), or as 1:02.5 or 0:01:02.5; may be given many times",
     )
     parser.add_argument(
         "--mask",
@@ -139,6 +139,16 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--subtype", metavar="S", help="encoding of the samples, such as PCM_16, PCM_24, FLOAT (default: that of IN)"
     )
+
+
+def _time(text: str) -> float:
+    """Seconds of a time, [`~aidd.masks.times.seconds_of`]."""
+    from ..masks.times import seconds_of
+
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 # Options that are not called like the field of a request that they set.

@@ -8,14 +8,13 @@ import numpy as np
 
 from ..signals.blocks import BLOCK_SAMPLES
 from ..signals.formats import check_is_file
-from .gaps import gaps_from_seconds, gaps_of, mask_of, unite
+from .gaps import gaps_of, mask_of, unite
+from .labels import read_labels
 
 
 MASK_SUFFIXES = (".npy", ".txt")
 # Headers of arrays by the version of the format; a later one is written for none of plain bools.
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-# Label files hold seconds to the microsecond.
-LABEL_PRECISION = 0.5e-6
 
 
 def read_mask(path: str | Path, *, num_samples: int, sampling_rate: int) -> np.ndarray:
@@ -23,8 +22,8 @@ def read_mask(path: str | Path, *, num_samples: int, sampling_rate: int) -> np.n
     Reads which samples are missing.
 
     Args:
-        path: a boolean `.npy` array, `(samples,)`, `(1, samples)` or `(channels, samples)`, True = missing; or an
-            Audacity label file (`.txt`): a line a gap with its start and end in seconds, and a name that is not read.
+        path: a boolean `.npy` array, `(samples,)`, `(1, samples)` or `(channels, samples)`, True = missing; or a
+            label file as Audacity exports it (`.txt`), see [`~aidd.masks.labels.read_labels`].
         num_samples: length of the audio.
         sampling_rate: Hz of the audio.
 
@@ -34,6 +33,9 @@ def read_mask(path: str | Path, *, num_samples: int, sampling_rate: int) -> np.n
     Raises:
         ValueError: a missing file, a folder, pipe or device, another kind of file, an array of another length or type,
             or labels that are no gaps of this audio.
+
+    Warns:
+        UserWarning: as [`~aidd.masks.labels.read_labels`].
     """
     path = _mask_path(path)
     if path.suffix.lower() == ".npy":
@@ -51,7 +53,7 @@ def read_gaps(path: str | Path, *, num_samples: int, sampling_rate: int) -> list
     """
     path = _mask_path(path)
     if path.suffix.lower() == ".txt":
-        return [_read_labels(path, num_samples, sampling_rate)]
+        return [read_labels(path, num_samples=num_samples, sampling_rate=sampling_rate)]
     found: list[list[np.ndarray]] = []
     for start in range(0, num_samples, BLOCK_SAMPLES):
         # Mapped anew for each block: what of the file was looked at counts as memory as long as it is mapped.
@@ -90,35 +92,3 @@ def _open_mask_array(path: Path, num_samples: int) -> np.ndarray:
         return np.lib.format.open_memmap(path, mode="r")
     except ValueError as error:
         raise ValueError(f"{path}: cannot be read as a .npy array ({error})") from error
-
-
-def _read_labels(path: Path, num_samples: int, sampling_rate: int) -> np.ndarray:
-    try:
-        # Not `splitlines`: it splits at characters that names may hold, too.
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: cannot be read as text ({error})") from error
-    gaps = []
-    duration = num_samples / sampling_rate
-    for number, line in enumerate(lines, start=1):
-        # A label's line of frequencies follows its own and starts with a backslash.
-        if not line.strip() or line.startswith("\\"):
-            continue
-        fields = line.split("\t")
-        try:
-            start, end = float(fields[0]), float(fields[1])
-        except (ValueError, IndexError) as error:
-            raise ValueError(
-                f"{path}, line {number}: expected start and end in seconds and a name, separated by tabs, got "
-                f"{line[:80]!r}"
-            ) from error
-        # The end of the audio may come rounded up.
-        if duration < end <= duration + LABEL_PRECISION:
-            end = duration
-        try:
-            gaps.append(gaps_from_seconds(start, end, num_samples=num_samples, sampling_rate=sampling_rate))
-        except ValueError as error:
-            raise ValueError(f"{path}, line {number}: {error}") from error
-    if not gaps:
-        raise ValueError(f"{path}: the file holds no label")
-    return unite(gaps)
