@@ -1,9 +1,11 @@
 """How commands end: exit codes, reports for every end but bad input, and streams that cannot be written to."""
 
+import io
 import json
 import os
 import signal
 import sys
+import time
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 import soundfile as sf
 from processes import python
 
+from aidd.cli.console import Console
 from aidd.cli.main import main
 
 
@@ -177,6 +180,35 @@ def test_a_signal_leaves_nothing_but_a_report(folder, capsys, method, code, word
     report = json.loads(capsys.readouterr().out)
     assert report["exit_code"] == code and word in report["errors"][0] and report["outputs"] == []
     assert set(os.listdir()) - {"__pycache__"} == set(before) and Path("out.wav").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_a_callback_of_libsndfile_is_not_lost(folder, capsys, number):
+    """What Python raises in a callback from C is passed over."""
+
+    class Endless(io.RawIOBase):
+        def __init__(self):
+            self.content = io.BytesIO(Path("in.wav").read_bytes())
+
+        def readinto(self, buffer):
+            if not self.asked:
+                self.asked = True
+                os.kill(os.getpid(), number)
+            return self.content.readinto(buffer)
+
+        asked = False
+        seek = property(lambda self: self.content.seek)
+        tell = property(lambda self: self.content.tell)
+
+    def read(console):
+        with sf.SoundFile(Endless()) as file:
+            for _ in range(1000):
+                file.read(1)
+                time.sleep(0.01)
+        return 0
+
+    assert Console().run(read) == 128 + number
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_an_ignored_signal_stays_ignored(folder, capsys):

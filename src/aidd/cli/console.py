@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from types import FrameType
-from typing import Any, NoReturn, TextIO, cast
+from typing import Any, TextIO, cast
 
 from .. import __version__
 
@@ -27,8 +27,10 @@ exit code:
   130  interrupted, 143 terminated, 129 when the terminal is closed; OUT is as it was"""
 # What the command line adds to warnings of the library, by their category: the option that helps.
 HINTS = {"UnmarkedSilenceWarning": ", or add --detect dropouts"}
-# Signals that unwind the stack, as SIGINT does, so that no temporary file is left. Windows has no SIGHUP.
-UNWINDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+# Signals that unwind the stack, so that no temporary file is left. Windows has no SIGHUP.
+UNWINDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+# When a signal is looked at again that came where it could not unwind the stack.
+RETRY_SECONDS = 0.005
 
 
 class Stream:
@@ -203,12 +205,20 @@ def _unwinding_on_signals() -> Iterator[None]:
     taken = {number: handler for number, handler in previous.items() if handler not in (signal.SIG_IGN, None)}
     try:
         for number in taken:
-            signal.signal(number, _exit)
+            signal.signal(number, _unwind)
         yield
     finally:
         for number, handler in taken.items():
             signal.signal(number, handler)
 
 
-def _exit(number: int, frame: FrameType | None) -> NoReturn:
+def _unwind(number: int, frame: FrameType | None) -> None:
+    """Raises what unwinds the stack, or comes back later: what is raised in soundfile's callbacks would be lost."""
+    while frame is not None:
+        if frame.f_code.co_name.startswith("vio_"):
+            threading.Timer(RETRY_SECONDS, os.kill, (os.getpid(), number)).start()
+            return
+        frame = frame.f_back
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     raise SystemExit(128 + number)
