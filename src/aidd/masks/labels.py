@@ -55,7 +55,8 @@ def read_labels(path: Path, *, num_samples: int, sampling_rate: int) -> np.ndarr
             start, end = map(seconds_of, re.split(r"\t" if "\t" in line else r"\s+", line.strip(" "))[:2])
         except ValueError as error:
             raise ValueError(
-                f"{path}, line {number}: expected start and end in seconds and a name, separated by tabs, got {line[:80]!r}"
+                f"{path}, line {number}: expected start and end in seconds and a name, separated by tabs, got "
+                f"{line[:80]!r}"
             ) from error
         if start == end:
             points.append(number)
