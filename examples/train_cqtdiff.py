@@ -152,6 +152,8 @@ def main() -> None:
         log_with=None if args.report_to == "none" else args.report_to,
         project_config=ProjectConfiguration(project_dir=args.output_dir, logging_dir=args.output_dir / "logs"),
     )
+    # All steps have the same shapes: the fastest convolutions are looked for once.
+    torch.backends.cudnn.benchmark = True
     run = TrainingRun(accelerator, args)
     set_seed(args.seed)
     with errors_in_one_line():
