@@ -28,6 +28,7 @@ LAYERS = (
     ("pipelines",),
     ("repair",),
     ("training", "evaluation"),
+    ("audit",),
     ("cli",),
 )
 LINE_OF = {folder: line for line, folders in enumerate(LAYERS) for folder in folders}

@@ -1,4 +1,4 @@
-"""The command line: `aidd inpaint`, `aidd revert`, `aidd evaluate`, `aidd info`."""
+"""The command line: `aidd inpaint`, `aidd audit`, `aidd revert`, `aidd evaluate`, `aidd info`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from typing import NoReturn
 
 from .. import __version__
-from . import evaluate, info, inpaint, revert
+from . import audit, evaluate, info, inpaint, revert
 from .console import BAD_INPUT, Console
 
 
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"aidd {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     inpaint.add_parser(commands)
+    audit.add_parser(commands)
     revert.add_parser(commands)
     evaluate.add_parser(commands)
     info.add_parser(commands)

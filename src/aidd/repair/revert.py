@@ -95,7 +95,7 @@ def revert_repairs(
         encoding = {"subtype": reader.subtype, "format": reader.format}
     if encoding["subtype"] not in LOSSLESS_SUBTYPES:
         raise ValueError(f"{path}: {encoding['subtype']} is lossy, so no sample could be put back to the bit")
-    with _originals(record, source, difference) as originals, AudioReader(path) as reader:
+    with reading_originals(record, source, difference) as originals, AudioReader(path) as reader:
         for repair in chosen:
             samples = originals(reader.read(repair.start, repair.stop), repair.start)[repair.channels]
             if samples_sha256(samples) != repair.before_sha256:
@@ -108,7 +108,7 @@ def revert_repairs(
                     f"{path}: {encoding['subtype']} cannot hold the samples before repair {repair.number} as they were"
                 )
     with (
-        _originals(record, source, difference) as originals,
+        reading_originals(record, source, difference) as originals,
         AudioReader(path) as reader,
         writing_audio([path], sampling_rate=record.sampling_rate, channels=record.channels, **encoding) as (writer,),
     ):
@@ -137,7 +137,22 @@ def _patched(block: np.ndarray, start: int, repairs: Sequence[Repair], originals
 
 
 @contextmanager
-def _originals(record: RepairRecord, source: str | Path | None, difference: str | Path | None) -> Iterator[Originals]:
+def reading_originals(
+    record: RepairRecord, source: str | Path | None, difference: str | Path | None
+) -> Iterator[Originals]:
+    """
+    What a record's output held before the repair.
+
+    Args:
+        record: of the repair.
+        source, difference: as of [`revert_repairs`].
+
+    Yields:
+        A function that gives it from what the output holds, region by region; their starts rise.
+
+    Raises:
+        ValueError: both or neither of the two, or a file of another rate, number of channels or length.
+    """
     reader: AudioReader | DifferenceReader
     if difference is not None and source is None:
         reader = DifferenceReader(difference)

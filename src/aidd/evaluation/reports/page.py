@@ -139,7 +139,7 @@ def write_blind_page(folder: Path, examples: Sequence[Example], *, seed: int = 0
     encoded = base64.b64encode(json.dumps(key).encode()).decode()
     test = hashlib.sha256(encoded.encode()).hexdigest()[:16]
     write_text(
-        folder / "blind.html", _filled("blind", data=_script_json({"test": test, "trials": trials, "key": encoded}))
+        folder / "blind.html", _filled("blind", data=script_json({"test": test, "trials": trials, "key": encoded}))
     )
 
 
@@ -219,7 +219,7 @@ def _opaque(*parts: str | int) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _script_json(value: object) -> str:
+def script_json(value: object) -> str:
     """JSON that a script element can hold: nothing in it ends the element or begins a comment."""
     text = json.dumps(value)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
