@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from importlib.resources import files
@@ -38,7 +37,7 @@ def write_audit(
     record: RepairRecord,
     repairs: Sequence[Repair],
     *,
-    report: str | Path,
+    command: str,
     source: str | Path | None = None,
     difference: str | Path | None = None,
     progress: Callable[[list[Repair]], Iterable[Repair]] = iter,
@@ -51,7 +50,7 @@ def write_audit(
         output: the repaired recording.
         record: of its repair.
         repairs: of the record, at least one, in the order of the page.
-        report: the record's file, as the command that the page shows names it.
+        command: what takes repairs of the recording back, in front of their numbers, for the page to show.
         source, difference: where what was there before comes from, as of [`~aidd.repair.revert.revert_repairs`].
         progress: what the repairs are passed through as they are read, such as `tqdm`.
 
@@ -77,9 +76,8 @@ def write_audit(
         blocks="".join(blocks[repair.number] for repair in repairs),
         data=script_json(
             {
-                "command": shlex.join(["aidd", "revert", str(output), "--report", str(report)]),
+                "command": command,
                 "output": str(output),
-                "report": str(report),
                 "audio_sha256": record.output.audio_sha256,
                 "numbers": [repair.number for repair in repairs],
             }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,7 +97,7 @@ def audit(arguments: argparse.Namespace, console: Console) -> int:
         arguments.output,
         record,
         shown,
-        report=arguments.report,
+        command=shlex.join(["aidd", "revert", str(arguments.output), "--report", str(arguments.report), "--gaps"]),
         source=None if arguments.difference is not None else source_of(arguments, record),
         difference=arguments.difference,
         progress=_with_bar,
