@@ -192,7 +192,12 @@ def fill_file(
     with (
         AudioReader(scan.path) as reader,
         writing_audio(
-            outputs, sampling_rate=scan.sampling_rate, subtype=subtype, channels=scan.channels, format=format
+            outputs,
+            sampling_rate=scan.sampling_rate,
+            subtype=subtype,
+            channels=scan.channels,
+            format=format,
+            like=scan.path,
         ) as writers,
     ):
 

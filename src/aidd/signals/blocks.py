@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import soundfile as sf
+from mutagen import MutagenError
 
 from .formats import (
     FLOAT_CODECS,
@@ -23,9 +24,12 @@ from .formats import (
     real_path,
     reason_of,
 )
+from .metadata.keeping import Keeping
+from .output_file import OutputFile
 from .replacing import replacing_all
 from .survey.stream import Stream
 from .survey.survey import survey_audio
+from .warning import warn_at_caller
 
 
 # Samples of every channel that are in memory at a time: of two channels, 4 MB.
@@ -145,15 +149,34 @@ class AudioWriter:
         sampling_rate: Hz.
         subtype, format: in libsndfile's terms.
         channels: of the audio.
+        keeping: what is kept of another file's metadata, for files of this format and subtype.
     """
 
-    def __init__(self, path: Path, temporary: Path, *, sampling_rate: int, subtype: str, channels: int, format: str):
-        self.path, self.temporary, self.subtype, self.format = path, temporary, subtype, format
+    def __init__(
+        self,
+        path: Path,
+        temporary: Path,
+        *,
+        sampling_rate: int,
+        subtype: str,
+        channels: int,
+        format: str,
+        keeping: Keeping | None = None,
+    ):
+        self.path, self.temporary, self.subtype = path, temporary, subtype
+        self.format = format if keeping is None else keeping.format
+        self._keeping, self._place, num_bytes, endian = keeping, 0, 0, "FILE"
         self._sampling_rate = sampling_rate
         self._peak, self._num_broken, self._fits = 0.0, 0, True
         self._digest = hashlib.sha256()
         with self._in_words():
-            self._file = sf.SoundFile(temporary, "w", sampling_rate, channels, subtype, format=format)
+            if keeping is not None:
+                self._place, endian = keeping.place(sampling_rate), keeping.endian
+                num_bytes = sum(map(len, keeping.before))
+            self._output = OutputFile(temporary, self._place, num_bytes)
+            self._file = sf.SoundFile(
+                self._output, "w", sampling_rate, channels, subtype, endian=endian, format=self.format
+            )
 
     def __enter__(self) -> AudioWriter:
         return self
@@ -161,6 +184,13 @@ class AudioWriter:
     def __exit__(self, *_: object) -> None:
         with self._in_words():
             self._file.close()
+        self._output.close()
+
+    def finish(self) -> None:
+        """Adds to the closed file what is kept of another file's metadata."""
+        if self._keeping is not None:
+            with self._in_words():
+                self._keeping.finish(self.temporary, self._place)
 
     def write(self, block: np.ndarray) -> None:
         """Appends float `(channels, samples)`. What does not fit is counted, see [`check`], and ends the writing."""
@@ -195,8 +225,8 @@ class AudioWriter:
             return
         digest = hashlib.sha256()
         dtype = np.dtype(FLOAT_TYPES.get(self.subtype, np.int32))
-        with self._in_words():
-            for block in sf.blocks(self.temporary, BLOCK_SAMPLES, dtype=dtype.name, always_2d=True):
+        with self._in_words(), closing(Stream(self.temporary)) as stream:
+            while len(block := stream.read(BLOCK_SAMPLES, dtype.name)):
                 digest.update(np.ascontiguousarray(block).data)
         if digest.digest() != self._digest.digest():
             raise ValueError(
@@ -205,15 +235,27 @@ class AudioWriter:
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
+        """Says what went wrong: what the system says, where libsndfile was given less than it asked for."""
+        error: Exception | None = None
         try:
             yield
-        except sf.LibsndfileError as error:
-            raise ValueError(f"{self.path}: cannot be written ({reason_of(error)})") from error
+        # AssertionError is what soundfile raises where not all samples were written.
+        except (sf.LibsndfileError, MutagenError, OSError, AssertionError) as failure:
+            error = failure
+        failed = self._output.error or error if hasattr(self, "_output") else error
+        if failed is not None:
+            raise ValueError(f"{self.path}: cannot be written ({reason_of(failed)})") from failed
 
 
 @contextmanager
 def writing_audio(
-    paths: Sequence[str | Path], *, sampling_rate: int, subtype: str, channels: int, format: str | None = None
+    paths: Sequence[str | Path],
+    *,
+    sampling_rate: int,
+    subtype: str,
+    channels: int,
+    format: str | None = None,
+    like: str | Path | None = None,
 ) -> Iterator[list[AudioWriter]]:
     """
     Files to write to, block by block, under temporary names in the folders of `paths`. Once the block is left without
@@ -225,13 +267,19 @@ def writing_audio(
         sampling_rate: Hz.
         subtype, format: in libsndfile's terms. Default of the format: the suffix's.
         channels: of the audio.
+        like: an audio file whose tags, chunks, speakers and byte order are kept, as far as the format can hold them.
 
     Raises:
         ValueError: as [`~aidd.signals.files.write_audio`].
+
+    Warns:
+        UserWarning: what of `like` is not kept.
     """
     targets = [Path(path) for path in paths]
     for path in targets:
         check_writable(path, sampling_rate=sampling_rate, subtype=subtype, format=format, channels=channels)
+    format = format or format_of(targets[0])
+    keeping = None if like is None else keeping_of(like, format=format, subtype=subtype)
     with replacing_all(list(map(real_path, targets))) as temporaries:
         with ExitStack() as stack:
             writers = [
@@ -242,7 +290,8 @@ def writing_audio(
                         sampling_rate=int(sampling_rate),
                         subtype=subtype,
                         channels=channels,
-                        format=format or format_of(path),
+                        format=format,
+                        keeping=keeping,
                     )
                 )
                 for path, temporary in zip(targets, temporaries, strict=True)
@@ -251,7 +300,24 @@ def writing_audio(
             for writer in writers:
                 writer.check()
         for writer in writers:
+            writer.finish()
             writer.compare()
+    if keeping is not None and keeping.losses:
+        warn_at_caller(f"{targets[0]}: not kept from {like}: {'; '.join(keeping.losses)}")
+
+
+def keeping_of(source: str | Path, *, format: str, subtype: str) -> Keeping:
+    """What a file of a format and a subtype keeps of another file's metadata."""
+    with AudioReader(source) as reader:
+        return Keeping(
+            source,
+            format=format,
+            subtype=subtype,
+            source_format=reader.format,
+            source_subtype=reader.subtype,
+            source_endian=reader.endian,
+            channels=reader.channels,
+        )
 
 
 def encode(audio: np.ndarray, subtype: str) -> np.ndarray | None:

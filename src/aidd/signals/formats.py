@@ -155,7 +155,11 @@ def real_path(path: Path) -> Path:
 
 
 def reason_of(error: Exception) -> str:
-    """libsndfile's words for an error, without the path; for some it has none."""
+    """libsndfile's or the system's words for an error, without the path; for some libsndfile has none."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, AssertionError):
+        return "not all samples could be written"
     if not isinstance(error, sf.LibsndfileError):
         return str(error)
     return error.error_string.removeprefix("Error : ").strip(" .") or f"libsndfile error {error.code}"

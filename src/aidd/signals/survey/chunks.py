@@ -145,7 +145,9 @@ def survey_chunks(file: BinaryIO, length: int) -> Survey:
         notes.append("the file is a chain of two files, which are read as one recording")
         parts = (_shown(file, found, held, block), Part((Segment(second, length),), link=1))
         return Survey(parts, container=name, notes=tuple(notes))
-    if held <= 0 or (not broken and promises and found.container != b"BW64"):
+    # libsndfile does not know BW64, and takes what stands behind the sound of Wave64 for sound.
+    is_shown = found.container == b"BW64" or (found.container == b"riff" and rest > 0)
+    if held <= 0 or (not broken and promises and not is_shown):
         return Survey(container=name, notes=tuple(notes))
     return Survey(
         (_shown(file, found, held, block),),
