@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from boxes import BoxReport, fill_boxes
+from gaps import Line, gaps_of_lines, parse_boxes, parse_gaps
 
 from aidd import RepairReport, RepairRequest, repair_file
-from aidd.masks.gaps import unite
 from aidd.repair.damage import Damage, UnmarkedSilenceWarning, find_damage
 from aidd.repair.methods import ROWS, default_pipeline
-from aidd.repair.recipe import NothingToRepairError, given_gaps
+from aidd.repair.recipe import NothingToRepairError
 from aidd.repair.regions import Region
 from aidd.repair.report import extent
 from aidd.repair.request import RequestError
 from aidd.repair.scan import Scan, scan_audio
 from aidd.signals.blocks import AudioReader
 from aidd.signals.files import write_audio
-from aidd.signals.formats import SubtypeError, suffix_for
+from aidd.signals.formats import SubtypeError, encoding_for, suffix_for
 from aidd.signals.samples import sample_recordings
 from aidd.signals.warning import collecting_warnings
 
@@ -28,6 +29,10 @@ from aidd.signals.warning import collecting_warnings
 if TYPE_CHECKING:
     from aidd import AIDDPipeline
 
+# What the page takes: a repair reads a recording as often as it has to.
+MAX_SECONDS, MAX_CHANNELS = 30 * 60, 8
+# What takes less was loaded before.
+LOADED_BEFORE_SECONDS = 0.05
 EXAMPLE_SECONDS = 12
 EXAMPLE_GAP = (3.2, 3.5)
 ENCODINGS = ("as the recording", "WAV, 32-bit float")
@@ -50,14 +55,6 @@ class Recording:
     def seconds(self) -> float:
         """Length of the recording in seconds."""
         return self.scan.num_samples / self.scan.sampling_rate
-
-    def marked(self, text: str) -> list[np.ndarray]:
-        """Gaps of every channel, int64 `(gaps, 2)`, from lines in seconds, see [`parse_gaps`]."""
-        return given_gaps(self.scan, parse_gaps(text))
-
-    def found(self) -> np.ndarray:
-        """Gaps of any channel that were found, int64 `(gaps, 2)`."""
-        return unite(gaps for channels in self.damage.found.values() for gaps in channels)
 
 
 def write_examples(folder: Path) -> dict[str, Path]:
@@ -85,7 +82,14 @@ def read(path: Path, start: int, stop: int) -> np.ndarray:
 
 
 def open_recording(path: str) -> Recording:
-    """Reads a file. Raises `ValueError` if it is no audio file."""
+    """Reads a file. Raises `ValueError` if it is no audio file, or holds more than the page takes."""
+    with AudioReader(path) as reader:
+        seconds, channels = reader.num_samples / reader.sampling_rate, reader.channels
+    if seconds > MAX_SECONDS or channels > MAX_CHANNELS:
+        raise ValueError(
+            f"{path}: this page takes up to {MAX_SECONDS / 60:g} minutes and {MAX_CHANNELS} channels, got "
+            f"{seconds / 60:.1f} minutes and {channels}; aidd on your own machine takes any"
+        )
     scan = scan_audio(path)
     return Recording(scan, find_damage(scan, []))
 
@@ -93,12 +97,6 @@ def open_recording(path: str) -> Recording:
 def find(recording: Recording, kinds: list[str]) -> Recording:
     """Looks for these kinds of damage, and no other. Raises `ValueError` on samples that are not finite."""
     return Recording(recording.scan, find_damage(recording.scan, kinds))
-
-
-def first_gap(recording: Recording) -> float | None:
-    """Where the first gap that was found begins, in seconds."""
-    found = recording.found()
-    return found[0, 0] / recording.scan.sampling_rate if len(found) else None
 
 
 def describe(recording: Recording) -> str:
@@ -113,20 +111,16 @@ def describe(recording: Recording) -> str:
     return f"{'. '.join([f'{scan.path.name}: {recording.seconds:.2f} s, {kept}', *found])}."
 
 
-def parse_gaps(text: str) -> list[tuple[float, float]]:
-    """Reads gaps in seconds, one on each line. Raises `ValueError` on a line that is not a start and an end."""
-    gaps = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            start, end = map(float, line.split())
-        except ValueError as error:
-            raise ValueError(
-                f"line {number} of the gaps: expected start and end in seconds, such as 3.2 3.5, got {line!r}"
-            ) from error
-        gaps.append((start, end))
-    return gaps
+def damage_of(lines: list[Line], recording: Recording) -> Damage:
+    """
+    Damage of the lines that were found, or are in one channel. All but clipping, whose filling is bounded, goes by
+    the name of clicks: what repairs them is chosen by their lengths.
+    """
+    scan, found = recording.scan, recording.damage
+    clipping = gaps_of_lines([line for line in lines if line.kind == "clipping"], scan)
+    others = gaps_of_lines([line for line in lines if line.kind != "clipping" and (line.kind or line.channel)], scan)
+    kinds = {"clicks": others, "clipping": clipping}
+    return replace(found, kinds=tuple(kind for kind, gaps in kinds.items() if any(map(len, gaps))), **kinds)
 
 
 def repair(
@@ -139,11 +133,11 @@ def repair(
     progress: Callable[[list[Region]], Iterable[Region]] = iter,
 ) -> tuple[RepairReport, list[str]]:
     """
-    Fills the gaps that are marked and those that were found, and writes the variations to a folder.
+    Fills gaps, and writes the variations to a folder.
 
     Args:
         recording: the recording.
-        marked: gaps in seconds, see [`parse_gaps`].
+        marked: gaps as lines, see [`~gaps.parse_gaps`].
         folder: where to write.
         request: how gaps are filled. The gaps are the recording's.
         as_float: whether to write WAV files of 32-bit floats, instead of files encoded as the recording is.
@@ -155,11 +149,12 @@ def repair(
     Raises:
         ValueError: no gaps, or what [`~aidd.repair.recipe.repair_file`] raises.
     """
-    scan = recording.scan
+    scan, lines = recording.scan, parse_gaps(marked)
+    damage = damage_of(lines, recording)
     request = replace(
         request,
-        gaps=parse_gaps(marked),
-        detect=recording.damage.kinds,
+        gaps=[(line.start, line.end) for line in lines if line.kind is None and line.channel is None],
+        detect=damage.kinds,
         subtype="FLOAT" if as_float else None,
     )
     suffix = ".wav" if as_float else suffix_for(scan.format, scan.path.suffix)
@@ -169,23 +164,52 @@ def repair(
                 scan,
                 folder / f"{scan.path.stem}-repaired{suffix}",
                 request,
-                damage=recording.damage,
+                damage=damage,
                 progress=progress,
             )
         except NothingToRepairError as error:
             raise ValueError(
-                "nothing is marked as a gap: click on the picture where one begins and where it ends, write its start "
-                "and end in seconds, or find damage"
+                "nothing is marked as a gap: drag over it on the waveform, click where it begins and where it ends, "
+                "write its start and end in seconds, or find damage"
             ) from error
-    done = f"{extent(report.gaps, report.sampling_rate, 'filled')}, in {report.seconds:.1f} s."
-    return report, [done, *map(sentence, messages)]
+    return report, [f"{extent(report.gaps, report.sampling_rate, 'filled')}.", *map(sentence, messages)]
+
+
+def repair_boxes(
+    recording: Recording, text: str, folder: Path, method: str, seed: int | None, *, as_float: bool = False
+) -> BoxReport:
+    """
+    Fills boxes, and writes the result to a folder.
+
+    Args:
+        recording: the recording.
+        text: boxes as lines, see [`~gaps.parse_boxes`].
+        folder: where to write.
+        method: out of [`~boxes.CELL_METHODS`].
+        seed: same seed, same audio; None draws anew.
+        as_float: whether to write a WAV file of 32-bit floats, instead of one encoded as the recording is.
+
+    Raises:
+        ValueError: as [`~boxes.fill_boxes`].
+    """
+    scan = recording.scan
+    suffix = ".wav" if as_float else suffix_for(scan.format, scan.path.suffix)
+    output = folder / f"{scan.path.stem}-repaired{suffix}"
+    subtype, format = encoding_for(output, scan.subtype, scan.format, "FLOAT" if as_float else None)
+    return fill_boxes(scan, parse_boxes(text), output, method=method, seed=seed, subtype=subtype, format=format)
+
+
+def times(loading_seconds: float, seconds: float) -> str:
+    """How long the work took, in words; a model that was loaded before takes no time."""
+    loaded = f"The model was loaded in {loading_seconds:.1f} s. " if loading_seconds >= LOADED_BEFORE_SECONDS else ""
+    return f"{loaded}The filling took {seconds:.1f} s."
 
 
 def request_for(
     method: str, seed: int | None, num_variations: int, pipeline: AIDDPipeline | None = None
 ) -> RepairRequest:
     """
-    How gaps are filled, with models that stay loaded.
+    How gaps are filled, with models that stay loaded: loading them is all that takes time here.
 
     Args:
         method: name of a method of `aidd.METHODS`.

@@ -47,7 +47,8 @@ def modules(monkeypatch):
     import repair
 
     yield pictures, repair
-    del sys.modules["pictures"], sys.modules["repair"]
+    for name in ("boxes", "gaps", "pictures", "repair"):
+        del sys.modules[name]
 
 
 @pytest.fixture(scope="module")
@@ -133,10 +134,10 @@ class Visitor:
         field.send_keys(text)
         field.send_keys(Keys.TAB)
 
-    def is_told(self, error: str) -> None:
-        self.one(".toast-body", error)
-        self.one(".toast-close").click()
-        wait(lambda: not self.all(".toast-body"))
+    def is_told(self, place: str, error: str) -> None:
+        """Where the visitor looks, once, and nowhere else."""
+        assert self.one(place, error).text.count("⚠") == 1
+        assert not self.all(".toast-body")
 
     def marked(self) -> str:
         return self.one("#marked textarea").get_attribute("value")
@@ -193,7 +194,7 @@ def test_two_visitors_repair_their_recordings(url, browser, tmp_path, tones, mod
 
     second = Visitor(browser, url)
     second.upload(bad)
-    second.is_told("bad.wav: cannot be read as audio")
+    second.is_told("#message", "bad.wav: cannot be read as audio")
     assert not second.all("#picture img")
     second.one("#recording button[aria-label=Clear]").click()
     second.upload(mono)
@@ -204,7 +205,9 @@ def test_two_visitors_repair_their_recordings(url, browser, tmp_path, tones, mod
     first.one("#run").click()
     first.one("#summary", "Starting")
     second.one("#run").click()
-    second.is_told("Variations must be 1 for linear")
+    second.is_told("#summary", "Variations must be 1 for linear")
+    second.one("#run").click()
+    second.is_told("#summary", "Variations must be 1 for linear")
     second.write("#variations input[type=number]", "1")
     second.one("#run").click()
     assert second.one("#summary", "filled").text.startswith("1 gap filled, 0.060 s in all")
@@ -226,20 +229,23 @@ def test_two_visitors_repair_their_recordings(url, browser, tmp_path, tones, mod
     kept[16_000:16_960] = False
     assert np.array_equal(after.samples[:, kept], read_audio(mono).samples[:, kept])
     assert np.abs(np.diff(after.samples[0, 16_000:16_960], 2)).max() < 2 * 2**-15
-    assert len(second.all("#original, #damaged, #variation-1, #variation-2")) == 3
+    names = ("recording", "gaps-silenced", "variation-1", "variation-2", "difference", "box-alone")
+    heard = [name for name in names if second.all(f"#play-{name}")]
+    assert heard == ["recording", "gaps-silenced", "variation-1", "difference"]
 
     # What is played is the same, from the start to 2 s after the gap.
-    wait(lambda: first.one("#variation-2 #duration").text not in ("", "0:00"))
+    wait(lambda: first.one("#play-variation-2 #duration").text not in ("", "0:00"))
     asked = requests(browser)
     damaged = before.samples.copy()
     damaged[:, gap] = 0
-    expected = {"original": before.samples, "damaged": damaged, "variation_2": variations[1].samples}
+    expected = {"recording": before.samples, "gaps_silenced": damaged, "variation_2": variations[1].samples}
+    expected["difference"] = variations[0].samples - before.samples
     for name, samples in expected.items():
         audio = played(asked, first, f"{name}.wav", tmp_path)
         assert audio.shape == (2, gap.stop + 2 * 44_100)
         assert np.abs(audio - samples[:, : audio.shape[-1]]).max() <= 2**-15
-    first.one("#variation-2 .play-pause-button").click()
-    wait(lambda: first.one("#variation-2 #time").text != "0:00")
+    first.one("#play-variation-2 .play-pause-button").click()
+    wait(lambda: first.one("#play-variation-2 #time").text != "0:00")
     # No font, script or figure comes from elsewhere.
     assert {urlsplit(address).netloc for _, address in asked} == {urlsplit(url).netloc}
 
@@ -252,12 +258,48 @@ def test_an_example_and_what_is_recorded_on_a_narrow_page(url, browser):
     visitor.one("#status", "24000 Hz, mono, FLAC PCM_16")
     visitor.one("#find").click()
     assert "Dropouts: 1 gap found, 0.300 s in all." in visitor.one("#status", "found").text
+    assert visitor.marked() == "3.2 3.5 dropouts"
+    # What was found is edited like any other line.
+    visitor.write("#marked textarea", "3.19 3.5 dropouts")
     visitor.write("#method input", "linear\n")
     visitor.write("#variations input[type=number]", "1")
     visitor.one("#run").click()
-    visitor.one("#summary", "1 gap filled, 0.300 s in all")
+    summary = visitor.one("#summary", "1 gap filled, 0.310 s in all").text
+    assert "The filling took" in summary and "loaded" not in summary
     visitor.one("#spectrograms img")
     assert browser.execute_script("return document.documentElement.scrollWidth") == 420
+    # All but 10 ms of the gap are silent in the recording, which is not shown twice for them.
+    visitor.one("#play-gaps-silenced")
+
+    # One key goes round, while the loop about the gap is played.
+    visitor.one("#comparer button[data-do=play]").click()
+    comparer = visitor.one("#comparer")
+    wait(lambda: comparer.get_attribute("data-heard") == "A")
+    start, stop = map(float, comparer.get_attribute("data-loop").split())
+    assert start == pytest.approx(1.3) and stop == pytest.approx(3.01)
+    for name in ("B", "X", "A"):
+        ActionChains(browser).send_keys("x").perform()
+        wait(lambda name=name: comparer.get_attribute("data-heard") == name)
+
+    # A rectangle is drawn on the spectrogram, and one gap more on the waveform.
+    def drag(x: float, y: float, across: int, down: int) -> None:
+        picture = visitor.one("#picture img")
+        place = (round(x * picture.size["width"]), round(y * picture.size["height"]))
+        ActionChains(browser).move_to_element_with_offset(picture, *place).click_and_hold().move_by_offset(
+            across, down
+        ).release().perform()
+
+    drag(0.2, 0.2, 30, -60)
+    low, high, begin, end = map(float, wait(lambda: visitor.one("#boxes textarea").get_attribute("value")).split())
+    assert 100 < low < high < 12_000 and 6 < begin < end < 10
+    visitor.one("#fill").click()
+    assert "other frequencies change by -" in visitor.one("#summary", "1 box filled by log_magnitude").text
+    heard = [
+        name for name in ("gaps-silenced", "variation-1", "difference", "box-alone") if visitor.all(f"#play-{name}")
+    ]
+    assert heard == ["variation-1", "difference", "box-alone"]
+    drag(0.1, -0.3, 30, 5)
+    assert len(wait(lambda: len(visitor.marked().splitlines()) == 2 and visitor.marked()).splitlines()[1].split()) == 2
 
     visitor.one("#recording button[aria-label=Clear]").click()
     visitor.one("#recording button[aria-label='Record audio']").click()
@@ -267,7 +309,7 @@ def test_an_example_and_what_is_recorded_on_a_narrow_page(url, browser):
     status = visitor.one("#status", "audio.wav").text
     assert float(re.search(r"audio.wav: ([\d.]+) s", status)[1]) > 0.5 and "found" not in status
     visitor.one("#run").click()
-    visitor.is_told("Nothing is marked as a gap: click")
+    visitor.is_told("#summary", "Nothing is marked as a gap: drag over it")
 
 
 def run_app(*arguments, **environment: str) -> subprocess.CompletedProcess:
@@ -289,16 +331,17 @@ def test_a_model_that_is_none_is_told_before_anything_is_served(tmp_path):
     assert "Running on" not in result.stdout and len(result.stderr.splitlines()) == 1
 
 
-def test_a_repair_without_a_recording_is_told_in_a_sentence(modules, monkeypatch):
+def test_a_repair_without_a_recording_is_told_in_a_sentence(modules):
     import app
 
     del sys.modules["app"]
     _, repair = modules
-    said = []
-    monkeypatch.setattr("gradio.Warning", lambda text, **_: said.append(text))
-    assert not list(app.repaired(None, None, "1 1.2", "auto", 0, 1, repair.ENCODINGS[0], 400.0, lambda *_, **__: None))
-    (sentence,) = said
-    assert sentence.startswith("There is no recording yet")
+    for updates in (
+        app.repaired(None, None, "1 1.2", "auto", 0, 1, repair.ENCODINGS[0], 400.0, lambda *_, **__: None),
+        app.boxes_filled(None, "1 2 3 4", "fading", 0, repair.ENCODINGS[0], 400.0, lambda *_, **__: None),
+    ):
+        ((_, summary, *others),) = updates
+        assert summary.startswith("⚠ **There is no recording yet") and len(others) == app.NUM_SHOWN
 
 
 # Instead of being served, the page repairs a recording into a folder.
@@ -356,7 +399,7 @@ def test_clicks_on_a_picture_mean_what_it_shows(modules, tmp_path):
     recording = repair.open_recording(path)
     for width in (360, 1000):
         view = pictures.view_of(recording, 2.0, 5.0, width)
-        picture = pictures.draw(recording, "3.5 4.75", None, view)
+        picture = pictures.draw(recording, "3.5 4.75", "", None, view)
         assert picture.shape[1] == pictures.DPI / pictures.PAGE_DPI * width
         # Pixels of the row above the waveform that are neither white nor grey.
         row = picture[round((pictures.TOP + 0.05) * pictures.DPI)].astype(int)
@@ -375,13 +418,90 @@ def test_a_view_stays_within_the_recording(modules, tmp_path):
     view = pictures.view_of(recording, 3.0, 10.0, 500)
     assert (view.start, view.seconds) == (0.0, 5 / 8000)
     assert view.at(1e6) <= recording.seconds
-    assert pictures.draw(recording, "", None, view).any()
+    assert pictures.draw(recording, "", "", None, view).any()
 
 
-@pytest.mark.parametrize("text", ["3.2", "a b", "1 2 3", "1 2\n3,5 4"])
+LINES = [
+    "3.2",
+    "a b",
+    "1 2 3",
+    "1 2\n3,5 4",
+    "1 2 channel",
+    "1 2 channel x",
+    "1 2 channel 1 hum",
+    "channel 1 2",
+    "clicks",
+]
+
+
+@pytest.mark.parametrize("text", LINES)
 def test_lines_that_are_no_gaps(modules, text):
     with pytest.raises(ValueError, match=r"line \d of the gaps: expected start and end in seconds"):
         modules[1].parse_gaps(text)
+    with pytest.raises(ValueError, match=r"line 1 of the boxes: expected lowest and highest Hz"):
+        modules[1].parse_boxes(text)
+
+
+def test_what_was_found_is_what_its_lines_say(modules, tmp_path, tones):
+    """A click in one channel, a dropout in both: as lines, and back from them to the sample."""
+    _, repair = modules
+    import gaps
+
+    rate = 44_100
+    audio = tones(2 * rate, rate, 2)
+    audio[1, 30_001:30_004] += 0.8
+    audio[:, 50_001:60_002] = 0
+    sf.write(tmp_path / "a.wav", audio.T, rate, subtype="PCM_24")
+    recording = repair.find(repair.open_recording(tmp_path / "a.wav"), ["dropouts", "clicks"])
+    found = gaps.found_lines(recording.damage, recording.scan)
+    assert {(line.channel, line.kind) for line in found} == {(2, "clicks"), (None, "dropouts")}
+    text = "\n".join(map(str, found))
+    parsed = repair.parse_gaps(text)
+    damage = repair.damage_of(parsed, recording)
+    for channel, marked in enumerate(gaps.gaps_of_lines(parsed, recording.scan)):
+        expected = sorted(gap for found in recording.damage.found.values() for gap in found[channel].tolist())
+        assert marked.tolist() == expected == damage.found["clicks"][channel].tolist()
+
+    # The click alone is repaired, in its channel.
+    (click,) = [str(line) for line in found if line.kind == "clicks"]
+    report, _ = repair.repair(recording, click, tmp_path, repair.request_for("linear", 0, 1))
+    changed = read_audio(report.outputs[0]).samples != read_audio(tmp_path / "a.wav").samples
+    assert not changed[0].any() and 0 < changed[1].sum() < 100
+
+
+def test_boxes_are_filled_and_nothing_else(modules, tmp_path, tones):
+    _, repair = modules
+    rate = 44_100
+    audio = tones(12 * rate, rate, 2)
+    beep = 0.2 * np.sin(2 * np.pi * 5000 * np.arange(rate // 2) / rate)
+    audio[:, 6 * rate : 6 * rate + len(beep)] += beep
+    sf.write(tmp_path / "a.wav", audio.T, rate, subtype="PCM_24")
+    recording = repair.open_recording(tmp_path / "a.wav")
+    report = repair.repair_boxes(recording, "4500 5500 5.95 6.55", tmp_path, "log_magnitude", 0)
+    before, after = (read_audio(path).samples for path in (tmp_path / "a.wav", report.output))
+    (places,) = np.nonzero((before != after).any(0))
+    assert before.shape == after.shape and 5.85 * rate < places[0] and places[-1] < 6.65 * rate
+    middle = slice(round(6.1 * rate), round(6.4 * rate))
+    level = [np.abs(np.fft.rfft(one[0, middle]))[1500] for one in (before, after)]
+    assert level[1] < level[0] / 10 and report.other_db < -20
+    with pytest.raises(ValueError, match="no box is drawn"):
+        repair.repair_boxes(recording, "", tmp_path, "fading", 0)
+    with pytest.raises(ValueError, match="a box is"):
+        repair.repair_boxes(recording, "5500 4500 5.95 6.55", tmp_path, "fading", 0)
+
+
+def test_what_is_too_much_for_a_page_is_refused(modules, tmp_path):
+    pictures, repair = modules
+    for name, samples, rate, channels in (("long", 31 * 60 * 100, 100, 1), ("many", 100, 8000, 9)):
+        sf.write(tmp_path / f"{name}.wav", np.zeros((samples, channels)), rate)
+        with pytest.raises(ValueError, match=rf"{name}\.wav: this page takes up to 30 minutes and 8 channels"):
+            repair.open_recording(tmp_path / f"{name}.wav")
+    sf.write(tmp_path / "short.wav", np.full(800, 0.5), 8000)
+    recording = repair.open_recording(tmp_path / "short.wav")
+    for width in (-1e9, 1e9):
+        assert 200 <= pictures.view_of(recording, 0.0, 1.0, width).width <= 2000
+    with pytest.raises(ValueError, match="expected at most 20000 lines, got 20001"):
+        repair.parse_gaps("0 0.01\n" * 20_001)
 
 
 def test_what_the_package_says_becomes_a_sentence(modules):
