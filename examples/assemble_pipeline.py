@@ -54,6 +54,12 @@ def parse_args() -> argparse.Namespace:
         help="How far levels of a filling move towards those that run from edge to edge.",
     )
     parser.add_argument(
+        "--steady_partials",
+        type=float,
+        default=1.0,
+        help="How much of the partials that sound on steadily from edge to edge a filling gets.",
+    )
+    parser.add_argument(
         "--num_candidates", type=int, default=1, help="Draws of a gap, of which the most agreed with is taken."
     )
     parser.add_argument("--temperature", type=float, default=1.0, help="Of the sampler: below 1, likelier tokens.")
@@ -93,6 +99,7 @@ def main() -> None:
             short_gap_seconds=args.short_gap_seconds,
             fine_structure=args.fine_structure,
             expected_levels=args.expected_levels,
+            steady_partials=args.steady_partials,
             num_candidates=args.num_candidates,
         )
     pipe.save_pretrained(args.output_dir)

@@ -32,7 +32,8 @@ def test_levels_run_from_one_edge_to_the_other_in_db():
     # 20 dB less after the gap; the filling is as loud as neither.
     before, after = noise(1, 4000), 0.1 * noise(2, 4000)
     level = levels(moved(0.5 * noise(0), around(before, after))[0]).mean(0)
-    ends = [levels(np.resize(edge, LENGTH)).mean() for edge in (before, after)]
+    powers = [10 ** (levels(np.resize(edge, LENGTH)) / 10) for edge in (before, after)]
+    ends = [10 * np.log10(power.mean(1)).mean() for power in powers]
     progress = np.linspace(512 / LENGTH, 1 - 512 / LENGTH, len(level))
     np.testing.assert_allclose(level, ends[0] + progress * (ends[1] - ends[0]), atol=2)
 

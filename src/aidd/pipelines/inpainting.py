@@ -143,8 +143,8 @@ class InpaintingPipeline(DiffusionPipeline):
             reach_seconds=config.reach_seconds,
             short_gap_seconds=config.short_gap_seconds,
             fine_structure=config.fine_structure,
-            # A pipeline without this setting leaves levels as they are generated.
-            expected_levels=config.get("expected_levels", 0.0),
+            # A pipeline without these settings leaves levels and partials as they are generated.
+            **{name: config.get(name, 0.0) for name in ("expected_levels", "steady_partials")},
         )
 
     def check_settings(self) -> None:

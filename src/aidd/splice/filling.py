@@ -15,6 +15,7 @@ from .fine_structure import match_fine_structure
 from .levels import move_levels
 from .matching import match_edges
 from .ranking import agreement_risk, edge_distance
+from .steady import add_steady_partials
 from .surroundings import SPECTRUM_SECONDS, surrounding_noise, surroundings_of
 
 
@@ -44,6 +45,8 @@ class SpliceSettings:
             [0, 1], see [`~aidd.splice.fine_structure.match_fine_structure`].
         expected_levels: how far the levels of a filling move towards those that run from one edge to the other, in
             [0, 1], see [`~aidd.splice.levels.move_levels`].
+        steady_partials: how much of the partials that sound on steadily from one edge to the other a filling gets, in
+            [0, 1], see [`~aidd.splice.steady.add_steady_partials`].
 
     Raises:
         ValueError: seconds that are negative or not finite, or an amount outside [0, 1].
@@ -55,13 +58,14 @@ class SpliceSettings:
     short_gap_seconds: float = 0.02
     fine_structure: float = 0.0
     expected_levels: float = 0.0
+    steady_partials: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("reach_seconds", "short_gap_seconds"):
             seconds = getattr(self, name)
             if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
                 raise ValueError(f"{name} must be a finite number of at least 0, got {seconds!r}")
-        for name in ("fine_structure", "expected_levels"):
+        for name in ("fine_structure", "expected_levels", "steady_partials"):
             amount = getattr(self, name)
             if not isinstance(amount, (int, float)) or not 0 <= amount <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {amount!r}")
@@ -86,8 +90,9 @@ def fill_gaps(
     Fills gaps in place: generated signals, with the spectral lines of their surroundings
     ([`~aidd.splice.fine_structure.match_fine_structure`]) and the band above them that no model generates, are given
     to the channels by [`~aidd.splice.matching.match_edges`], and put into each with the continuation of its edges
-    ([`~aidd.splice.continuation.mix`]). Last, levels are moved towards those between the edges
-    ([`~aidd.splice.levels.move_levels`]), where they are not the continuation's.
+    ([`~aidd.splice.continuation.mix`]). Last, where they are not the continuation's, levels are moved towards those
+    between the edges ([`~aidd.splice.levels.move_levels`]), and partials that sound on steadily are put through
+    ([`~aidd.splice.steady.add_steady_partials`]).
 
     Args:
         restored: float64, `(variations, channels, samples)`, alike where nothing is missing.
@@ -153,7 +158,8 @@ def fill_gaps(
                 amount=settings.expected_levels,
                 highest_hertz=settings.cutoff,
             )
-            restored[:, channel, inside] = mixed + (1 - weight**2) * (moved - mixed)
+            steady = add_steady_partials(moved, around, sampling_rate=rate, amount=settings.steady_partials)
+            restored[:, channel, inside] = mixed + (1 - weight**2) * (steady - mixed)
 
 
 def splice_short_gaps(

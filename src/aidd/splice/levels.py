@@ -28,7 +28,7 @@ def move_levels(
     A model's levels are a guess, and so are those that the edges let expect. Two guesses that err in different ways
     are both further from the truth, in the mean, than what lies between them (docs/sampling_study.md). With P(t, b)
     the power of a filling in frames of 21 ms and bands of one ERB, and E(t, b) the power that runs linearly in dB from
-    its mean in dB before the gap to that after it, frames get the gain
+    its mean before the gap to that after it, frames get the gain
 
         G(t, b) = (E(t, b) / P(t, b))^amount
 
@@ -55,7 +55,7 @@ def move_levels(
     floor = FLOOR * max(power.max() for power in powers)
     if not floor:
         return filling
-    left, right = (np.log(power + floor).mean(0) for power in powers)
+    left, right = (np.log(power.mean(0) + floor) for power in powers)
 
     # With the intact audio around them, frames at the ends of a filling see what the restored recording has there.
     before, after = (np.tile(edge, (len(filling), 1)) for edge in (edges[0][-margin:], edges[1][:margin]))
