@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from transformers import WavTokenizerModel
 
     from aidd.models.dit_token import DiTTokenModel
-    from aidd.pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+    from aidd.pipelines import AIDDPipeline, CQTDiffPipeline, SpectrogramRePaintPipeline
 
 
 # Starts of Python in a run of all tests: most of the time that these take, libraries are imported.
@@ -128,6 +128,14 @@ def tiny_spectrogram_pipeline() -> Callable[..., SpectrogramRePaintPipeline]:
     import tiny_models
 
     return tiny_models.spectrogram_pipeline
+
+
+@pytest.fixture
+def tiny_cqtdiff_pipeline() -> CQTDiffPipeline:
+    """With windows of 85 ms for gaps of up to 40 ms, all of which go to the network, however short."""
+    import tiny_models
+
+    return tiny_models.cqtdiff_pipeline()
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ import torch
 from diffusers import DDPMScheduler, UNet2DModel
 from transformers import WavTokenizerConfig, WavTokenizerModel
 
+from aidd.models.cqtdiff import CQTDiffPlusUNet
 from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
 from aidd.models.mel_tokenizer import MelTokenizerConfig, MelTokenizerModel
 from aidd.models.spectrogram import SpectrogramFrontEnd
-from aidd.pipelines import AIDDPipeline, SpectrogramRePaintPipeline
-from aidd.schedulers import MaskedDiscreteScheduler
+from aidd.pipelines import AIDDPipeline, CQTDiffPipeline, SpectrogramRePaintPipeline
+from aidd.schedulers import EDMHeunScheduler, MaskedDiscreteScheduler
 from aidd.training.codec.straight_through import StraightThroughWavTokenizer
 
 
@@ -122,5 +123,33 @@ def spectrogram_pipeline(n_fft: int = 62, hop_length: int = 31, num_frames: int 
     # From random weights, this prediction makes noise and no explosions.
     scheduler = DDPMScheduler(prediction_type="v_prediction", clip_sample=False)
     pipe = SpectrogramRePaintPipeline(network, scheduler, front_end, short_gap_seconds=0.0)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@built_once
+def cqt_unet() -> CQTDiffPlusUNet:
+    torch.manual_seed(0)
+    network = CQTDiffPlusUNet(
+        sample_size=2048,
+        bins_per_octave=8,
+        block_out_channels=(4, 8, 8),
+        layers_per_block=(1, 1, 1),
+        attention_levels=(False, True, False),
+        num_attention_heads=1,
+        norm_num_groups=2,
+        embedding_size=16,
+    ).eval()
+    # Gates that are shut would leave a network that is linear.
+    for name, parameter in network.named_parameters():
+        if name.endswith("gate.weight"):
+            torch.nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+def cqtdiff_pipeline() -> CQTDiffPipeline:
+    # So few steps between levels further apart would lead anywhere.
+    scheduler = EDMHeunScheduler(sigma_min=0.05, sigma_max=0.5)
+    pipe = CQTDiffPipeline(cqt_unet(), scheduler, num_inference_steps=3, short_gap_seconds=0.0)
     pipe.set_progress_bar_config(disable=True)
     return pipe

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from . import classical, masks
     from .masks import cells as tf_masks
     from .masks import files as mask_io
+    from .models.cqtdiff import CQTDiffPlusUNet
     from .models.dit_token import DiTTokenConfig, DiTTokenModel
     from .models.mel_tokenizer import MelTokenizerConfig, MelTokenizerModel
     from .models.spectrogram import SpectrogramFrontEnd
     from .pipelines.pipeline_aidd import AIDDPipeline
+    from .pipelines.pipeline_cqtdiff import CQTDiffPipeline
     from .pipelines.pipeline_spectrogram_repaint import SpectrogramRePaintPipeline
     from .repair import auto
     from .repair import clipping as saturation
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from .repair.report import RepairReport
     from .repair.request import RepairRequest
     from .schedulers import (
+        EDMHeunScheduler,
         EulerTauLeapingScheduler,
         MaskedDiscreteScheduler,
         MaskedEntropyBoundScheduler,
@@ -43,8 +46,11 @@ __all__ = [
     "METHODS",
     "AIDDPipeline",
     "AudioPipelineOutput",
+    "CQTDiffPipeline",
+    "CQTDiffPlusUNet",
     "DiTTokenConfig",
     "DiTTokenModel",
+    "EDMHeunScheduler",
     "EulerTauLeapingScheduler",
     "MaskedDiscreteScheduler",
     "MaskedEntropyBoundScheduler",
@@ -83,8 +89,11 @@ _MODULES = {
     "METHODS": "aidd.repair.methods",
     "AIDDPipeline": "aidd.pipelines.pipeline_aidd",
     "AudioPipelineOutput": "diffusers",
+    "CQTDiffPipeline": "aidd.pipelines.pipeline_cqtdiff",
+    "CQTDiffPlusUNet": "aidd.models.cqtdiff",
     "DiTTokenConfig": "aidd.models.dit_token",
     "DiTTokenModel": "aidd.models.dit_token",
+    "EDMHeunScheduler": "aidd.schedulers",
     "EulerTauLeapingScheduler": "aidd.schedulers",
     "MaskedDiscreteScheduler": "aidd.schedulers",
     "MaskedEntropyBoundScheduler": "aidd.schedulers",

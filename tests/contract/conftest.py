@@ -16,13 +16,14 @@ FEW_STEPS = repaint.RePaintPreset(num_inference_steps=3, jump_length=1, num_resa
 
 
 @pytest.fixture
-def pipelines(tiny_pipeline, tiny_spectrogram_pipeline, monkeypatch) -> dict:
+def pipelines(tiny_pipeline, tiny_spectrogram_pipeline, tiny_cqtdiff_pipeline, monkeypatch) -> dict:
     """By their classes' names."""
     monkeypatch.setattr(repaint, "PRESETS", {"fast": FEW_STEPS})
-    return {type(pipe).__name__: pipe for pipe in (tiny_pipeline, tiny_spectrogram_pipeline())}
+    made = (tiny_pipeline, tiny_spectrogram_pipeline(), tiny_cqtdiff_pipeline)
+    return {type(pipe).__name__: pipe for pipe in made}
 
 
-@pytest.fixture(params=["AIDDPipeline", "SpectrogramRePaintPipeline"])
+@pytest.fixture(params=["AIDDPipeline", "CQTDiffPipeline", "SpectrogramRePaintPipeline"])
 def pipeline(request, pipelines):
     return pipelines[request.param]
 

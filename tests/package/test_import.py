@@ -8,7 +8,7 @@ from processes import without_diffusers
 
 import aidd
 from aidd.models.registration import COMPONENTS, register
-from aidd.pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+from aidd.pipelines import AIDDPipeline, CQTDiffPipeline, SpectrogramRePaintPipeline
 
 
 NO_MODEL = ("autoregressive", "envelope_noise", "janssen", "linear", "lines", "sparse")
@@ -128,7 +128,7 @@ def test_methods_without_a_model_need_neither_transformers_nor_diffusers(tmp_pat
 def test_registration_is_complete_and_repeatable():
     from diffusers.pipelines import pipeline_loading_utils
 
-    pipelines = (AIDDPipeline, SpectrogramRePaintPipeline)
+    pipelines = (AIDDPipeline, CQTDiffPipeline, SpectrogramRePaintPipeline)
     register(pipelines)
     before = {library: dict(classes) for library, classes in pipeline_loading_utils.LOADABLE_CLASSES.items()}
     register(pipelines)

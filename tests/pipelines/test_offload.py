@@ -55,6 +55,14 @@ def test_the_network_of_spectrograms_is_fetched(tiny_spectrogram_pipeline, tones
     assert used == ["UNet2DModel"]
 
 
+def test_the_network_of_waveforms_is_fetched(tiny_cqtdiff_pipeline, tones, used):
+    pipe, audio = tiny_cqtdiff_pipeline, tones(24_000, 24_000)[0]
+    expected = restored(pipe, audio)
+    pipe.enable_model_cpu_offload(device="cpu")
+    assert np.array_equal(restored(pipe, audio), expected)
+    assert used == ["CQTDiffPlusUNet"]
+
+
 def test_layers_that_are_offloaded_one_by_one_give_the_same_audio(tiny_pipeline, tones):
     audio = tones(24_000, 24_000)[0]
     expected = restored(tiny_pipeline, audio)

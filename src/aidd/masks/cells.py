@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..signals.arrays import as_numpy
-from ..signals.resampling import RESAMPLING_REACH
 from ..signals.stft import Grid
-from .gaps import find_gaps, resample_mask
+from .gaps import find_gaps, missing_when_resampled
 
 
 if TYPE_CHECKING:
@@ -50,12 +49,7 @@ def samples_on_grid(mask: np.ndarray, sampling_rate: int, grid: Grid) -> np.ndar
     Returns:
         bool `(samples at that rate,)`.
     """
-    resampled = resample_mask(mask, from_rate=sampling_rate, to_rate=grid.sampling_rate)
-    if sampling_rate != grid.sampling_rate:
-        reach = math.ceil(RESAMPLING_REACH * max(1, grid.sampling_rate / sampling_rate))
-        for start, end in find_gaps(resampled).tolist():
-            resampled[max(start - reach, 0) : end + reach] = True
-    return resampled
+    return missing_when_resampled(mask, from_rate=sampling_rate, to_rate=grid.sampling_rate)
 
 
 def columns(frames: np.ndarray, grid: Grid) -> np.ndarray:

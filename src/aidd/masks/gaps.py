@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..signals.arrays import as_numpy, check_sampling_rate
+from ..signals.resampling import RESAMPLING_REACH
 
 
 if TYPE_CHECKING:
@@ -161,6 +162,19 @@ def resample_mask(mask: np.ndarray, *, from_rate: int, to_rate: int) -> np.ndarr
     resampled = np.zeros(-(-len(mask) * int(to_rate) // int(from_rate)), bool)
     for start, end in find_gaps(mask).tolist():
         resampled[start * int(to_rate) // int(from_rate) : -(-end * int(to_rate) // int(from_rate))] = True
+    return resampled
+
+
+def missing_when_resampled(mask: np.ndarray, *, from_rate: int, to_rate: int) -> np.ndarray:
+    """
+    Samples of a resampled signal that depend on missing ones: as [`resample_mask`], with the reach of the resampling
+    on both sides of every gap.
+    """
+    resampled = resample_mask(mask, from_rate=from_rate, to_rate=to_rate)
+    if from_rate != to_rate:
+        reach = math.ceil(RESAMPLING_REACH * max(1, to_rate / from_rate))
+        for start, end in find_gaps(resampled).tolist():
+            resampled[max(start - reach, 0) : end + reach] = True
     return resampled
 
 

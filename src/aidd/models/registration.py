@@ -13,7 +13,9 @@ from types import ModuleType
 
 # Parts of pipelines, as `model_index.json` names them: ["aidd", class name].
 COMPONENTS = (
+    "CQTDiffPlusUNet",
     "DiTTokenModel",
+    "EDMHeunScheduler",
     "EulerTauLeapingScheduler",
     "MaskedDiscreteScheduler",
     "MaskedEntropyBoundScheduler",

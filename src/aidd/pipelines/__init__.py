@@ -7,8 +7,9 @@ from ..models.tested_versions import naming_untested_versions
 with naming_untested_versions():
     from .inpainting import InpaintingPipeline
     from .pipeline_aidd import AIDDPipeline
+    from .pipeline_cqtdiff import CQTDiffPipeline
     from .pipeline_spectrogram_repaint import SpectrogramRePaintPipeline
 
-register((AIDDPipeline, SpectrogramRePaintPipeline))
+register((AIDDPipeline, CQTDiffPipeline, SpectrogramRePaintPipeline))
 
-__all__ = ["AIDDPipeline", "InpaintingPipeline", "SpectrogramRePaintPipeline"]
+__all__ = ["AIDDPipeline", "CQTDiffPipeline", "InpaintingPipeline", "SpectrogramRePaintPipeline"]

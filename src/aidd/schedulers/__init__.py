@@ -1,6 +1,7 @@
-"""Absorbing diffusion over tokens: the forward process, and the samplers of its reversal."""
+"""Samplers: of absorbing diffusion over tokens, with its forward process, of spectrograms, and of waveforms."""
 
 from .process import GeometricSchedule, LogLinearSchedule, independent_mask, span_mask
+from .scheduling_edm_heun import EDMHeunScheduler
 from .scheduling_euler_tau_leaping import EulerTauLeapingScheduler
 from .scheduling_masked_discrete import MaskedDiscreteScheduler
 from .scheduling_masked_entropy_bound import MaskedEntropyBoundScheduler
@@ -15,6 +16,7 @@ DiscreteScheduler = MaskedDiscreteScheduler | TauLeapingScheduler | ThetaTrapezo
 __all__ = [
     "DiscreteScheduler",
     "DiscreteSchedulerOutput",
+    "EDMHeunScheduler",
     "EulerTauLeapingScheduler",
     "GeometricSchedule",
     "LogLinearSchedule",

@@ -270,6 +270,12 @@ class CQTDiffPlusUNet(ModelMixin, ConfigMixin):
         with torch.autocast(sample.device.type, enabled=False):
             return icqt([torch.zeros_like(first), *coefficients, torch.zeros_like(final)], self.frame)
 
+    def without_ends(self, signal: Tensor) -> Tensor:
+        """A signal, float `(batch, sample_size)`, without the bands at DC and Nyquist, as the network's output."""
+        with torch.autocast(signal.device.type, enabled=False):
+            first, *octaves, last = cqt(signal.float(), self.frame)
+            return icqt([torch.zeros_like(first), *octaves, torch.zeros_like(last)], self.frame)
+
     def unet(self, octaves: list[Tensor], embedding: Tensor) -> list[Tensor]:
         """Images `(batch, 2, bins, frames)` of the octaves, the lowest first, to such images."""
         bins = octaves[0].shape[2]
