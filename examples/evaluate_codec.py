@@ -9,7 +9,8 @@ All is measured over whole segments, without any splice. Intervals are 95 % boot
 
 A second table has the share of tokens that stay as they were when a segment's polarity is turned, the phase of all its
 frequencies is turned by a quarter, or it is delayed. A third has ten steady tones of six partials, and how much of
-their power is within 25 cents of their partials after the round trip.
+their power is within 25 cents of their partials: after the round trip, and in a gap of a second (or as long as the
+pipeline fills), which holds the round trip or a filling, put in as the pipeline does.
 """
 
 import argparse
@@ -31,7 +32,9 @@ from aidd.evaluation.metrics import (
     onset_agreement,
     partials_lost,
     share_in_tune,
+    snr_in_gap,
 )
+from aidd.evaluation.protocols.geometry import centred_gap
 from aidd.models.wavtokenizer import decode, encode
 from aidd.signals.levels import PEAK
 from aidd.signals.resampling import resample
@@ -72,18 +75,43 @@ def round_trip(codec: WavTokenizerModel, audio: np.ndarray) -> tuple[torch.Tenso
         return codes.flatten(), decode(codec, codes)[0, 0].double().numpy()[: len(audio)]
 
 
-def tone_in_tune(codec: WavTokenizerModel, pitch: float) -> float:
-    """The share of power in tune in the middle second of the round trip of a tone of 3 s."""
-    rate = codec.config.sampling_rate
+def steady_tone(pitch: float, rate: int) -> np.ndarray:
+    """3 s of six partials."""
     time = np.arange(3 * rate) / rate
     tone = sum(np.sin(2 * np.pi * pitch * k * time + k) / k for k in range(1, 7))
-    _, decoded = round_trip(codec, tone * (PEAK / np.abs(tone).max()))
+    return tone * (PEAK / np.abs(tone).max())
+
+
+def tone_in_tune(codec: WavTokenizerModel, pitch: float) -> float:
+    """The share of power in tune in the middle second of the round trip of a tone."""
+    rate = codec.config.sampling_rate
+    _, decoded = round_trip(codec, steady_tone(pitch, rate))
     return share_in_tune(decoded[rate : 2 * rate], pitch, sampling_rate=rate)
+
+
+def tone_in_gap(pipe: aidd.AIDDPipeline, pitch: float, gap_seconds: float) -> dict[str, float]:
+    """The share of power in tune, and the SNR, of what is put into a gap in the middle of a tone."""
+    rate = pipe.sampling_rate
+    tone = steady_tone(pitch, rate)
+    mask = centred_gap(len(tone), rate, gap_seconds=gap_seconds)
+    damaged = np.where(mask, np.nan, tone)
+    generator = torch.Generator().manual_seed(0)
+    restored = {
+        "round trip": pipe.reconstruct(tone, mask, sampling_rate=rate, generator=generator),
+        "filling": pipe(damaged, mask, sampling_rate=rate, generator=generator).audios,
+    }
+    figures = {}
+    for name, audio in restored.items():
+        figures[f"power in tune, {name} in a gap"] = share_in_tune(audio[mask], pitch, sampling_rate=rate)
+        figures[f"SNR (dB), {name} in a gap"] = snr_in_gap(tone, audio, mask)
+    return figures
 
 
 def main() -> None:
     args = parse_args()
-    codec = aidd.AIDDPipeline.from_pretrained(args.model).codec
+    pipe = aidd.AIDDPipeline.from_pretrained(args.model)
+    pipe.set_progress_bar_config(disable=True)
+    codec = pipe.codec
     rate = codec.config.sampling_rate
     values, recordings, all_codes, kept = defaultdict(list), [], [], defaultdict(list)
     for path, _, segment, file_rate in segments_in(args.data_dir, args.segments_per_recording):
@@ -124,13 +152,16 @@ def main() -> None:
         f"| steady tone (Hz) | {' | '.join(map(str, TONES))} |",
         "| --- " * (1 + len(TONES)) + "|",
     ]
-    shares = [tone_in_tune(codec, pitch) for pitch in TONES]
-    num_held = sum(share >= IN_TUNE for share in shares)
-    lines += [
-        f"| power in tune | {' | '.join(f'{share:.2f}' for share in shares)} |",
-        "",
-        f"{num_held} of {len(shares)} tones have {IN_TUNE:.0%} of their power in tune.",
-    ]
+    gap_seconds = min(1.0, pipe.max_gap_seconds)
+    tones = [{"power in tune": tone_in_tune(codec, pitch)} | tone_in_gap(pipe, pitch, gap_seconds) for pitch in TONES]
+    for name in tones[0]:
+        digits = 1 if name.startswith("SNR") else 2
+        lines.append(f"| {name} | {' | '.join(f'{tone[name]:.{digits}f}' for tone in tones)} |")
+    lines += ["", f"The gap lasts {gap_seconds:g} s.", ""]
+    for name in tones[0]:
+        if name.startswith("power"):
+            num_held = sum(tone[name] >= IN_TUNE for tone in tones)
+            lines.append(f"- {name}: {num_held} of {len(tones)} tones have {IN_TUNE:.0%} or more.")
     write_page(args.output_file, lines)
 
 
