@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aidd.masks.files import read_gaps, read_mask
+from aidd.masks.files import read_gaps, read_marks, read_mask
 from aidd.masks.times import seconds_of
 
 
@@ -39,7 +39,7 @@ ENCODED = {
     "with minutes": "0:00.5\t0:00,51\tscratch\n0:00:01.25\t00:01.5\n",
     "with exponents": "5e-1\t5.1E-1\n1.25\t1.5\n",
     "with spaces": TEXT.replace("\t", "  "),
-    "with lines of frequencies": TEXT.replace("\n", "\n\\\t300,0\t1500,0\n"),
+    "with lines of no frequencies": TEXT.replace("\n", "\n\\\t-1,0\t-1,0\n"),
     "without names": "0.5\t0.51\n\n1.25\t1.5\t\n",
 }
 
@@ -95,6 +95,36 @@ def test_an_end_that_is_rounded_up_needs_no_word(gaps_in):
 def test_what_is_no_label_of_this_audio_is_refused_by_its_line(gaps_in, content, message):
     with pytest.raises(ValueError, match=message):
         gaps_in(content)
+
+
+def test_labels_with_frequencies_are_boxes(tmp_path):
+    path = tmp_path / "labels.txt"
+    path.write_text(
+        "0.5\t0.51\tcough\n\\\t300,5\t450.0\n1.25\t1.5\thole\n0.7\t0.7\tpoint\n\\\t1\t2\n"
+        "1.9\t2.05\thum\n\\\t-1\t60\n0\t0:01\thiss\n\\\t400\t-1.0\n0\t2\tall\n\\\t0\t9999\n"
+    )
+    with pytest.warns(UserWarning, match="points|shortened") as warned:
+        marks = read_marks(path, **EXTENT)
+    assert len(warned) == 2
+    assert [gaps.tolist() for gaps in marks.gaps] == [[[1250, 1500]]]
+    assert marks.boxes == [
+        (300.5, 450.0, 0.5, 0.51),
+        (0.0, 60.0, 1.9, 2.0),
+        (400.0, 500.0, 0.0, 1.0),
+        (0.0, 500.0, 0.0, 2.0),
+    ]
+    for read in (read_gaps, read_mask):
+        with (
+            pytest.warns(UserWarning, match="points|shortened"),
+            pytest.raises(ValueError, match=r"labels.txt: expected labels without frequencies, got 4 with"),
+        ):
+            read(path, **EXTENT)
+
+
+@pytest.mark.parametrize("line", ["\\", "\\\t300", "\\\tlow\thigh"])
+def test_a_line_without_two_frequencies_is_refused(gaps_in, line):
+    with pytest.raises(ValueError, match="line 2: expected two frequencies in Hz after a backslash, got"):
+        gaps_in(f"0.5\t0.51\tcough\n{line}\n")
 
 
 def test_a_mask_of_labels_is_that_of_their_gaps(tmp_path):

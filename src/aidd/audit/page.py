@@ -153,16 +153,19 @@ def facts_of(repair: Repair, record: RepairRecord) -> str:
         if len(repair.channels) == record.channels
         else "channel " + ", ".join(str(channel + 1) for channel in repair.channels)
     )
-    parts = [
-        f"filled by {repair.method}",
-        f"because: {', '.join(repair.reasons)}",
-        channels,
-        f"{100 * repair.predicted_share:.0f} % predicted by the edges",
-        f"{repair.edge_distance_db:.1f} dB from what they predict",
-        f"level step {repair.level_step_db:.1f} dB",
-    ]
+    parts = [f"filled by {repair.method}", f"because: {', '.join(repair.reasons)}", channels]
+    parts += [f"{low:g} to {high:g} Hz from {start:.3f} to {end:.3f} s" for low, high, start, end in repair.boxes]
+    if repair.boxes:
+        parts.append(f"{100 * repair.predicted_share:.0f} % of the power is at other frequencies")
+    else:
+        parts.append(f"{100 * repair.predicted_share:.0f} % predicted by the edges")
+    if repair.edge_distance_db is not None:
+        parts.append(f"{repair.edge_distance_db:.1f} dB from what they predict")
+    parts.append(f"level step {repair.level_step_db:.1f} dB")
     if repair.disagreement_db is not None:
         parts.append(f"{repair.disagreement_db:.1f} dB from the other variations")
+    if repair.other_frequencies_db is not None:
+        parts.append(f"other frequencies changed {-repair.other_frequencies_db:.1f} dB below themselves")
     return "; ".join(parts)
 
 

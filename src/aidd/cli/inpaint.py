@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..repair.methods import METHODS
+from ..repair.methods import CELL_FUNCTIONS, CELL_MODEL_METHOD, METHODS
 from ..repair.request import DETECTED_KINDS, RepairRequest, RequestError
 from . import changed
 from .console import DONE, EXIT_CODES, NOTHING_TO_REPAIR, Console
@@ -30,12 +30,19 @@ examples:
   aidd inpaint damaged.flac restored.flac --mask missing.npy --method linear
   aidd inpaint damaged.wav restored.wav --gap 3.2 3.95 --method spectrogram_repaint
   aidd inpaint damaged.wav restored.wav --gap 3.2 3.95 --method my_module:my_method
+  aidd inpaint damaged.wav restored.wav --box 300 1500 3.2 3.4 --box 45 55 0 8
   aidd inpaint damaged.wav restored.wav --detect dropouts,clicks,clipping --subtype FLOAT
 
 masks:
   A .npy mask is bool, (samples,) or (1, samples) for all channels alike, or (channels, samples). True means MISSING:
   to be filled. (Some other programs mean the opposite.) A .txt mask is a label track as Audacity exports it: every
   label is a gap.
+
+boxes:
+  --box, and labels with frequencies (Audacity's spectral selection), mark a part of the spectrum: a cough, a
+  telephone, a hum. auto fills it by log_magnitude, which draws lines through the magnitudes on both sides;
+  spectrogram_repaint is a model, up to 12 kHz. Samples outside the frames of a box, which reach up to 43 ms further,
+  stay as they are. Inside, other frequencies change as far as frames overlap; how much is printed, in dB.
 
 detection:
   Dropouts are runs of silence, or of one value, with an abrupt edge on both sides. Clicks are up to 3 ms of samples
@@ -95,7 +102,18 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="gaps: a bool .npy array or Audacity's labels (.txt); may be given many times",
+        help="gaps: a bool .npy array or Audacity's labels (.txt), of which those with frequencies are boxes; may be "
+        "given many times",
+    )
+    parser.add_argument(
+        "--box",
+        nargs=4,
+        type=_time,
+        action="append",
+        default=[],
+        metavar=("F_LOW", "F_HIGH", "START", "END"),
+        help="a hole in the spectrogram, from F_LOW to F_HIGH in Hz, and from START to END; may be given many times, "
+        "but not together with gaps",
     )
     parser.add_argument(
         "--detect",
@@ -108,8 +126,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--method",
         default="auto",
         metavar="METHOD",
-        help=f"what fills the gaps: {', '.join(METHODS)}, or a function of yours as package.module:function "
-        "(default: auto)",
+        help=f"what fills the gaps: {', '.join(METHODS)}, or a function of yours as package.module:function; or the "
+        f"boxes: auto, {', '.join(CELL_FUNCTIONS)}, {CELL_MODEL_METHOD} (default: auto)",
     )
     parser.add_argument(
         "--model",
@@ -155,7 +173,7 @@ def _time(text: str) -> float:
 
 
 # Options that are not called like the field of a request that they set.
-OPTIONS = {"gaps": "gap", "masks": "mask", "num_variations": "variations"}
+OPTIONS = {"gaps": "gap", "boxes": "box", "masks": "mask", "num_variations": "variations"}
 
 
 def inpaint(arguments: argparse.Namespace, console: Console) -> int:
@@ -194,9 +212,26 @@ def _print(report: RepairReport) -> None:
     for kind, gaps in report.found.items():
         print(f"{report.input}: {kind}: {extent(gaps, report.sampling_rate, 'found')}")
     print(f"{report.input}: {report.fillers()}")
+    if report.boxes:
+        _print_boxes(report)
+        return
     filled = extent(report.gaps, report.sampling_rate, "filled")
     for output in report.outputs:
         print(f"{output}: {filled}, in {report.seconds:.1f} s")
+
+
+def _print_boxes(report: RepairReport) -> None:
+    from ..masks.gaps import num_missing
+    from ..repair.report import count
+
+    seconds = num_missing(report.gaps[0]) / report.sampling_rate
+    print(
+        f"{report.outputs[0]}: {count(len(report.boxes), 'box')} filled, in frames of {seconds:.3f} s in all, in "
+        f"{report.seconds:.1f} s"
+    )
+    if report.other_frequencies_db is not None:
+        level = f"{-report.other_frequencies_db:.1f} dB below what is there"
+        print(f"{report.outputs[0]}: the change at other frequencies of these frames is {level}")
 
 
 def _draw(path: Path, report: RepairReport) -> None:
@@ -212,6 +247,7 @@ def _repair(arguments: argparse.Namespace, recorder: Recorder | None) -> RepairR
         request = RepairRequest(
             gaps=arguments.gap,
             masks=arguments.mask,
+            boxes=arguments.box,
             detect=arguments.detect,
             method=arguments.method,
             model=arguments.model,
@@ -239,9 +275,10 @@ def _with_bar(regions: list[Region]) -> Iterable[Region]:
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
-    if not arguments.gap and not arguments.mask and not arguments.detect:
+    if not (arguments.gap or arguments.mask or arguments.detect or arguments.box):
         raise ValueError(
-            "no gap given: say what is missing with --gap START END or --mask FILE, or find it with --detect KINDS"
+            "no gap given: say what is missing with --gap START END or --mask FILE, or find it with --detect KINDS; "
+            "or give a hole in the spectrogram, --box F_LOW F_HIGH START END"
         )
     changed.check(arguments)
     if arguments.plot is not None:

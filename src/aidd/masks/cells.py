@@ -92,12 +92,16 @@ def boxes(regions: Sequence[tuple[float, float, float, float]], num_samples: int
                 f"{duration:g} s, the lower number first; got {tuple(region)}"
             )
         rows = _touched(low * grid.n_fft / grid.sampling_rate, high * grid.n_fft / grid.sampling_rate)
-        # In hops from the middle of frame 0.
-        first_middle = 1 - grid.overlap / 2
-        hops = grid.sampling_rate / grid.hop_length
-        frames = _touched(start * hops - first_middle, end * hops - first_middle)
-        mask[rows, frames] = True
+        mask[rows, frames_between(start, end, grid)] = True
     return mask
+
+
+def frames_between(start: float, end: float, grid: Grid) -> slice:
+    """Frames of which more than the edge lies between two times, in seconds, as of [`boxes`]."""
+    # In hops from the middle of frame 0.
+    first_middle = 1 - grid.overlap / 2
+    hops = grid.sampling_rate / grid.hop_length
+    return _touched(start * hops - first_middle, end * hops - first_middle)
 
 
 def band(low: float, high: float, num_samples: int, grid: Grid) -> np.ndarray:

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 from textwrap import shorten
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def read_mask(path: str | Path, *, num_samples: int, sampling_rate: int) -> np.n
 
     Raises:
         ValueError: a missing file, a folder, pipe or device, another kind of file, an array of another length or type,
-            or labels that are no gaps of this audio.
+            or labels that are no gaps of this audio, or have frequencies.
 
     Warns:
         UserWarning: as [`~aidd.masks.labels.read_labels`].
@@ -44,6 +45,19 @@ def read_mask(path: str | Path, *, num_samples: int, sampling_rate: int) -> np.n
     return mask_of(gaps, 0, num_samples)
 
 
+class Marks(NamedTuple):
+    """
+    What a file marks.
+
+    Args:
+        gaps: int64 `(gaps, 2)`, one for all channels, or as many as an array has channels.
+        boxes: of frequency and time, in all channels, see [`~aidd.masks.labels.Labels`]; an array has none.
+    """
+
+    gaps: list[np.ndarray]
+    boxes: list[tuple[float, float, float, float]]
+
+
 def read_gaps(path: str | Path, *, num_samples: int, sampling_rate: int) -> list[np.ndarray]:
     """
     Reads what [`read_mask`] does as gaps, see [`aidd.masks.gaps`], which take no memory for what is intact.
@@ -51,9 +65,18 @@ def read_gaps(path: str | Path, *, num_samples: int, sampling_rate: int) -> list
     Returns:
         int64 `(gaps, 2)`, one for all channels, or as many as the array has channels.
     """
+    marks = read_marks(path, num_samples=num_samples, sampling_rate=sampling_rate)
+    if marks.boxes:
+        raise ValueError(f"{path}: expected labels without frequencies, got {len(marks.boxes)} with, which are boxes")
+    return marks.gaps
+
+
+def read_marks(path: str | Path, *, num_samples: int, sampling_rate: int) -> Marks:
+    """Reads gaps and boxes. All else as of [`read_gaps`], which knows gaps alone."""
     path = _mask_path(path)
     if path.suffix.lower() == ".txt":
-        return [read_labels(path, num_samples=num_samples, sampling_rate=sampling_rate)]
+        labels = read_labels(path, num_samples=num_samples, sampling_rate=sampling_rate)
+        return Marks([labels.gaps], labels.boxes)
     found: list[list[np.ndarray]] = []
     for start in range(0, num_samples, BLOCK_SAMPLES):
         # Mapped anew for each block: what of the file was looked at counts as memory as long as it is mapped.
@@ -61,7 +84,7 @@ def read_gaps(path: str | Path, *, num_samples: int, sampling_rate: int) -> list
         found = found or [[] for _ in block]
         for of_channel, mask in zip(found, block, strict=True):
             of_channel.append(gaps_of(np.asarray(mask), start))
-    return [unite(of_channel) for of_channel in found]
+    return Marks([unite(of_channel) for of_channel in found], [])
 
 
 def _mask_path(path: str | Path) -> Path:

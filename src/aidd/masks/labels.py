@@ -1,10 +1,14 @@
-"""Gaps from the label tracks of audio editors: a line for each label, with start, end and a name."""
+"""
+Gaps and boxes from the label tracks of audio editors: a line for each label, with start, end and a name, and for
+spectral labels a second line, with the lowest and the highest frequency.
+"""
 
 from __future__ import annotations
 
 import codecs
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,10 +26,25 @@ MAX_SHIFT_SECONDS = 0.1 + LABEL_PRECISION
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
-def read_labels(path: Path, *, num_samples: int, sampling_rate: int) -> np.ndarray:
+class Labels(NamedTuple):
     """
-    Reads the labels of a file as gaps. Numbers may have decimal commas, and times may be written as in
-    [`~aidd.masks.times.seconds_of`]; names are not read, and neither are lines of frequencies.
+    What the labels of a file mark.
+
+    Args:
+        gaps: those without frequencies, int64 `(gaps, 2)`, see [`aidd.masks.gaps`].
+        boxes: those with frequencies: of each the lowest and the highest in Hz, and start and end in seconds, as of
+            [`~aidd.masks.cells.boxes`].
+    """
+
+    gaps: np.ndarray
+    boxes: list[tuple[float, float, float, float]]
+
+
+def read_labels(path: Path, *, num_samples: int, sampling_rate: int) -> Labels:
+    """
+    Reads the labels of a file. Numbers may have decimal commas, and times may be written as in
+    [`~aidd.masks.times.seconds_of`]; names are not read. A frequency that a label leaves open, as -1, is 0 Hz, or half
+    the rate.
 
     Args:
         path: text in UTF-8, UTF-16 or, as no name is read, any encoding that extends ASCII.
@@ -33,7 +52,7 @@ def read_labels(path: Path, *, num_samples: int, sampling_rate: int) -> np.ndarr
         sampling_rate: Hz of the audio.
 
     Returns:
-        int64 `(gaps, 2)`, see [`aidd.masks.gaps`]; none where all labels are points.
+        The gaps and boxes; none where all labels are points.
 
     Raises:
         ValueError: no label, a line that is none, or a label that is no gap of this audio.
@@ -42,14 +61,23 @@ def read_labels(path: Path, *, num_samples: int, sampling_rate: int) -> np.ndarr
         UserWarning: labels that are points, which are passed over, and labels that reach over the audio's start or
             end by up to 0.1 s, which are shortened.
     """
-    gaps, points, shortened = [], [], []
+    # Gaps in samples, and in seconds; frequencies are known a line later.
+    labels: list[tuple[np.ndarray, tuple[float, float]]] = []
+    frequencies: dict[int, tuple[float, float]] = {}
+    points, shortened = [], []
     duration = num_samples / sampling_rate
-    num_labels = 0
+    num_labels, is_kept = 0, False
     for number, line in enumerate(_lines_of(path.read_bytes()), start=1):
+        if not line.strip():
+            continue
         # A label's line of frequencies follows its own and starts with a backslash.
-        if not line.strip() or line.startswith("\\"):
+        if line.startswith("\\"):
+            found = _frequencies_of(line, sampling_rate / 2, f"{path}, line {number}")
+            if is_kept and found is not None:
+                frequencies[len(labels) - 1] = found
             continue
         num_labels += 1
+        is_kept = False
         try:
             # Names follow, and may hold anything. Spaces in place of tabs are as clear.
             start, end = map(seconds_of, re.split(r"\t" if "\t" in line else r"\s+", line.strip(" "))[:2])
@@ -70,9 +98,11 @@ def read_labels(path: Path, *, num_samples: int, sampling_rate: int) -> np.ndarr
             if start >= duration or end <= 0:
                 continue
         try:
-            gaps.append(gaps_from_seconds(start, end, num_samples=num_samples, sampling_rate=sampling_rate))
+            gap = gaps_from_seconds(start, end, num_samples=num_samples, sampling_rate=sampling_rate)
         except ValueError as error:
             raise ValueError(f"{path}, line {number}: {error}") from error
+        labels.append((gap, (start, end)))
+        is_kept = True
     if num_labels == 0:
         raise ValueError(f"{path}: the file holds no label")
     if points:
@@ -82,7 +112,20 @@ def read_labels(path: Path, *, num_samples: int, sampling_rate: int) -> np.ndarr
             f"{path}: labels that reach over the recording, which lasts {duration:.6f} s, are shortened to it: "
             f"{_numbered(shortened)}"
         )
-    return unite(gaps) if gaps else no_gaps()
+    gaps = [gap for index, (gap, _) in enumerate(labels) if index not in frequencies]
+    boxes = [(*frequencies[index], *labels[index][1]) for index in frequencies]
+    return Labels(unite(gaps) if gaps else no_gaps(), boxes)
+
+
+def _frequencies_of(line: str, highest: float, place: str) -> tuple[float, float] | None:
+    """The frequencies of a spectral label; None where it leaves both open, as -1."""
+    try:
+        low, high = (float(part.replace(",", ".")) for part in line[1:].split()[:2])
+    except ValueError as error:
+        raise ValueError(f"{place}: expected two frequencies in Hz after a backslash, got {line[:80]!r}") from error
+    if low < 0 and high < 0:
+        return None
+    return max(low, 0.0), highest if high < 0 else min(high, highest)
 
 
 def _lines_of(content: bytes) -> list[str]:

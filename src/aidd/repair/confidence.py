@@ -10,6 +10,9 @@ How far a filling can be trusted, by what can be known without what was there: o
 - l: step of the level at the worse seam, in dB ([`level_step`]);
 - d: distance from the other variations, in dB ([`~aidd.splice.ranking.agreement_risk`]); 0 where there is none.
 
+For holes in the spectrogram, p is the share of their frames' power that lies at other frequencies, which are known,
+and l is measured within the hole's frequencies; see [`aidd.repair.boxes`].
+
 So it is 1 where the edges say all and the filling follows them, one half at most where they say nothing, and halved by
 each 12 dB at the edges or of a step, and by each 6 dB of disagreement. It ranks repairs; it is no probability.
 """
@@ -43,13 +46,13 @@ class Evidence:
 
     Args:
         predicted_share: p, in [0, 1].
-        edge_distance_db: e, at least 0.
+        edge_distance_db: e, at least 0; None where edges are not continued, as in boxes.
         level_step_db: l, at least 0.
         disagreement_db: d, at least 0; None where there is no other variation.
     """
 
     predicted_share: float
-    edge_distance_db: float
+    edge_distance_db: float | None
     level_step_db: float
     disagreement_db: float | None
 
@@ -57,7 +60,7 @@ class Evidence:
     def confidence(self) -> float:
         """The one number, in [0, 1]."""
         halvings = (
-            self.edge_distance_db / HALVING_EDGE
+            (self.edge_distance_db or 0.0) / HALVING_EDGE
             + self.level_step_db / HALVING_STEP
             + (self.disagreement_db or 0.0) / HALVING_DISAGREEMENT
         )

@@ -76,6 +76,17 @@ ROWS: dict[str, MethodRow] = {
         longest_gap_seconds=0.63,
     ),
 }
+# What fills boxes of frequencies without a model: module and name of functions
+# `method(audio, tf_mask, *, sampling_rate, grid, generator=None) -> audio`.
+CELL_FUNCTIONS = MappingProxyType(
+    {
+        "fading": "aidd.classical.cells:fading",
+        "log_magnitude": "aidd.classical.cells:log_magnitude",
+        "zeroing": "aidd.classical.cells:zeroing",
+    }
+)
+# What fills boxes with a model, and what `auto` fills them by: docs/geometry_study/README.md.
+CELL_MODEL_METHOD, CELL_AUTO_METHOD = "spectrogram_repaint", "log_magnitude"
 
 
 class Methods(Mapping[str, "Method"]):

@@ -7,29 +7,25 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..masks.files import read_gaps
+from ..masks.files import Marks, read_marks
 from ..masks.gaps import gaps_from_seconds, unite
 from ..signals.formats import check_writable, encoding_for
+from .box_repair import repair_boxes
+from .boxes import Box
 from .clipping import within_bounds
 from .damage import Damage, find_damage, warn_of_unmarked_silence
 from .filling import check_gaps, fill_as_planned, fill_file, unobserved
-from .methods import method_of, row_of
+from .loading import generator_of, model_name, pipeline_for
+from .methods import CELL_FUNCTIONS, method_of
 from .plan import MAX_JANSSEN_SECONDS, plan_repair
 from .recorder import Recorder
 from .regions import Region, reach_of
 from .report import RepairReport
 from .request import RepairRequest, RequestError
 from .scan import Scan, scan_audio
-
-
-if TYPE_CHECKING:
-    from torch import Generator
-
-    from ..pipelines import AIDDPipeline, SpectrogramRePaintPipeline
 
 
 class NothingToRepairError(ValueError):
@@ -56,9 +52,9 @@ def repair_file(
     progress: Callable[[list[Region]], Iterable[Region]] = iter,
 ) -> RepairReport:
     """
-    Repairs an audio file of any length. Samples outside the gaps are those of the source, to the bit where the
-    encoding is lossless and no narrower. Rate and channels are the source's; format and subtype are too, as far as the
-    suffix of `output` allows.
+    Repairs an audio file of any length: fills gaps, or boxes of frequency and time. Samples outside the gaps, or the
+    boxes' frames, are those of the source, to the bit where the encoding is lossless and no narrower. Rate and
+    channels are the source's; format and subtype are too, as far as the suffix of `output` allows.
 
     ```python
     report = repair_file("damaged.wav", "restored.wav", RepairRequest(gaps=[(3.2, 3.95)], detect=["clicks"], seed=0))
@@ -95,13 +91,23 @@ def repair_file(
     for path in outputs:
         check_writable(path, sampling_rate=scan.sampling_rate, subtype=subtype, format=format, channels=scan.channels)
 
+    marks = marks_of(scan, request.masks)
+    boxes = {"given": request.boxes, "mask": marks.boxes}
+    if any(map(len, boxes.values())):
+        if request.gaps or request.detect or any(map(len, marks.gaps)):
+            raise RequestError("boxes", "must stand alone, without gaps; fill the ones and then the others")
+        encoding = (subtype, format)
+        report = repair_boxes(scan, outputs, request, boxes, encoding=encoding, recorder=recorder, progress=progress)
+        return replace(report, seconds=time.perf_counter() - began)
+    if request.method in CELL_FUNCTIONS:
+        raise RequestError("method", f"must be one that fills gaps, got {request.method}, which fills boxes alone")
     if damage is None:
         damage = find_damage(scan, request.detect)
     elif set(damage.kinds) != set(request.detect):
         raise ValueError(f"expected damage of the kinds {list(request.detect)}, got {list(damage.kinds)}")
     reasons = {
         "given": given_gaps(scan, request.gaps),
-        "mask": given_gaps(scan, (), request.masks),
+        "mask": marks.gaps,
         **damage.found,
     }
     gaps = [unite(channel) for channel in zip(*reasons.values(), strict=True)]
@@ -170,7 +176,7 @@ def repair_file(
     return replace(
         report,
         outputs=list(map(str, outputs)),
-        model=_model_name(request) if planned.needs_model else None,
+        model=model_name(request) if planned.needs_model else None,
         filled_by=planned.filled_by,
         gaps=planned.gaps,
         seconds=time.perf_counter() - began,
@@ -203,40 +209,37 @@ def given_gaps(
     """
     extent = {"num_samples": scan.num_samples, "sampling_rate": scan.sampling_rate}
     shared = [gaps_from_seconds(*zip(*seconds, strict=True), **extent)] if seconds else []
-    channels: list[list[np.ndarray]] = [list(shared) for _ in range(scan.channels)]
+    marks = marks_of(scan, masks)
+    if marks.boxes:
+        raise ValueError(f"expected masks of gaps, got {len(marks.boxes)} labels with frequencies, which are boxes")
+    return [unite([*shared, channel]) for channel in marks.gaps]
+
+
+def marks_of(scan: Scan, masks: Sequence[str | Path]) -> Marks:
+    """
+    What mask files mark, together.
+
+    Args:
+        scan: of the recording.
+        masks: files of masks, of all channels alike or of each.
+
+    Returns:
+        Gaps of every channel, and boxes.
+
+    Raises:
+        ValueError: as [`given_gaps`].
+    """
+    channels: list[list[np.ndarray]] = [[] for _ in range(scan.channels)]
+    boxes: list[Box] = []
     for path in masks:
-        gaps = read_gaps(path, **extent)
-        if len(gaps) not in (1, scan.channels):
-            raise ValueError(f"{path}: expected a mask of {scan.channels} channels, or of 1 for all, got {len(gaps)}")
+        marks = read_marks(path, num_samples=scan.num_samples, sampling_rate=scan.sampling_rate)
+        num_masks = len(marks.gaps)
+        if num_masks not in (1, scan.channels):
+            raise ValueError(f"{path}: expected a mask of {scan.channels} channels, or of 1 for all, got {num_masks}")
         for number, channel in enumerate(channels):
-            channel.append(gaps[number % len(gaps)])
-    return [unite(channel) for channel in channels]
-
-
-def pipeline_for(request: RepairRequest) -> AIDDPipeline | SpectrogramRePaintPipeline:
-    """The pipeline that a request brings, or loads by name."""
-    # Gaps that need no model need no torch either.
-    from ..pipelines.loading import load_pipeline
-
-    row = row_of(request.method)
-    if request.model is None or isinstance(request.model, str):
-        return load_pipeline(request.model or row.default_model, row.pipeline_class)
-    return request.model
-
-
-def generator_of(seed: int | None) -> Generator | None:
-    """A generator of a seed's draws."""
-    if seed is None:
-        return None
-    import torch
-
-    return torch.Generator().manual_seed(seed)
-
-
-def _model_name(request: RepairRequest) -> str | None:
-    if request.model is None or isinstance(request.model, str):
-        return request.model or row_of(request.method).default_model
-    return request.model.name_or_path
+            channel.append(marks.gaps[number % num_masks])
+        boxes += marks.boxes
+    return Marks([unite(channel) for channel in channels], boxes)
 
 
 def _nothing(scan: Scan, request: RepairRequest, damage: Damage) -> str:

@@ -58,6 +58,10 @@ class Repair:
         confidence: in [0, 1], see [`aidd.repair.confidence`]; of several channels that of the worst.
         predicted_share, edge_distance_db, level_step_db, disagreement_db: what it is made of, see
             [`~aidd.repair.confidence.Evidence`].
+        boxes: holes in the spectrogram, each `[lowest Hz, highest Hz, start, end in seconds]`, of which the samples
+            here are those that their frames hold; empty for a gap.
+        other_frequencies_db: how much other frequencies have changed there, relative to themselves; None for a gap, or
+            where they have not.
         before_sha256, after_sha256: of its samples before and after the repair.
     """
 
@@ -71,9 +75,11 @@ class Repair:
     reasons: list[str]
     confidence: float
     predicted_share: float
-    edge_distance_db: float
+    edge_distance_db: float | None
     level_step_db: float
     disagreement_db: float | None
+    boxes: list[list[float]]
+    other_frequencies_db: float | None
     before_sha256: str
     after_sha256: str
 
@@ -216,6 +222,13 @@ def _fields(checks: dict[str, Check], make: Callable[..., Any]) -> Check:
     return check
 
 
+def _box(place: str, value: Any) -> list[float]:
+    low, high, start, end = _list(SOME, least=4)(place, value)[:4] if isinstance(value, list) else (0.0,) * 4
+    if not (low < high and start < end) or len(value) != 4:
+        raise _fail(place, "lowest and highest Hz, start and end in seconds, the lower number first", value)
+    return [low, high, start, end]
+
+
 def _versions(place: str, value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         raise _fail(place, "an object of versions by packages", value)
@@ -244,9 +257,11 @@ REPAIR: dict[str, Check] = {
     "reasons": _list(_text(), least=1),
     "confidence": _number(0.0, 1.0),
     "predicted_share": _number(0.0, 1.0),
-    "edge_distance_db": SOME,
+    "edge_distance_db": _or_none(SOME),
     "level_step_db": SOME,
     "disagreement_db": _or_none(SOME),
+    "boxes": _list(_box),
+    "other_frequencies_db": _or_none(_number(-1e9, 1e9)),
     "before_sha256": SHA256,
     "after_sha256": SHA256,
 }

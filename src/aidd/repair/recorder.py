@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class Observation:
         channels: that were filled there by the same method.
         method: that has filled it.
         evidence: of each variation, of the channel with the lowest confidence.
+        boxes, other_frequencies_db: of holes in the spectrogram, see [`~aidd.repair.record.Repair`].
     """
 
     start: int
@@ -40,6 +41,8 @@ class Observation:
     channels: list[int]
     method: str
     evidence: list[Evidence]
+    boxes: list[list[float]] = field(default_factory=list)
+    other_frequencies_db: float | None = None
 
 
 class Recorder:
@@ -117,6 +120,8 @@ class Recorder:
                         reasons=self._reasons(one),
                         confidence=evidence.confidence,
                         **asdict(evidence),
+                        boxes=one.boxes,
+                        other_frequencies_db=one.other_frequencies_db,
                         before_sha256=samples_sha256(old),
                         after_sha256=samples_sha256(new),
                     )

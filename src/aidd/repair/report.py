@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -27,6 +27,10 @@ class RepairReport:
         gaps: gaps of every channel, starts and exclusive ends in samples, int64 `(gaps, 2)`.
         found: gaps of every channel by kinds of damage that were looked for, int64 `(gaps, 2)`.
         seconds: time that the repair took.
+        boxes: holes in the spectrogram that were filled, see [`~aidd.repair.request.RepairRequest`]. The gaps are the
+            samples that their frames hold then.
+        other_frequencies_db: how much other frequencies have changed in these frames, relative to themselves; the most
+            of any box, None without boxes or where nothing has.
     """
 
     input: str
@@ -41,6 +45,8 @@ class RepairReport:
     gaps: list[np.ndarray]
     found: dict[str, list[np.ndarray]]
     seconds: float
+    boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
+    other_frequencies_db: float | None = None
 
     def to_dict(self) -> dict:
         """The report as JSON can hold it."""
@@ -51,13 +57,15 @@ class RepairReport:
         }
 
     def fillers(self) -> str:
-        """How many gaps of any channel were filled by what: `2 gaps by janssen, 1 gap by aidd`."""
+        """How many gaps of any channel, or boxes, were filled by what: `2 gaps by janssen, 1 gap by aidd`."""
         parts = []
         for filler in dict.fromkeys(name for names in self.filled_by for name in names):
             filled = [
                 gaps[[name == filler for name in names]] for gaps, names in zip(self.gaps, self.filled_by, strict=True)
             ]
-            parts.append(f"{count(len(unite(filled)))} by {filler}")
+            kind = "box" if self.boxes else "gap"
+            number = len(self.boxes) or len(unite(filled))
+            parts.append(f"{count(number, kind)} by {filler}")
         return ", ".join(parts)
 
 
@@ -74,6 +82,6 @@ def extent(gaps: Sequence[np.ndarray], sampling_rate: int, verb: str) -> str:
     return f"{count(len(missing))} {verb}, {num_missing(missing) / sampling_rate:.3f} s in all"
 
 
-def count(num_gaps: int) -> str:
-    """A number of gaps in words."""
-    return f"{num_gaps} {'gap' if num_gaps == 1 else 'gaps'}"
+def count(number: int, kind: str = "gap") -> str:
+    """A number of gaps, or of boxes, in words."""
+    return f"{number} {kind if number == 1 else {'gap': 'gaps', 'box': 'boxes'}[kind]}"

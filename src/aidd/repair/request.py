@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .methods import MODEL_METHODS, check_model, row_of
+from .methods import CELL_FUNCTIONS, MODEL_METHODS, check_model, row_of
 
 
 if TYPE_CHECKING:
@@ -39,13 +39,16 @@ class RepairRequest:
     Args:
         gaps: starts and ends of gaps in seconds, which are missing in all channels.
         masks: files that mark gaps, see [`~aidd.masks.files.read_mask`]: bool arrays (.npy, True = missing) and
-            Audacity's label tracks (.txt).
+            Audacity's label tracks (.txt). Labels with frequencies are boxes.
         detect: kinds of damage to look for, out of `DETECTED_KINDS`.
         method: what fills the gaps: a name of `aidd.METHODS`, or a function of yours as `package.module:function`
             ([`~aidd.repair.methods.load_method`]), which is given the recording whole.
         model: the pipeline of a method with a model, or its folder or its name on the Hub. Default: the model that
             comes with the package.
         seed: seed of all draws, in [0, 2^63). Same seed, same audio; None draws anew every time.
+        boxes: holes in the spectrogram of all channels, each the lowest and the highest frequency in Hz and start and
+            end in seconds. They are filled by `auto`, which is `log_magnitude` here, `fading`, `zeroing` or
+            `spectrogram_repaint`, and not together with gaps.
         num_variations: results to write, at least 1, ordered in each gap by how much the others agree with them.
         subtype: encoding of the samples in libsndfile's terms, such as `PCM_24` or `FLOAT`. Default: the recording's.
 
@@ -62,6 +65,7 @@ class RepairRequest:
     seed: int | None = None
     num_variations: int = 1
     subtype: str | None = None
+    boxes: Sequence[tuple[float, float, float, float]] = ()
 
     def __post_init__(self) -> None:
         for kind in self.detect:
@@ -71,12 +75,18 @@ class RepairRequest:
             raise RequestError("num_variations", f"must be at least 1, got {self.num_variations}")
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise RequestError("seed", f"must lie in [0, 2^63), got {self.seed}")
+        if self.method in CELL_FUNCTIONS:
+            self._check_without_model()
+            return
         row = row_of(self.method)
         if row.has_model:
             model = self.model or row.default_model
             if isinstance(model, str):
                 check_model(model)
             return
+        self._check_without_model()
+
+    def _check_without_model(self) -> None:
         *others, last = MODEL_METHODS
         methods = f"the methods {', '.join(others)} and {last}"
         if self.model is not None:

@@ -1,0 +1,41 @@
+"""What a request needs to be filled: its pipeline, and the generator of its draws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .methods import row_of
+from .request import RepairRequest
+
+
+if TYPE_CHECKING:
+    from torch import Generator
+
+    from ..pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+
+
+def pipeline_for(request: RepairRequest) -> AIDDPipeline | SpectrogramRePaintPipeline:
+    """The pipeline that a request brings, or loads by name."""
+    # Gaps that need no model need no torch either.
+    from ..pipelines.loading import load_pipeline
+
+    row = row_of(request.method)
+    if request.model is None or isinstance(request.model, str):
+        return load_pipeline(request.model or row.default_model, row.pipeline_class)
+    return request.model
+
+
+def generator_of(seed: int | None) -> Generator | None:
+    """A generator of a seed's draws."""
+    if seed is None:
+        return None
+    import torch
+
+    return torch.Generator().manual_seed(seed)
+
+
+def model_name(request: RepairRequest) -> str | None:
+    """What a record calls the pipeline of a request: its folder, or its name on the Hub."""
+    if request.model is None or isinstance(request.model, str):
+        return request.model or row_of(request.method).default_model
+    return request.model.name_or_path
