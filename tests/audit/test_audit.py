@@ -98,6 +98,14 @@ def test_only_the_doubtful_are_shown_and_nothing_is_an_end_of_its_own(folder, ca
     assert "no repair to show: it holds 1" in capsys.readouterr().err and not Path("page.html").exists()
 
 
+def test_boxes_are_shown_with_their_frequencies(folder):
+    assert main(["inpaint", NAME, "boxes.wav", "--box", "300", "450.5", "1", "1.25", "--report", "boxes.json"]) == 0
+    assert main(["audit", "boxes.wav", "--report", "boxes.json", "--page", "page.html"]) == 0
+    page = Path("page.html").read_text(encoding="utf-8")
+    facts = "filled by log_magnitude; because: given; all channels; 300 to 450.5 Hz from 1.000 to 1.250 s; "
+    assert facts in page and re.search(r"other frequencies changed \d+\.\d dB below themselves", page)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

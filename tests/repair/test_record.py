@@ -125,6 +125,11 @@ CHANGES = [
     (lambda r: r["repairs"][0].update(reasons=["given", 3]), r"repairs\[0\].reasons\[1\]: expected a text, got 3"),
     (lambda r: r["repairs"][0].update(stop=8_000), r"repairs\[0\].stop: expected an integer in \[8001, 32000\], got"),
     (lambda r: r["repairs"][0].update(seconds=2), r"repairs\[0\].seconds: expected 0.1, as its samples and the rate"),
+    (lambda r: r["repairs"][0].update(boxes=[[1, 2, 3]]), r"repairs\[0\].boxes\[0\]: expected a list of at least 4"),
+    (
+        lambda r: r["repairs"][0].update(boxes=[[2, 1, 0, 1]]),
+        r"repairs\[0\].boxes\[0\]: expected lowest and highest Hz",
+    ),
     (lambda r: r["repairs"].reverse(), r"repairs\[0\].number: expected an integer in \[1, 1\], got 2"),
     (
         lambda r: r["repairs"][1].update(start=8_700, start_seconds=1.0875, seconds=2.0125),

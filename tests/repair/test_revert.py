@@ -140,6 +140,28 @@ def test_a_file_that_was_tagged_or_encoded_anew_is_still_the_one(folder):
     assert np.array_equal(bits("in.wav"), bits("other.flac"))
 
 
+def test_tags_and_chunks_of_the_file_stay(folder):
+    with sf.SoundFile("out.wav", "r+") as file:
+        file.title = "a title"
+    assert run("out.wav --report r.json --gaps 1") == 0
+    with sf.SoundFile("out.wav") as file:
+        assert file.title == "a title"
+
+
+def test_what_was_no_number_comes_back(tmp_path, tones):
+    samples = tones(RATE, RATE, 2)
+    samples[0, 4_000:4_050] = np.nan
+    samples[1, 4_020] = np.inf
+    source, output, difference, record = repaired(
+        tmp_path, samples, "FLOAT", RepairRequest(gaps=[(0.5, 0.51)], method="linear")
+    )
+    repaired_bits = bits(output)
+    for place in ({"source": source}, {"difference": difference}):
+        revert_repairs(output, record, record.repairs, **place)
+        assert np.array_equal(bits(output), bits(source)) and not np.array_equal(bits(output), repaired_bits)
+        repair_file(source, output, RepairRequest(gaps=[(0.5, 0.51)], method="linear"))
+
+
 def written(name, change, subtype="PCM_24"):
     audio = read_audio("out.wav").samples.T.copy()
     sf.write(name, change(audio), RATE, subtype=subtype)

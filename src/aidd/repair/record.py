@@ -223,10 +223,10 @@ def _fields(checks: dict[str, Check], make: Callable[..., Any]) -> Check:
 
 
 def _box(place: str, value: Any) -> list[float]:
-    low, high, start, end = _list(SOME, least=4)(place, value)[:4] if isinstance(value, list) else (0.0,) * 4
-    if not (low < high and start < end) or len(value) != 4:
+    numbers = _list(SOME, least=4)(place, value)
+    if len(numbers) > 4 or not (numbers[0] < numbers[1] and numbers[2] < numbers[3]):
         raise _fail(place, "lowest and highest Hz, start and end in seconds, the lower number first", value)
-    return [low, high, start, end]
+    return numbers
 
 
 def _versions(place: str, value: Any) -> dict[str, str]:

@@ -69,7 +69,8 @@ def revert_repairs(
     difference: str | Path | None = None,
 ) -> None:
     """
-    Puts back what was there before some repairs. All other samples stay, and the file is replaced once it is written.
+    Puts back what was there before some repairs. All other samples stay, tags and chunks too, and the file is replaced
+    once it is written.
 
     ```python
     record = read_record("record.json")
@@ -110,7 +111,15 @@ def revert_repairs(
     with (
         reading_originals(record, source, difference) as originals,
         AudioReader(path) as reader,
-        writing_audio([path], sampling_rate=record.sampling_rate, channels=record.channels, **encoding) as (writer,),
+        # What the repair has replaced may have been no number.
+        writing_audio(
+            [path],
+            sampling_rate=record.sampling_rate,
+            channels=record.channels,
+            like=path,
+            needs_finite=False,
+            **encoding,
+        ) as (writer,),
     ):
         for start in range(0, record.num_samples, BLOCK_SAMPLES):
             block = reader.read(start, start + BLOCK_SAMPLES)

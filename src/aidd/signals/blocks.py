@@ -150,6 +150,7 @@ class AudioWriter:
         subtype, format: in libsndfile's terms.
         channels: of the audio.
         keeping: what is kept of another file's metadata, for files of this format and subtype.
+        needs_finite: whether samples that are not finite are refused; otherwise floats hold them.
     """
 
     def __init__(
@@ -162,12 +163,14 @@ class AudioWriter:
         channels: int,
         format: str,
         keeping: Keeping | None = None,
+        needs_finite: bool = True,
     ):
         self.path, self.temporary, self.subtype = path, temporary, subtype
         self.format = format if keeping is None else keeping.format
         self._keeping, self._place, num_bytes, endian = keeping, 0, 0, "FILE"
         self._sampling_rate = sampling_rate
         self._peak, self._num_broken, self._fits = 0.0, 0, True
+        self._needs_finite = needs_finite
         self._digest = hashlib.sha256()
         with self._in_words():
             if keeping is not None:
@@ -196,7 +199,8 @@ class AudioWriter:
         """Appends float `(channels, samples)`. What does not fit is counted, see [`check`], and ends the writing."""
         if block.shape[-1] == 0:
             return
-        self._num_broken += int(np.count_nonzero(~np.isfinite(block)))
+        if self._needs_finite:
+            self._num_broken += int(np.count_nonzero(~np.isfinite(block)))
         self._peak = max(self._peak, float(np.abs(block).max()))
         data = encode(block, self.subtype) if self._fits and not self._num_broken else None
         self._fits &= data is not None
@@ -256,6 +260,7 @@ def writing_audio(
     channels: int,
     format: str | None = None,
     like: str | Path | None = None,
+    needs_finite: bool = True,
 ) -> Iterator[list[AudioWriter]]:
     """
     Files to write to, block by block, under temporary names in the folders of `paths`. Once the block is left without
@@ -268,6 +273,7 @@ def writing_audio(
         subtype, format: in libsndfile's terms. Default of the format: the suffix's.
         channels: of the audio.
         like: an audio file whose tags, chunks, speakers and byte order are kept, as far as the format can hold them.
+        needs_finite: whether samples that are not finite are refused; otherwise floats hold them.
 
     Raises:
         ValueError: as [`~aidd.signals.files.write_audio`].
@@ -292,6 +298,7 @@ def writing_audio(
                         channels=channels,
                         format=format,
                         keeping=keeping,
+                        needs_finite=needs_finite,
                     )
                 )
                 for path, temporary in zip(targets, temporaries, strict=True)
