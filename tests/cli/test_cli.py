@@ -559,6 +559,8 @@ def test_what_was_done_is_told_as_json(folder, capsys):
         "gaps": [[[4_000, 6_000]], [[4_000, 6_000]]],
         "filled_by": [["linear"], ["linear"]],
         "found": {},
+        "boxes": [],
+        "other_frequencies_db": None,
         "exit_code": 0,
         "errors": [],
         "warnings": [],
