@@ -99,6 +99,15 @@ def test_spectral_labels_are_boxes(folder):
     assert repair.reasons == ["mask"] and repair.boxes == [[1900.0, 2100.0, 3.0, 3.2]]
 
 
+def test_methods_of_gaps_fill_spectral_labels_at_all_frequencies_with_a_word(folder, capsys):
+    Path("spectral.txt").write_text("3.0\t3.2\tbeep\n\\\t1900\t2100\n5.0\t5.1\n")
+    Path("plain.txt").write_text("3.0\t3.2\tbeep\n5.0\t5.1\n")
+    assert run("in.wav a.wav --mask spectral.txt --method linear") == 0
+    assert "aidd: warning: 1 labels have frequencies: linear fills all frequencies" in capsys.readouterr().err
+    assert run("in.wav b.wav --mask plain.txt --method linear") == 0
+    assert np.array_equal(read_audio("a.wav").samples, read_audio("b.wav").samples)
+
+
 def test_the_record_has_each_place_and_reverts_it(folder, capsys):
     command = "in.wav out.wav --box 1900 2100 3 3.2 --box 300 400 3.1 3.3 --box 100 200 1 1.5 --report r.json"
     assert run(f"{command} --difference d.wav --json") == 0

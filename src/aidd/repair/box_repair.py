@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from ..masks.gaps import unite
+from ..masks.files import Marks
+from ..masks.gaps import gaps_from_seconds, unite
 from ..signals.stft import Grid
+from ..signals.warning import warn_at_caller
 from .boxes import (
     Box,
     BoxFilling,
@@ -35,6 +37,27 @@ from .scan import Scan
 
 if TYPE_CHECKING:
     from ..pipelines import SpectrogramRePaintPipeline
+
+# What fills boxes.
+BOX_METHODS = ("auto", *sorted([*CELL_FUNCTIONS, CELL_MODEL_METHOD]))
+
+
+def marks_for(method: str, scan: Scan, marks: Marks) -> Marks:
+    """
+    What a method is to fill of what is marked: a method of gaps fills labels with frequencies at all frequencies.
+
+    Warns:
+        UserWarning: labels whose frequencies are not looked at.
+    """
+    if method in BOX_METHODS or not marks.boxes:
+        return marks
+    warn_at_caller(
+        f"{len(marks.boxes)} labels have frequencies: {method} fills all frequencies there, and only "
+        f"{', '.join(BOX_METHODS)} those of the label alone"
+    )
+    starts, ends = zip(*(box[2:] for box in marks.boxes), strict=True)
+    gaps = gaps_from_seconds(starts, ends, num_samples=scan.num_samples, sampling_rate=scan.sampling_rate)
+    return Marks([unite([channel, gaps]) for channel in marks.gaps], [])
 
 
 def repair_boxes(
@@ -140,8 +163,8 @@ def _method(request: RepairRequest, sampling_rate: int) -> tuple[str, FillCells,
         )
         return method, function, grid, reach_around(grid)
     if method != CELL_MODEL_METHOD:
-        *others, last = sorted([*CELL_FUNCTIONS, CELL_MODEL_METHOD])
-        raise RequestError("method", f"must be auto, {', '.join(others)} or {last} for boxes, got {method}")
+        *others, last = BOX_METHODS
+        raise RequestError("method", f"must be {', '.join(others)} or {last} for boxes, got {method}")
     pipeline = cast("SpectrogramRePaintPipeline", pipeline_for(request))
 
     def fill(audio: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from ..masks.files import Marks, read_marks
 from ..masks.gaps import gaps_from_seconds, unite
 from ..signals.formats import check_writable, encoding_for
-from .box_repair import repair_boxes
+from .box_repair import marks_for, repair_boxes
 from .boxes import Box
 from .clipping import within_bounds
 from .damage import Damage, find_damage, warn_of_unmarked_silence
@@ -91,7 +91,7 @@ def repair_file(
     for path in outputs:
         check_writable(path, sampling_rate=scan.sampling_rate, subtype=subtype, format=format, channels=scan.channels)
 
-    marks = marks_of(scan, request.masks)
+    marks = marks_for(request.method, scan, marks_of(scan, request.masks))
     boxes = {"given": request.boxes, "mask": marks.boxes}
     if any(map(len, boxes.values())):
         if request.gaps or request.detect or any(map(len, marks.gaps)):

@@ -39,7 +39,7 @@ class RepairRequest:
     Args:
         gaps: starts and ends of gaps in seconds, which are missing in all channels.
         masks: files that mark gaps, see [`~aidd.masks.files.read_mask`]: bool arrays (.npy, True = missing) and
-            Audacity's label tracks (.txt). Labels with frequencies are boxes.
+            Audacity's label tracks (.txt). Labels with frequencies are boxes, to methods that fill boxes.
         detect: kinds of damage to look for, out of `DETECTED_KINDS`.
         method: what fills the gaps: a name of `aidd.METHODS`, or a function of yours as `package.module:function`
             ([`~aidd.repair.methods.load_method`]), which is given the recording whole.
