@@ -79,8 +79,31 @@ def test_damage_is_looked_for_in_finite_samples_alone(damaged):
         samples[1, [700, 900]] = np.nan
 
     _, scan = damaged(change=put_nan)
-    with pytest.raises(ValueError, match=r"must be finite, got 2 samples that are not, the first at index \(1, 700\)"):
+    with pytest.raises(
+        ValueError, match=r"in\.wav: audio holds 2 .*the first at 0\.029167 s \(index 700\) in channel 2"
+    ):
         find_damage(scan, ["clipping"])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [(700, 701), (0, 30), (23_990, 24_000), (9_000, 11_000)])
+def test_what_lies_in_a_given_gap_is_not_listened_to(damaged, value, place):
+    def put(samples, mask):
+        samples[:, ~mask] = 0.3 * np.sin(np.arange(24_000) / 9)[~mask] + 0.001 * samples[:, ~mask]
+        samples[:, 5000:5003] += 0.5
+        samples[:, slice(*place)] = value
+
+    _, scan = damaged((15_000, 15_500), change=put)
+    given = [np.array([[max(place[0] - 10, 0), min(place[1] + 10, 24_000)]])] * 2
+    found = find_damage(scan, ["dropouts", "clicks", "clipping"], given=given).found
+    for channel in range(2):
+        assert [15_000, 15_500] in found["dropouts"][channel].tolist()
+        assert len(found["dropouts"][channel]) == 1
+        assert mask_of(found["clicks"][channel], 5000, 5003).any()
+        clicks = found["clicks"][channel].tolist()
+        assert all(stop <= 5003 or given[channel][0, 0] <= start for start, stop in clicks)
+    with pytest.raises(ValueError, match="channel 2"):
+        find_damage(scan, ["clicks"], given=[given[0], given[0][:0]])
 
 
 def test_given_gaps_of_all_kinds_unite(damaged, tmp_path):

@@ -11,7 +11,7 @@ from ..detection.clicks import block_and_margin, clicks_between
 from ..detection.clipping import ClippingFinder
 from ..detection.dropouts import dropout_finder, dropouts_of
 from ..detection.runs import BLOCK_SAMPLES
-from ..masks.gaps import num_shared, touching, unite
+from ..masks.gaps import no_gaps, num_shared, touching, unite
 from ..signals.blocks import AudioReader
 from ..signals.warning import warn_at_caller
 from .request import DETECTED_KINDS
@@ -58,27 +58,32 @@ class Damage:
         return found
 
 
-def find_damage(scan: Scan, kinds: Sequence[str] = DETECTED_KINDS, *, block_samples: int = BLOCK_SAMPLES) -> Damage:
+def find_damage(
+    scan: Scan,
+    kinds: Sequence[str] = DETECTED_KINDS,
+    *,
+    given: Sequence[np.ndarray] | None = None,
+    block_samples: int = BLOCK_SAMPLES,
+) -> Damage:
     """
     What [`~aidd.detection.find_dropouts`], [`~aidd.detection.find_clicks`] and [`~aidd.detection.find_clipping`] find
-    in a file. Samples that are not finite count as zeros where no kind is asked for.
+    in a file. Samples that are not finite are not listened to: a line from the one before to the one after takes their
+    place.
 
     Args:
         scan: of the file, which is read once more.
         kinds: kinds to look for, out of `DETECTED_KINDS`. Clicks take far longer than the others.
+        given: gaps of every channel that are known already, int64 `(gaps, 2)`, in which samples need not be finite.
         block_samples: samples that are looked at at a time, about; the result is the same.
 
     Raises:
-        ValueError: another kind, or samples that are not finite where a kind is asked for.
+        ValueError: another kind, or samples outside the given gaps that are not finite where a kind is asked for.
     """
     for kind in kinds:
         if kind not in DETECTED_KINDS:
             raise ValueError(f"expected kinds out of {', '.join(DETECTED_KINDS)}, got {kind!r}")
-    if kinds and scan.num_non_finite:
-        index = next((channel, int(gaps[0, 0])) for channel, gaps in enumerate(scan.non_finite) if len(gaps))
-        raise ValueError(
-            f"signal must be finite, got {scan.num_non_finite} samples that are not, the first at index {index}"
-        )
+    if kinds:
+        scan.check_finite([no_gaps()] * scan.channels if given is None else given)
     rate, num_samples = scan.sampling_rate, scan.num_samples
     dropouts = [dropout_finder(statistics, sampling_rate=rate) for statistics in scan.statistics]
     clippings = [ClippingFinder(statistics) for statistics in scan.statistics]
@@ -89,7 +94,7 @@ def find_damage(scan: Scan, kinds: Sequence[str] = DETECTED_KINDS, *, block_samp
         for start in range(0, num_samples, length):
             stop = min(start + length, num_samples)
             first = max(start - margin, 0)
-            part = np.nan_to_num(reader.read(first, stop + margin), nan=0.0, posinf=0.0, neginf=0.0)
+            part = np.apply_along_axis(bridged, -1, reader.read(first, stop + margin))
             for channel, samples in enumerate(part):
                 here = samples[start - first : stop - first]
                 dropouts[channel].feed(here)
@@ -114,6 +119,15 @@ def find_damage(scan: Scan, kinds: Sequence[str] = DETECTED_KINDS, *, block_samp
         np.array(ceilings),
         np.array(floors),
     )
+
+
+def bridged(samples: np.ndarray) -> np.ndarray:
+    """Samples `(samples,)` with a line in place of those that are not finite; zeros where none is finite."""
+    finite = np.isfinite(samples)
+    if finite.all():
+        return samples
+    places = np.arange(len(samples))
+    return np.interp(places, places[finite], samples[finite]) if finite.any() else np.zeros_like(samples)
 
 
 def apart_from(clicks: np.ndarray, dropouts: np.ndarray) -> np.ndarray:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..classical.janssen import janssen
-from ..masks.gaps import find_gaps, num_missing, num_shared, touching, unite
+from ..masks.gaps import find_gaps, num_missing, unite
 from ..signals.blocks import BLOCK_SAMPLES, AudioReader, writing_audio
-from ..signals.formats import LOSSLESS_SUBTYPES
+from ..signals.formats import format_for
 from ..signals.warning import passing_over, warn_at_caller
 from ..splice.contract import ContractError, MaskWarning, check_share, read, write_back
 from ..splice.filling import splice_short_gaps
+from .encoded import HeldFillings, check_range, warn_of_loss
 from .plan import CONTINUATION, RepairPlan
 from .regions import Reach, Region, plan_regions
 from .scan import Scan, scan_audio
@@ -148,18 +149,26 @@ def inpaint_file(
     scan = source if isinstance(source, Scan) else scan_audio(source)
     gaps = check_gaps(scan, gaps)
     plan = RepairPlan(("method",), gaps, [["method"] * len(channel_gaps) for channel_gaps in gaps])
-    fill = partial(fill_as_planned, method=method, sampling_rate=scan.sampling_rate, generator=generator)
+    subtype = subtype or scan.subtype
+    format = format_for(
+        outputs[0], format or scan.format, subtype, channels=scan.channels, num_samples=scan.num_samples
+    )
+    check_range(scan, outputs[0], gaps, format=format, subtype=subtype)
+    fill = HeldFillings(
+        partial(fill_as_planned, method=method, sampling_rate=scan.sampling_rate, generator=generator), scan, subtype
+    )
     fill_file(
         scan,
         outputs,
         plan,
         fill,
         reach=reach,
-        subtype=subtype or scan.subtype,
-        format=format or scan.format,
+        subtype=subtype,
+        format=format,
         block_samples=block_samples,
         progress=progress,
     )
+    fill.warn(outputs[0])
 
 
 def fill_file(
@@ -228,8 +237,7 @@ def fill_file(
             warn_at_caller(
                 "the variations are all the same: gaps this short are filled from their edges, without the model"
             )
-    if subtype not in LOSSLESS_SUBTYPES:
-        warn_at_caller(f"{subtype} is lossy: encoding has changed samples outside the gaps too")
+    warn_of_loss(scan, outputs[0], plan.gaps, subtype=subtype)
 
 
 def check_gaps(scan: Scan, gaps: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -248,30 +256,9 @@ def check_gaps(scan: Scan, gaps: Sequence[np.ndarray]) -> list[np.ndarray]:
     outside = [gap for gap in np.concatenate(gaps).tolist() if gap[0] < 0 or gap[1] > scan.num_samples]
     if outside:
         raise ValueError(f"{scan.path}: expected gaps within its {scan.num_samples} samples, got {outside[0]}")
-    num_non_finite = scan.num_non_finite - sum(map(num_shared, scan.non_finite, gaps))
-    if num_non_finite:
-        first = next(
-            (channel, place)
-            for channel, (non_finite, missing) in enumerate(zip(scan.non_finite, gaps, strict=True))
-            if (place := _first_outside(non_finite, missing)) is not None
-        )
-        raise ValueError(
-            f"audio holds {num_non_finite} samples that are not finite and not marked as missing, "
-            f"the first at index {first}"
-        )
+    scan.check_finite(gaps)
     check_share(max(num_missing(channel_gaps) for channel_gaps in gaps) / scan.num_samples)
     return gaps
-
-
-def _first_outside(non_finite: np.ndarray, missing: np.ndarray) -> int | None:
-    """First sample that is not finite and not missing; both `(gaps, 2)`."""
-    for start, stop in non_finite.tolist():
-        for gap_start, gap_stop in touching(missing, start, stop).tolist():
-            if gap_start <= start:
-                start = gap_stop
-        if start < stop:
-            return start
-    return None
 
 
 def _fill(fill: FillRegion, audio: np.ndarray, masks: dict[str, np.ndarray], num_variations: int) -> np.ndarray:

@@ -12,11 +12,12 @@ import numpy as np
 
 from ..masks.files import Marks, read_marks
 from ..masks.gaps import gaps_from_seconds, unite
-from ..signals.formats import check_writable, encoding_for
+from ..signals.formats import check_writable, encoding_for, format_for
 from .box_repair import marks_for, repair_boxes
 from .boxes import Box
 from .clipping import within_bounds
 from .damage import Damage, find_damage, warn_of_unmarked_silence
+from .encoded import HeldFillings, check_range
 from .filling import check_gaps, fill_as_planned, fill_file, unobserved
 from .loading import generator_of, model_name, pipeline_for
 from .methods import CELL_FUNCTIONS, method_of
@@ -88,6 +89,7 @@ def repair_file(
         if path.exists() and path.samefile(scan.path):
             raise ValueError(f"{path}: the output is the input, which is never written to; choose another name")
     subtype, format = encoding_for(outputs[0], scan.subtype, scan.format, request.subtype)
+    format = format_for(outputs[0], format, subtype, channels=scan.channels, num_samples=scan.num_samples)
     for path in outputs:
         check_writable(path, sampling_rate=scan.sampling_rate, subtype=subtype, format=format, channels=scan.channels)
 
@@ -101,15 +103,13 @@ def repair_file(
         return replace(report, seconds=time.perf_counter() - began)
     if request.method in CELL_FUNCTIONS:
         raise RequestError("method", f"must be one that fills gaps, got {request.method}, which fills boxes alone")
+    known = {"given": given_gaps(scan, request.gaps), "mask": marks.gaps}
     if damage is None:
-        damage = find_damage(scan, request.detect)
+        given = [unite(channel) for channel in zip(*known.values(), strict=True)]
+        damage = find_damage(scan, request.detect, given=given)
     elif set(damage.kinds) != set(request.detect):
         raise ValueError(f"expected damage of the kinds {list(request.detect)}, got {list(damage.kinds)}")
-    reasons = {
-        "given": given_gaps(scan, request.gaps),
-        "mask": marks.gaps,
-        **damage.found,
-    }
+    reasons = known | damage.found
     gaps = [unite(channel) for channel in zip(*reasons.values(), strict=True)]
     report = RepairReport(
         input=str(scan.path),
@@ -127,6 +127,7 @@ def repair_file(
     )
     if not any(map(len, gaps)):
         raise NothingToRepairError(_nothing(scan, request, damage), report)
+    check_range(scan, outputs[0], gaps, format=format, subtype=subtype)
     warn_of_unmarked_silence(damage.dropouts, gaps, sampling_rate=scan.sampling_rate)
 
     plan = partial(
@@ -162,17 +163,21 @@ def repair_file(
             pipeline.set_progress_bar_config(disable=True)
         return progress(regions)
 
+    # Restored peaks lie beyond the level that they were clipped at, be it full scale.
+    held = None if "clipping" in damage.kinds else HeldFillings(fill, scan, subtype)
     fill_file(
         scan,
         outputs,
         planned,
-        within_bounds(fill, damage) if "clipping" in damage.kinds else fill,
+        within_bounds(fill, damage) if held is None else held,
         reach=reach_of(request.method, sampling_rate=scan.sampling_rate, pipeline=pipeline),
         subtype=subtype,
         format=format,
         progress=shown,
         observe=unobserved if recorder is None else recorder.region,
     )
+    if held is not None:
+        held.warn(outputs[0])
     return replace(
         report,
         outputs=list(map(str, outputs)),

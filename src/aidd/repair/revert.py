@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..signals.blocks import BLOCK_SAMPLES, AudioReader, encode, writing_audio
+from ..signals.blocks import BLOCK_SAMPLES, AudioReader, writing_audio
+from ..signals.encoding import encode
 from ..signals.formats import INTEGER_BITS, LOSSLESS_SUBTYPES
 from .difference import DifferenceReader
 from .digests import audio_digests, samples_sha256

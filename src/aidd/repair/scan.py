@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..detection.runs import BLOCK_SAMPLES, ChannelStatistics
-from ..masks.gaps import gaps_of, num_missing, unite
+from ..masks.gaps import gaps_of, num_missing, num_shared, touching, unite
 from ..signals.blocks import AudioReader
 from ..signals.warning import warn_at_caller
 
@@ -45,6 +46,27 @@ class Scan:
         """Number of samples that are not finite, in all channels together."""
         return sum(map(num_missing, self.non_finite))
 
+    def check_finite(self, gaps: Sequence[np.ndarray]) -> None:
+        """
+        Raises `ValueError`, with the time of the first, where samples outside gaps are not finite.
+
+        Args:
+            gaps: gaps of every channel, int64 `(gaps, 2)`, in any order.
+        """
+        gaps = [unite([channel_gaps]) for channel_gaps in gaps]
+        number = self.num_non_finite - sum(map(num_shared, self.non_finite, gaps))
+        if not number:
+            return
+        channel, first = next(
+            (channel, place)
+            for channel, (non_finite, missing) in enumerate(zip(self.non_finite, gaps, strict=True), start=1)
+            if (place := _first_outside(non_finite, missing)) is not None
+        )
+        raise ValueError(
+            f"{self.path}: audio holds {number} samples that are not finite and not marked as missing, the first at "
+            f"{first / self.sampling_rate:.6f} s (index {first}) in channel {channel}"
+        )
+
 
 def scan_audio(path: str | Path) -> Scan:
     """
@@ -80,3 +102,14 @@ def scan_audio(path: str | Path) -> Scan:
             non_finite=[unite(gaps) for gaps in non_finite],
             statistics=statistics,
         )
+
+
+def _first_outside(non_finite: np.ndarray, missing: np.ndarray) -> int | None:
+    """First sample that is not finite and not missing; both `(gaps, 2)`."""
+    for start, stop in non_finite.tolist():
+        for gap_start, gap_stop in touching(missing, start, stop).tolist():
+            if gap_start <= start:
+                start = gap_stop
+        if start < stop:
+            return start
+    return None

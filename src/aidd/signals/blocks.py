@@ -12,19 +12,19 @@ import numpy as np
 import soundfile as sf
 from mutagen import MutagenError
 
+from .bit_rates import EncoderSettings, settings_like
+from .encoding import beyond_full_scale, encode
 from .formats import (
-    FLOAT_CODECS,
     FLOAT_TYPES,
     INTEGER_BITS,
     LOSSLESS_SUBTYPES,
-    SubtypeError,
     check_is_file,
     check_writable,
     format_of,
     real_path,
     reason_of,
 )
-from .metadata.keeping import Keeping
+from .metadata.keeping import Keeping, keeping_of
 from .output_file import OutputFile
 from .replacing import replacing_all
 from .survey.stream import Stream
@@ -151,6 +151,7 @@ class AudioWriter:
         channels: of the audio.
         keeping: what is kept of another file's metadata, for files of this format and subtype.
         needs_finite: whether samples that are not finite are refused; otherwise floats hold them.
+        settings: what the encoder of a lossy subtype is set to.
     """
 
     def __init__(
@@ -164,6 +165,7 @@ class AudioWriter:
         format: str,
         keeping: Keeping | None = None,
         needs_finite: bool = True,
+        settings: EncoderSettings | None = None,
     ):
         self.path, self.temporary, self.subtype = path, temporary, subtype
         self.format = format if keeping is None else keeping.format
@@ -177,8 +179,17 @@ class AudioWriter:
                 self._place, endian = keeping.place(sampling_rate), keeping.endian
                 num_bytes = sum(map(len, keeping.before))
             self._output = OutputFile(temporary, self._place, num_bytes)
+            settings = settings or EncoderSettings()
             self._file = sf.SoundFile(
-                self._output, "w", sampling_rate, channels, subtype, endian=endian, format=self.format
+                self._output,
+                "w",
+                sampling_rate,
+                channels,
+                subtype,
+                endian=endian,
+                format=self.format,
+                compression_level=settings.compression_level,
+                bitrate_mode=settings.bitrate_mode,
             )
 
     def __enter__(self) -> AudioWriter:
@@ -218,10 +229,7 @@ class AudioWriter:
         if self._num_broken:
             raise ValueError(f"{self.path}: expected finite samples, got {self._num_broken} that are not")
         if not self._fits:
-            raise SubtypeError(
-                f"{self.path}: samples reach {self._peak:.6g}, beyond the range of {self.subtype}, which is [-1, 1)",
-                ["FLOAT"],
-            )
+            raise beyond_full_scale(self.path, self._peak, self.format, self.subtype)
 
     def compare(self) -> None:
         """Raises `ValueError` where the closed file of a lossless subtype does not hold what was written."""
@@ -272,8 +280,9 @@ def writing_audio(
         sampling_rate: Hz.
         subtype, format: in libsndfile's terms. Default of the format: the suffix's.
         channels: of the audio.
-        like: an audio file whose tags, chunks, speakers and byte order are kept, as far as the format can hold them.
         needs_finite: whether samples that are not finite are refused; otherwise floats hold them.
+        like: an audio file whose tags, chunks, speakers and byte order are kept, as far as the format can hold them,
+            and whose bit rate is kept as nearly as the encoder allows.
 
     Raises:
         ValueError: as [`~aidd.signals.files.write_audio`].
@@ -286,6 +295,7 @@ def writing_audio(
         check_writable(path, sampling_rate=sampling_rate, subtype=subtype, format=format, channels=channels)
     format = format or format_of(targets[0])
     keeping = None if like is None else keeping_of(like, format=format, subtype=subtype)
+    settings = None if like is None else settings_like(like, format=format, subtype=subtype)
     with replacing_all(list(map(real_path, targets))) as temporaries:
         with ExitStack() as stack:
             writers = [
@@ -299,6 +309,7 @@ def writing_audio(
                         format=format,
                         keeping=keeping,
                         needs_finite=needs_finite,
+                        settings=settings,
                     )
                 )
                 for path, temporary in zip(targets, temporaries, strict=True)
@@ -311,38 +322,3 @@ def writing_audio(
             writer.compare()
     if keeping is not None and keeping.losses:
         warn_at_caller(f"{targets[0]}: not kept from {like}: {'; '.join(keeping.losses)}")
-
-
-def keeping_of(source: str | Path, *, format: str, subtype: str) -> Keeping:
-    """What a file of a format and a subtype keeps of another file's metadata."""
-    with AudioReader(source) as reader:
-        return Keeping(
-            source,
-            format=format,
-            subtype=subtype,
-            source_format=reader.format,
-            source_subtype=reader.subtype,
-            source_endian=reader.endian,
-            channels=reader.channels,
-        )
-
-
-def encode(audio: np.ndarray, subtype: str) -> np.ndarray | None:
-    """
-    What libsndfile is given to write.
-
-    Args:
-        audio: finite float, of any shape but an empty one.
-        subtype: in libsndfile's terms.
-
-    Returns:
-        An array of the same shape, int32 whose upper bits are the nearest codes, or floats; None where the subtype's
-        range is exceeded.
-    """
-    if subtype in INTEGER_BITS:
-        bits = INTEGER_BITS[subtype]
-        codes = np.round(audio.astype(np.float64) * 2 ** (bits - 1))
-        fits = codes.min() >= -(2 ** (bits - 1)) and codes.max() < 2 ** (bits - 1)
-        return (codes * 2 ** (32 - bits)).astype(np.int32) if fits else None
-    fits = subtype in FLOAT_TYPES or subtype in FLOAT_CODECS or np.abs(audio).max() <= 1
-    return audio.astype(FLOAT_TYPES.get(subtype, np.float64)) if fits else None

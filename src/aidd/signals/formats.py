@@ -15,13 +15,19 @@ from .arrays import check_sampling_rate
 # What libsndfile calls the formats of a suffix; new files get the first.
 FORMATS = {
     ".wav": ("WAV", "WAVEX", "RF64"),
+    ".wave": ("WAV", "WAVEX", "RF64"),
+    ".bwf": ("WAV", "WAVEX", "RF64"),
+    ".rf64": ("RF64", "WAV", "WAVEX"),
     ".flac": ("FLAC",),
     ".mp3": ("MP3",),
     ".ogg": ("OGG",),
+    ".oga": ("OGG",),
     ".opus": ("OGG",),
     ".aif": ("AIFF",),
     ".aiff": ("AIFF",),
+    ".aifc": ("AIFF",),
     ".au": ("AU",),
+    ".snd": ("AU",),
     ".caf": ("CAF",),
     ".w64": ("W64",),
 }
@@ -38,7 +44,11 @@ INTEGER_BITS = {
     "ALAC_20": 20,
     "ALAC_24": 24,
 }
+# Formats whose sizes have 32 bits, and what holds the sound of one that is longer. 16 MB are left for all else.
+SHORT_FORMATS = {"WAV": "RF64", "WAVEX": "RF64", "AIFF": None, "AU": None}
+MAX_SOUND_BYTES = 2**32 - 2**24
 FLOAT_TYPES = {"FLOAT": np.float32, "DOUBLE": np.float64}
+SAMPLE_BYTES = {subtype: -(-bits // 8) for subtype, bits in INTEGER_BITS.items()} | {"FLOAT": 4, "DOUBLE": 8}
 LOSSLESS_SUBTYPES = frozenset(INTEGER_BITS) | frozenset(FLOAT_TYPES)
 # Lossy codecs that work on floats, which have no full scale to exceed.
 FLOAT_CODECS = frozenset({"VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"})
@@ -115,6 +125,25 @@ def encoding_for(
     if subtype is None and not kept and not (source_subtype in LOSSLESS_SUBTYPES and source_subtype in subtypes):
         raise SubtypeError(f"{path}: {source_format} {source_subtype} does not carry over to {format}", subtypes)
     return subtype or source_subtype, format
+
+
+def format_for(path: str | Path, format: str, subtype: str, *, channels: int, num_samples: int) -> str:
+    """
+    The format, or one of its kind that holds as much sound: RF64 in place of WAV beyond 4 GiB.
+
+    Raises:
+        ValueError: sound that no format of this kind can hold.
+    """
+    size = num_samples * channels * SAMPLE_BYTES.get(subtype, 1)
+    if size <= MAX_SOUND_BYTES or format not in SHORT_FORMATS:
+        return format
+    longer = SHORT_FORMATS[format]
+    if longer is None or subtype not in sf.available_subtypes(longer):
+        raise ValueError(
+            f"{path}: {format} {subtype} files hold up to 4 GiB, and this one would have {size / 2**30:.1f}; choose a "
+            "name that ends in .wav, .w64, .caf or .flac"
+        )
+    return longer
 
 
 def check_writable(

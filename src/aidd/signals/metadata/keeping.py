@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -13,6 +14,7 @@ import soundfile as sf
 from mutagen.flac import FLAC, Padding, SeekTable, StreamInfo
 
 from ..survey.chunks import chunks_of, read_chunk
+from ..survey.stream import Stream
 from .source import OGG_TAGS, SourceMetadata, is_tag, read_metadata
 from .speakers import EXTENSIBLE, FLAC_MASKS, MASK_COMMENT, is_usual
 from .tags import ENCODER, Tags, to_comments, to_id3_bytes
@@ -295,6 +297,20 @@ class Keeping:
             for picture in tags.pictures:
                 target.add_picture(picture)
         target.save(padding=lambda _: 0)
+
+
+def keeping_of(source: str | Path, *, format: str, subtype: str) -> Keeping:
+    """What a file of a format and a subtype keeps of another file's metadata."""
+    with closing(Stream(source)) as stream:
+        return Keeping(
+            source,
+            format=format,
+            subtype=subtype,
+            source_format=stream.format,
+            source_subtype=stream.subtype,
+            source_endian=stream.endian,
+            channels=stream.channels,
+        )
 
 
 def _copy(source: BinaryIO, target: BinaryIO, pieces: Iterable[Piece]) -> None:

@@ -189,7 +189,7 @@ def survey_mpeg(file: BinaryIO, length: int) -> Survey:
         notes.append(f"the file is a chain of {len(streams)} streams, which are read as one recording")
     rates = set().union(*(stream.rates for stream in streams))
     return Survey(
-        tuple(parts) if notes else (),
+        tuple(parts) if notes or any(stream.counter is None for stream in streams) else (),
         container="MPEG",
         notes=tuple(notes),
         num_bytes=sum(stream.num_bytes for stream in streams),
@@ -286,7 +286,7 @@ def _part(stream: _Stream, number: int, notes: list[str], last: FrameHeader) -> 
         )
     segments = list(stream.segments)
     if stream.counter is None:
-        return Part(tuple(segments), link=number)
+        return Part(tuple(segments), num_samples=stream.num_frames * last.num_samples, link=number)
     position, header, frame = stream.counter
     place = header.xing_offset + 8
     flags, is_cut = int.from_bytes(frame[place - 4 : place], "big"), False

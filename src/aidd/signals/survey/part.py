@@ -17,12 +17,14 @@ class Part:
         start: first sample of the part within its link, if that is known.
         end: where the part's last sample ends, in the samples that its link counts from any number on, if that is
             known. With neither, the part follows the one before it without a hole.
+        num_samples: samples of each channel, where a decoder would only estimate them.
         link: number of the stream that the part belongs to, in a file of several in a chain.
     """
 
     segments: tuple[Segment, ...]
     start: int | None = None
     end: int | None = None
+    num_samples: int | None = None
     link: int = 0
 
 

@@ -81,6 +81,7 @@ class Stream:
                     self._notes.append("a part of the stream is damaged and cannot be read")
                 continue
             file = self._file
+            frames = file.frames if part is None or part.num_samples is None else part.num_samples
             if not self._pieces:
                 self.samplerate, self.channels, self.endian = file.samplerate, file.channels, file.endian
                 self.subtype, self.format = file.subtype, file.format
@@ -95,13 +96,13 @@ class Stream:
                 self._pieces.append(Piece(None, 0, file.frames))
                 continue
             if part.link != link:
-                base, link, origin = end, part.link, (part.end or file.frames) - file.frames
+                base, link, origin = end, part.link, (part.end or frames) - frames
             start = end
             if part.start is not None:
                 start = base + part.start
             elif part.end is not None:
-                start = base + part.end - file.frames - origin
-            self._pieces.append(Piece(part, max(start, end), file.frames))
+                start = base + part.end - frames - origin
+            self._pieces.append(Piece(part, max(start, end), frames))
         if not self._pieces and error is not None:
             raise error
         self._starts = [piece.start for piece in self._pieces]
