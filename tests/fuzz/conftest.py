@@ -51,14 +51,17 @@ def bounded() -> Iterator[None]:
 
 @pytest.fixture
 def read_or_refused():
-    """`read_or_refused(read, path)`: what is read of a file, or None where it is refused in one line that names it."""
+    """
+    `read_or_refused(read, path)`: what is read of a file, or None where it is refused in one line that names it, or
+    what `names` says.
+    """
 
-    def call(read: Callable, path: Path):
+    def call(read: Callable, path: Path, names: str | None = None):
         with bounded(), collecting_warnings() as told:
             try:
                 return read(path)
             except ValueError as error:
-                assert path.name in str(error), f"{error!r} does not name the file"
+                assert (path.name if names is None else names) in str(error), f"{error!r} names no file"
                 assert "\n" not in str(error) and len(str(error)) < 2000, f"more than a line: {error!r}"
                 return None
             finally:

@@ -8,6 +8,8 @@ import soundfile as sf
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from aidd.repair.recipe import repair_file
+from aidd.repair.request import RepairRequest
 from aidd.repair.scan import scan_audio
 
 
@@ -78,3 +80,19 @@ def test_audio(tmp_path, read_or_refused, content):
         assert scan.num_samples > 0 and scan.sampling_rate > 0 and scan.channels > 0
         # No file of this size holds more; lossy formats and silence take few bytes.
         assert scan.num_samples * scan.channels < 20_000 * max(len(content), 1)
+
+
+@given(files())
+def test_repairs(tmp_path, read_or_refused, content):
+    """What is repaired is whole, tags and chunks and all; of what is refused, nothing is written."""
+    path, output = tmp_path / "recording.wav", tmp_path / "out" / "recording.wav"
+    output.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    request = RepairRequest(gaps=[(0.001, 0.002)], method="linear", subtype="PCM_16")
+    report = read_or_refused(lambda path: repair_file(path, output, request), path, names="")
+    if report is None:
+        assert not list(output.parent.iterdir())
+        return
+    assert list(output.parent.iterdir()) == [output]
+    assert scan_audio(output).num_samples == report.num_samples
+    output.unlink()

@@ -346,3 +346,14 @@ def test_arrays_that_are_not_contiguous_are_resampled():
         np.testing.assert_array_equal(resample(view, 24_000, 16_000), expected)
     tensor = torch.from_numpy(audio).permute(2, 1, 0)
     np.testing.assert_array_equal(resample(tensor, 24_000, 16_000), resample(audio.T.copy(), 24_000, 16_000))
+
+
+@pytest.mark.parametrize(
+    "content", [b"\0\0\0\x20ftypM4A " + bytes(100), bytes.fromhex("3026b2758e66cf11"), bytes(1000)]
+)
+def test_what_is_in_another_format_says_what_to_do(tmp_path, content):
+    (tmp_path / "a.m4a").write_bytes(content)
+    with pytest.raises(
+        ValueError, match=r"a\.m4a: cannot be read as audio \(its format is not known; convert it to WAV"
+    ):
+        read_audio(tmp_path / "a.m4a")

@@ -1,6 +1,7 @@
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from processes import python
@@ -65,3 +66,9 @@ def test_what_a_killed_run_left_is_removed_and_what_a_live_run_writes_is_not(tmp
     with replacing(tmp_path / "b") as unfinished:
         unfinished.write_text("b again")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".aidd-notes.txt", "b"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is there on Linux")
+def test_a_folder_that_cannot_be_written_to_is_named():
+    with pytest.raises(OSError, match=r"'/proc'$"), replacing(Path("/proc/a")):
+        pass

@@ -191,4 +191,7 @@ def reason_of(error: Exception) -> str:
         return "not all samples could be written"
     if not isinstance(error, sf.LibsndfileError):
         return str(error)
-    return error.error_string.removeprefix("Error : ").strip(" .") or f"libsndfile error {error.code}"
+    text = error.error_string.removeprefix("Error : ").strip(" .")
+    if text == "Format not recognised":
+        return "its format is not known; convert it to WAV or FLAC first"
+    return text or f"libsndfile error {error.code}"

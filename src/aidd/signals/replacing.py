@@ -77,7 +77,11 @@ def remove_left_overs(folder: Path) -> None:
 def _locked(path: Path, permissions: int) -> Iterator[None]:
     """A new file, which is locked inside. Windows locks files that are open, and needs no lock."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, permissions)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, permissions)
+        except OSError as error:
+            # Nobody knows the temporary file: what cannot be written to is its folder.
+            raise OSError(error.errno, error.strerror, str(path.parent)) from error
         try:
             if sys.platform != "win32":
                 # Some file systems have no locks. Nothing on them counts as left over.
