@@ -25,6 +25,7 @@ or other settings, does only what is missing.
 import argparse
 import hashlib
 import json
+import os
 import shutil
 import time
 import warnings
@@ -115,7 +116,7 @@ def find_recordings(args: argparse.Namespace) -> dict[str, Path]:
 
 def seed_of(seed: int, name: str) -> int:
     """Seed of a recording's draws, whichever process they are made in."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:7], "big")
+    return int.from_bytes(hashlib.sha256(os.fsencode(f"{seed}/{name}")).digest()[:7], "big")
 
 
 def masks_next_to(path: Path) -> list[Path]:

@@ -246,6 +246,17 @@ def test_what_lies_behind_a_hole_in_ogg_stays_where_it_was(tmp_path, subtype):
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_sound_that_is_missing_at_the_start_of_ogg_is_silent(tmp_path, subtype):
+    rate = 48_000 if subtype == "OPUS" else RATE
+    content = encoded("OGG", subtype, rate=rate, num_samples=10 * RATE)
+    whole, _ = read(tmp_path, content, "a.ogg")
+    first = list(pages_of(io.BytesIO(content), len(content)))[2]
+    samples, words = read(tmp_path, content[: first.start] + content[first.stop :], "a.ogg")
+    assert samples.shape == whole.shape and len(words) == 1 and "from 0.000 to" in words[0]
+    assert np.abs(samples - whole)[:, rate * 3 // 2 :].max() < 1e-2
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
 def test_ogg_that_is_cut_short(tmp_path, subtype):
     rate = 48_000 if subtype == "OPUS" else RATE
     content = encoded("OGG", subtype, rate=rate, num_samples=5 * RATE)
@@ -294,6 +305,28 @@ def test_what_lies_behind_a_hole_in_mp3_stays_where_it_was(tmp_path, mode, rate,
         differ = np.flatnonzero(np.abs(samples - whole).max(0) > 1e-6)
         assert len(differ) < 0.6 * rate and not np.abs(samples - whole)[:, -rate // 2 :].any()
     assert not capfd.readouterr().err
+
+
+def test_frames_that_are_missing_altogether_leave_a_hole_as_long(tmp_path):
+    content = encoded("MP3", "MPEG_LAYER_III", num_samples=3 * RATE, **MP3_MODES["constant"])
+    whole, _ = read(tmp_path, content, "a.mp3")
+    place = len(content) // 2
+    samples, words = read(tmp_path, content[:place] + content[place + 5000 :], "a.mp3")
+    assert samples.shape == whole.shape and len(words) == 1
+    assert not np.abs(samples - whole)[:, -RATE // 2 :].any()
+
+
+@pytest.mark.parametrize(("subtype", "rate"), [("GSM610", 8000), ("MS_ADPCM", RATE), ("IMA_ADPCM", RATE)])
+def test_codings_that_cannot_be_sought_in_are_read(tmp_path, subtype, rate):
+    content = encoded("WAV", subtype, rate=rate)
+    samples, words = read(tmp_path, content)
+    assert np.array_equal(samples, sf.read(io.BytesIO(content), always_2d=True)[0].T) and not words
+
+
+def test_compressed_core_audio_that_is_cut_short(tmp_path):
+    content = encoded("CAF", "ALAC_16")
+    samples, words = read(tmp_path, content[: len(content) // 2], "a.caf")
+    assert 0 < samples.shape[1] < NUM_SAMPLES and any("cut short" in word for word in words)
 
 
 def test_mp3_that_is_cut_short(tmp_path, capfd):

@@ -34,9 +34,9 @@ def write_picture(path: Path, before: Path, after: Path, gaps: np.ndarray) -> No
         rate, around = reader.sampling_rate, round(AROUND_SECONDS * reader.sampling_rate)
         start = max(int(gaps[0, 0]) - around, 0)
         stop = min(int(gaps[-1, 1]) + around, start + round(LONGEST_SECONDS * rate), reader.num_samples)
-        audios = {f"before: {before.name}": reader.read(start, stop)}
+        audios = {f"before: {printable(before.name)}": reader.read(start, stop)}
     with AudioReader(after) as reader:
-        audios[f"after: {after.name}"] = reader.read(start, stop)
+        audios[f"after: {printable(after.name)}"] = reader.read(start, stop)
     shown = gaps[(gaps[:, 0] < stop)]
     draw_repair(audios, shown / rate, first_second=start / rate, sampling_rate=rate, path=path)
 
@@ -81,3 +81,8 @@ def draw_repair(
     panels[-1].set_xlim(*ends)
     panels[-1].set_xlabel("seconds", fontsize=SMALL)
     save_figure(figure, path)
+
+
+def printable(name: str) -> str:
+    """A file's name with a sign in place of each byte that is no text."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")

@@ -149,6 +149,10 @@ def survey_chunks(file: BinaryIO, length: int) -> Survey:
     is_shown = found.container == b"BW64" or (found.container == b"riff" and rest > 0)
     if held <= 0 or (not broken and promises and not is_shown):
         return Survey(container=name, notes=tuple(notes))
+    if broken and found.container == b"caff" and block == 1:
+        # Packets of any size, which do not tell how many samples are missing.
+        notes.append(f"the file is cut short: its header promises {broken[0]} bytes of sound, and it has {held}")
+        broken = []
     return Survey(
         (_shown(file, found, held, block),),
         container=name,

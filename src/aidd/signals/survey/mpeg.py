@@ -94,6 +94,9 @@ class _Stream:
     holes: list[tuple[int, int]] = field(default_factory=list)
     # Bytes of sound since the last hole, as far as frames can reach back; None before there is one.
     num_bytes_behind: int | None = None
+    # Where the silent frames of the last hole are among the segments, and whether the last frame is incomplete.
+    hole_segment: int = 0
+    is_cut: bool = False
 
     def append(self, segment: Segment) -> None:
         """Adds a range of the file, or bytes in place of one."""
@@ -167,6 +170,7 @@ def survey_mpeg(file: BinaryIO, length: int) -> Survey:
             continue
         if position + header.size > length:
             notes.append("the file is cut short: its last frame is incomplete")
+            streams[-1].is_cut = True
             break
         stream = streams[-1]
         name = content.at(position + header.xing_offset, 4) if header.layer == 3 else b""
@@ -235,6 +239,7 @@ def _bridge(stream: _Stream, last: FrameHeader, num_bytes: int) -> None:
     """Silent frames in the place of as many bytes that are none."""
     mean = stream.num_bytes / stream.num_frames if stream.num_frames else last.size
     num_frames = max(round(num_bytes / mean), 1)
+    stream.hole_segment = len(stream.segments)
     stream.segments.append(Segment(0, 0, _silent_frame(last) * num_frames))
     stream.holes.append((stream.num_frames, num_frames))
     stream.num_frames += num_frames
@@ -276,17 +281,33 @@ def _silent_frame(like: FrameHeader) -> bytes:
     return head if header is None else head.ljust(header.size, b"\0")
 
 
+def _complete(stream: _Stream, last: FrameHeader) -> None:
+    """Lengthens the one hole of a stream that ends as it should by the frames that are missing in all."""
+    if stream.counter is None or len(stream.holes) != 1 or stream.is_cut:
+        return
+    _, header, frame = stream.counter
+    place = header.xing_offset + 8
+    missing = int.from_bytes(frame[place : place + 4], "big") - stream.num_frames
+    if not frame[place - 1] & 1 or missing <= 0:
+        return
+    first, num_frames = stream.holes[0]
+    stream.segments.insert(stream.hole_segment, Segment(0, 0, _silent_frame(last) * missing))
+    stream.holes[0] = (first, num_frames + missing)
+    stream.num_frames += missing
+    stream.num_bytes += missing * len(_silent_frame(last))
+
+
 def _part(stream: _Stream, number: int, notes: list[str], last: FrameHeader) -> Part:
     """A stream's bytes, with the frames counted that are there, and words on those that are not."""
     seconds = last.num_samples / last.rate
+    _complete(stream, last)
     for first, num_frames in stream.holes:
         notes.append(
             f"frames are damaged or missing from about {first * seconds:.3f} to "
             f"{(first + num_frames) * seconds:.3f} s: silence is read in their place"
         )
-    segments = list(stream.segments)
     if stream.counter is None:
-        return Part(tuple(segments), num_samples=stream.num_frames * last.num_samples, link=number)
+        return Part(tuple(stream.segments), num_samples=stream.num_frames * last.num_samples, link=number)
     position, header, frame = stream.counter
     place = header.xing_offset + 8
     flags, is_cut = int.from_bytes(frame[place - 4 : place], "big"), False
@@ -308,5 +329,7 @@ def _part(stream: _Stream, number: int, notes: list[str], last: FrameHeader) -> 
         # A stream that is cut short ends in sound, not in the samples that its encoder added.
         frame = frame[:padding] + bytes([frame[padding] & 0xF0, 0]) + frame[padding + 2 :]
     stop = position + header.size
-    rest = [Segment(max(one.start, stop), one.stop) if one.start <= position < one.stop else one for one in segments]
+    rest = [
+        Segment(max(one.start, stop), one.stop) if one.start <= position < one.stop else one for one in stream.segments
+    ]
     return Part((Segment(position, stop, frame), *(one for one in rest if len(one))), link=number)

@@ -22,6 +22,8 @@ CONTINUED, FIRST, LAST = 1, 2, 4
 # What streams of sound begin with, and the packets of their headers. Others are not cut into parts.
 SOUND_HEADERS = {b"\x01vorbis": 3, b"OpusHead": 2}
 UNDEFINED = -1
+# Offset of the number of samples to leave out in Opus's first packet.
+PRESKIP = 10
 # zlib's CRC takes the bits of each byte in the other order than Ogg's.
 REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -106,7 +108,7 @@ def _without_preskip(file: BinaryIO, page: Page) -> bytes:
     """
     file.seek(page.start)
     content = file.read(page.stop - page.start)
-    place = content.index(b"OpusHead") + 10
+    place = content.index(b"OpusHead") + PRESKIP
     return _with_checksum(content[:place] + bytes(2) + content[place + 2 :])
 
 
@@ -119,11 +121,13 @@ class Stretch:
         head: the stream's pages of headers.
         pages: pages of sound.
         link: number of the stream in the chain.
+        is_late: whether pages of sound before these are missing.
     """
 
     head: tuple[Page, ...]
     pages: tuple[Page, ...]
     link: int
+    is_late: bool
 
     @property
     def end(self) -> int | None:
@@ -158,7 +162,8 @@ def survey_ogg(file: BinaryIO, length: int) -> Survey:
 
     def close() -> None:
         if pages:
-            stretches.append(Stretch(tuple(head), tuple(pages), link))
+            is_late = pages[0].sequence != head[-1].sequence + 1
+            stretches.append(Stretch(tuple(head), tuple(pages), link, is_late))
             pages.clear()
 
     for page in pages_of(file, length):
@@ -198,11 +203,19 @@ def survey_ogg(file: BinaryIO, length: int) -> Survey:
         notes.append(f"the last {length - origin} bytes of the file are no part of the stream, and are not read")
     whole = link <= 0 and num_holes == 0 and not skipped
     parts = []
-    for number, stretch in enumerate(stretches):
-        is_behind_hole = number > 0 and stretches[number - 1].link == stretch.link
-        is_opus = stretch.head[0].head.startswith(b"OpusHead")
-        first = _without_preskip(file, stretch.head[0]) if is_opus and is_behind_hole else None
-        parts.append(Part(stretch.segments(first), end=stretch.end, link=stretch.link))
+    for stretch in stretches:
+        first, origin, opening = None, 0, stretch.head[0].head
+        if opening.startswith(b"OpusHead"):
+            origin = int.from_bytes(opening[PRESKIP : PRESKIP + 2], "little")
+            first = _without_preskip(file, stretch.head[0]) if stretch.is_late else None
+        parts.append(
+            Part(
+                stretch.segments(first),
+                end=stretch.end,
+                origin=origin if stretch.is_late else None,
+                link=stretch.link,
+            )
+        )
     return Survey(
         () if whole else tuple(parts),
         container="OggS",

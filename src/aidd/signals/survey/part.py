@@ -17,6 +17,7 @@ class Part:
         start: first sample of the part within its link, if that is known.
         end: where the part's last sample ends, in the samples that its link counts from any number on, if that is
             known. With neither, the part follows the one before it without a hole.
+        origin: the number that `end` counts from, where the first part of a link does not begin there.
         num_samples: samples of each channel, where a decoder would only estimate them.
         link: number of the stream that the part belongs to, in a file of several in a chain.
     """
@@ -24,6 +25,7 @@ class Part:
     segments: tuple[Segment, ...]
     start: int | None = None
     end: int | None = None
+    origin: int | None = None
     num_samples: int | None = None
     link: int = 0
 
@@ -38,6 +40,7 @@ class Survey:
         container: the bytes that name the container, such as `RIFF`; empty where it is another.
         read_share: data that is read over data that the header promises: below 1 where the file is cut short, above
             it where more lies in the file.
+        origin: the number that `end` counts from, where the first part of a link does not begin there.
         num_samples: samples of each channel that the stream promises, if it says so.
         notes: what is damaged, or not read, in words.
         num_bytes: bytes of sound in a compressed stream, or None.

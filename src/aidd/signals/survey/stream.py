@@ -96,7 +96,8 @@ class Stream:
                 self._pieces.append(Piece(None, 0, file.frames))
                 continue
             if part.link != link:
-                base, link, origin = end, part.link, (part.end or frames) - frames
+                base, link = end, part.link
+                origin = (part.end or frames) - frames if part.origin is None else part.origin
             start = end
             if part.start is not None:
                 start = base + part.start
@@ -183,7 +184,10 @@ class Stream:
                 self._decode(min(within - passed, BLOCK_SAMPLES), "int32")
         else:
             with self._guarded():
-                self._file.seek(within)
+                # Not every coding can be sought in, but all are at their start when they are opened.
+                if within or not self._is_fresh:
+                    self._file.seek(within)
+                    self._is_fresh = False
 
     def read(self, num_samples: int, dtype: str) -> np.ndarray:
         """Reads up to as many samples, fewer at the end: `(samples, channels)` of int32 or float64."""
@@ -231,6 +235,7 @@ class Stream:
         self.seek(position)
 
     def _decode(self, num_samples: int, dtype: str) -> np.ndarray:
+        self._is_fresh = False
         with self._guarded():
             return self._file.read(num_samples, dtype=dtype, always_2d=True)
 
@@ -245,6 +250,7 @@ class Stream:
         self._view = FileView(self._source, None if part is None else part.segments)
         with self._guarded():
             self._file = sf.SoundFile(self._view)
+        self._is_fresh = True
 
     def _close_part(self) -> None:
         if self._view is not None:
@@ -275,7 +281,8 @@ def _muted() -> Iterator[None]:
     cannot be turned off, on what the survey says in words.
     """
     with _muting:
-        sys.stderr.flush()
+        if sys.stderr is not None:
+            sys.stderr.flush()
         kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
         try:
             os.dup2(nothing, 2)
