@@ -527,3 +527,25 @@ def test_a_page_shows_chosen_lines_and_columns_of_a_table(evaluation, tmp_path):
         page.write_text(f"<!-- evaluation: {methods}; {columns} -->\n<!-- end -->\n")
         with pytest.raises(SystemExit, match=f"expected {said} of the table"):
             run("write_report", *arguments)
+
+
+def test_the_study_of_boxes_shows_each_disturbance_before_and_after(tmp_path, tones):
+    pytest.importorskip("matplotlib")
+    sf.write(tmp_path / "a.wav", tones(3 * 16_000, 16_000, 2).T, 16_000)
+    run(
+        *("study_boxes", "--recording", tmp_path / "a.wav", "--output_dir", tmp_path / "study"),
+        *("--method", "log_magnitude", "zeroing"),
+    )
+    assert {path.name for path in (tmp_path / "study").iterdir()} == {
+        *("results.md", "cough.png", "telephone.png", "hum.png")
+    }
+    lines = (tmp_path / "study" / "results.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| ")]
+    tables = [rows[start + 2 : start + 5] for start in range(0, len(rows), 5)]
+    assert [line for line in lines if line.startswith("## ")] == ["## cough", "## telephone", "## hum"]
+    for (before, *filled), level in zip(tables, (10, 15, 20), strict=True):
+        assert before[0] == "before" and [row[0] for row in filled] == ["log_magnitude", "zeroing"]
+        # It is as loud as it is said to be, and less is left of it.
+        assert float(before[1]) == pytest.approx(-level, abs=3)
+        assert all(float(row[1]) > float(before[1]) and float(row[2]) < float(before[2]) for row in filled)
+        assert all(float(row[4]) < 0 for row in filled)

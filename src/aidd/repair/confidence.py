@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..signals.autoregressive import EDGE_ORDER, EDGE_SECONDS
 from ..splice.continuation import continuation
 from ..splice.ranking import agreement_risk, edge_distance
 from ..splice.surroundings import Surroundings
@@ -36,6 +37,9 @@ STEP_SECONDS = 0.02
 STEP_FLOOR = 1e-8
 # How far the continuation of an edge counts, see `continuation`.
 REACH_SECONDS = 0.08
+# The autoregressive models of a short gap's edges: audio in gap lengths and seconds, and order in samples of the gap.
+CONTEXT_PER_GAP, LEAST_CONTEXT_SECONDS = 10.0, 0.02
+ORDER_PER_SAMPLE, LEAST_ORDER = 4, 64
 DB_PER_LOG10 = 10.0
 
 
@@ -79,7 +83,16 @@ def evidence_of(fillings: np.ndarray, surroundings: Surroundings, *, sampling_ra
     Returns:
         The evidence of each variation.
     """
-    estimate, weight = continuation(surroundings, sampling_rate=sampling_rate, reach_seconds=REACH_SECONDS)
+    num_samples = surroundings.num_samples
+    # Models as large as the continuation's own would take far longer than the filling of a click.
+    seconds = CONTEXT_PER_GAP * num_samples / sampling_rate
+    estimate, weight = continuation(
+        surroundings,
+        sampling_rate=sampling_rate,
+        reach_seconds=REACH_SECONDS,
+        context_seconds=min(max(seconds, LEAST_CONTEXT_SECONDS), EDGE_SECONDS),
+        order=min(max(ORDER_PER_SAMPLE * num_samples, LEAST_ORDER), EDGE_ORDER),
+    )
     risks = agreement_risk(fillings, sampling_rate=sampling_rate)
     return [
         Evidence(
