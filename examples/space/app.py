@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 import numpy as np
-from boxes import CELL_METHODS
-from gaps import MAX_LINES, Line, found_lines, parse_boxes, parse_gaps
+from gaps import MAX_LINES, Line, found_lines, parse_gaps
 from pictures import Comparison, compare_boxes, compare_gaps, draw, view_of
 from repair import (
     ENCODINGS,
@@ -40,7 +39,7 @@ from repair import (
 
 from aidd.evaluation.reports.tables import escaped
 from aidd.pipelines.loading import load_pipeline
-from aidd.repair.methods import METHODS, ROWS, check_model
+from aidd.repair.methods import CELL_AUTO_METHOD, CELL_FUNCTIONS, CELL_MODEL_METHOD, METHODS, ROWS, check_model
 from aidd.repair.regions import Region
 from aidd.repair.request import DETECTED_KINDS
 
@@ -53,6 +52,8 @@ MAX_VARIATIONS = 4
 PLAYERS = ("Recording", "Gaps silenced", *(f"Variation {number}" for number in range(1, MAX_VARIATIONS + 1)))
 PLAYERS += ("Difference", "Box alone")
 LABELS = {"Difference": "Difference of variation 1"}
+# What fills boxes, the default first.
+BOX_METHODS = list(dict.fromkeys([CELL_AUTO_METHOD, *CELL_FUNCTIONS, CELL_MODEL_METHOD]))
 # Outputs behind the column of results and the summary.
 NUM_SHOWN = 2 * len(PLAYERS) + MAX_VARIATIONS + 2
 # Visitors that wait for their turn, and the size of a file.
@@ -343,18 +344,22 @@ def boxes_filled(
         try:
             if recording is None:
                 raise ValueError(NO_RECORDING)
-            report = repair_boxes(recording, boxes, Path(folder), method, seed, as_float=encoding == ENCODINGS[1])
-            comparison = compare_boxes(recording, parse_boxes(boxes), report, Path(folder), width)
+            began = time.perf_counter()
+            request = request_for(method, seed, 1)
+            loading_seconds = time.perf_counter() - began
+            report, sentences = repair_boxes(
+                recording, boxes, Path(folder), request, as_float=encoding == ENCODINGS[1]
+            )
+            comparison = compare_boxes(recording, report, Path(folder), width)
         except ValueError as error:
             yield not_repaired(error)
             return
-        number = len(parse_boxes(boxes))
-        done = (
-            f"{number} {'box' if number == 1 else 'boxes'} filled by {escaped(method)}. "
-            f"{times(report.loading_seconds, report.seconds)} Beside the boxes, in their frames, other frequencies "
-            f"change by {report.other_db:.0f} dB of their level; everything else is as it was."
-        )
-        yield shown(comparison, [report.output], [done])
+        done = f"{sentences[0]} {times(loading_seconds, report.seconds)}"
+        if report.other_frequencies_db is not None:
+            done += (
+                f" Beside the boxes, other frequencies change by {report.other_frequencies_db:.0f} dB of their level."
+            )
+        yield shown(comparison, list(map(Path, report.outputs)), [done, *sentences[1:]])
 
 
 def player(name: str) -> gr.Audio:
@@ -454,9 +459,7 @@ def page(examples: dict[str, Path], pipeline: AIDDPipeline | None = None) -> gr.
                         elem_id="boxes",
                     )
                 with gr.Column(min_width=280):
-                    box_method = gr.Dropdown(
-                        list(CELL_METHODS), value=next(iter(CELL_METHODS)), label="Method", elem_id="box-method"
-                    )
+                    box_method = gr.Dropdown(BOX_METHODS, value=BOX_METHODS[0], label="Method", elem_id="box-method")
                     fill = gr.Button("Fill the boxes", elem_id="fill")
             summary = gr.Markdown(NOT_YET, min_height=80, elem_id="summary")
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from boxes import BoxReport
 from gaps import gaps_of_lines, parse_boxes, parse_gaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -16,8 +15,12 @@ from matplotlib.ticker import MaxNLocator
 from repair import Recording, read
 
 from aidd.evaluation.reports.plots import draw_mel_spectrogram, mel_spectrogram, spectrogram_figure
+from aidd.masks.cells import boxes as box_mask
 from aidd.masks.gaps import mask_of, unite
+from aidd.repair.boxes import own_grid, shifted
+from aidd.repair.report import RepairReport
 from aidd.signals.files import write_audio
+from aidd.signals.stft import istft, stft
 
 
 # Size and margins of the picture that gaps are marked on, in inches.
@@ -188,18 +191,21 @@ def compare_gaps(
     return _compared(audios, {}, rate, start / rate, in_seconds, places, folder, width)
 
 
-def compare_boxes(
-    recording: Recording, boxes: Sequence[tuple[float, ...]], report: BoxReport, folder: Path, width: float
-) -> Comparison:
+def compare_boxes(recording: Recording, report: RepairReport, folder: Path, width: float) -> Comparison:
     """Compares a recording with one whose boxes were filled; arguments as of [`compare_gaps`]."""
-    rate = recording.scan.sampling_rate
-    start, stop = (round(seconds * rate) for seconds in report.stretch)
-    audios = {
-        "Recording": read(recording.scan.path, start, stop),
-        "Variation 1": read(report.output, start, stop),
-    }
-    places = sorted((begin - start / rate, end - start / rate) for _, _, begin, end in boxes)
-    return _compared(audios, {"Box alone": report.alone}, rate, start / rate, places, places, folder, width)
+    scan, rate = recording.scan, recording.scan.sampling_rate
+    start = max(round((min(box[2] for box in report.boxes) - AROUND_SECONDS) * rate), 0)
+    stop = round((max(box[3] for box in report.boxes) + AROUND_SECONDS) * rate)
+    stop = min(stop, start + round(LONGEST_SECONDS * rate), scan.num_samples)
+    before, after = (read(path, start, stop) for path in (scan.path, Path(report.outputs[0])))
+    here = shifted(report.boxes, -start / rate, before.shape[-1] / rate)
+    here = [box for box in here if box[2] < box[3]]
+    grid = own_grid(rate)
+    mask = box_mask(here, before.shape[-1], grid)
+    alone = istft(np.where(mask, stft(before, grid), 0), grid, before.shape[-1])
+    places = sorted(box[2:] for box in here)
+    audios = {"Recording": before, "Variation 1": after}
+    return _compared(audios, {"Box alone": alone}, rate, start / rate, places, places, folder, width)
 
 
 def _compared(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from boxes import BoxReport, fill_boxes
 from gaps import Line, gaps_of_lines, parse_boxes, parse_gaps
 
 from aidd import RepairReport, RepairRequest, repair_file
@@ -16,12 +15,12 @@ from aidd.repair.damage import Damage, UnmarkedSilenceWarning, find_damage
 from aidd.repair.methods import ROWS, default_pipeline
 from aidd.repair.recipe import NothingToRepairError
 from aidd.repair.regions import Region
-from aidd.repair.report import extent
+from aidd.repair.report import count, extent
 from aidd.repair.request import RequestError
 from aidd.repair.scan import Scan, scan_audio
 from aidd.signals.blocks import AudioReader
 from aidd.signals.files import write_audio
-from aidd.signals.formats import SubtypeError, encoding_for, suffix_for
+from aidd.signals.formats import SubtypeError, suffix_for
 from aidd.signals.samples import sample_recordings
 from aidd.signals.warning import collecting_warnings
 
@@ -176,8 +175,8 @@ def repair(
 
 
 def repair_boxes(
-    recording: Recording, text: str, folder: Path, method: str, seed: int | None, *, as_float: bool = False
-) -> BoxReport:
+    recording: Recording, text: str, folder: Path, request: RepairRequest, *, as_float: bool = False
+) -> tuple[RepairReport, list[str]]:
     """
     Fills boxes, and writes the result to a folder.
 
@@ -185,18 +184,23 @@ def repair_boxes(
         recording: the recording.
         text: boxes as lines, see [`~gaps.parse_boxes`].
         folder: where to write.
-        method: out of [`~boxes.CELL_METHODS`].
-        seed: same seed, same audio; None draws anew.
+        request: how boxes are filled. The boxes are the recording's.
         as_float: whether to write a WAV file of 32-bit floats, instead of one encoded as the recording is.
 
+    Returns:
+        The report, and what the page says of the repair, in sentences.
+
     Raises:
-        ValueError: as [`~boxes.fill_boxes`].
+        ValueError: no boxes, or what [`~aidd.repair.recipe.repair_file`] raises.
     """
-    scan = recording.scan
+    scan, boxes = recording.scan, parse_boxes(text)
+    if not boxes:
+        raise ValueError("no box is drawn: drag a rectangle on the spectrogram, or write its frequencies and seconds")
+    request = replace(request, boxes=boxes, subtype="FLOAT" if as_float else None)
     suffix = ".wav" if as_float else suffix_for(scan.format, scan.path.suffix)
-    output = folder / f"{scan.path.stem}-repaired{suffix}"
-    subtype, format = encoding_for(output, scan.subtype, scan.format, "FLOAT" if as_float else None)
-    return fill_boxes(scan, parse_boxes(text), output, method=method, seed=seed, subtype=subtype, format=format)
+    with collecting_warnings() as messages:
+        report = repair_file(scan, folder / f"{scan.path.stem}-repaired{suffix}", request)
+    return report, [f"{count(len(boxes), 'box')} filled, {report.fillers()}.", *map(sentence, messages)]
 
 
 def times(loading_seconds: float, seconds: float) -> str:
@@ -212,13 +216,13 @@ def request_for(
     How gaps are filled, with models that stay loaded: loading them is all that takes time here.
 
     Args:
-        method: name of a method of `aidd.METHODS`.
+        method: name of a method of `aidd.METHODS`, or of one for boxes.
         seed: same seed, same audio; None draws anew.
         num_variations: number of results, above 1 for methods with a model alone.
         pipeline: the pipeline of the methods `aidd` and `auto`. Default: that of the package.
     """
     model = None
-    if ROWS[method].has_model:
+    if method in ROWS and ROWS[method].has_model:
         given = pipeline is not None and type(pipeline).__name__ == ROWS[method].pipeline_class
         model = pipeline if given else default_pipeline(method)
     return RepairRequest(method=method, model=model, seed=seed, num_variations=num_variations)
