@@ -60,12 +60,14 @@ methods:
 output:
   Rate and channels are those of IN. Format and subtype are too, where the suffix of OUT allows. A suffix of another
   format keeps the subtype if that is lossless and the format has it (PCM_16 from .wav to .flac); otherwise --subtype
-  must be given. A subtype with fewer bits than IN's rounds all samples, those outside the gaps too. Tags, pictures,
-  chunks of WAV, AIFF, CAF and Wave64 files, speakers, valid bits and byte order are kept where the format of OUT can
-  hold them; a warning names what is not kept. Files whose header or stream is damaged are read as far as they can be,
-  with silence in the place of holes, so that times stay as they are; a warning says where. An existing OUT is
-  replaced once all variations are ready; IN itself is never written to. IN may be of any length: only what lies
-  around a gap, or around gaps within some seconds of one another, is in memory at a time.
+  must be given. A subtype with fewer bits than IN's rounds all samples, those outside the gaps too; a lossy one
+  changes them, at the bit rate of IN as nearly as the encoder allows. A warning says by how many dB. Fillings are
+  held within full scale. WAV beyond 4 GiB is written as RF64. Tags, pictures, chunks of WAV, AIFF, CAF and Wave64
+  files, speakers, valid bits and byte order are kept where the format of OUT can hold them; a warning names what is
+  not kept. Files whose header or stream is damaged are read as far as they can be, with silence in the place of
+  holes, so that times stay as they are; a warning says where. An existing OUT is replaced once all variations are
+  ready; IN itself is never written to. IN may be of any length: only what lies around a gap, or around gaps within
+  some seconds of one another, is in memory at a time.
 
 {changed.EPILOG}
 

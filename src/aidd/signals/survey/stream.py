@@ -57,6 +57,7 @@ class Stream:
         self._notes: list[str] = []
         self._position = 0
         self._view: FileView | None = None
+        self._is_fresh = False
         self._lay_out()
 
     def _lay_out(self) -> None:
