@@ -238,7 +238,10 @@ def main() -> None:
     accelerator.free_memory()
     unet = None
     accelerator.end_training()
-    accelerator.print(f"{args.output_dir} has the network after {run.step} steps")
+    accelerator.print(
+        f"{args.output_dir} has the network after {run.step} steps. Next: python "
+        f"examples/assemble_cqtdiff_pipeline.py --model {args.output_dir} --output_dir PIPELINE"
+    )
 
 
 if __name__ == "__main__":

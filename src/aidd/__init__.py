@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .repair.report import RepairReport
     from .repair.request import RepairRequest
     from .schedulers import (
+        EDMAncestralScheduler,
         EDMHeunScheduler,
         EulerTauLeapingScheduler,
         MaskedDiscreteScheduler,
@@ -50,6 +51,7 @@ __all__ = [
     "CQTDiffPlusUNet",
     "DiTTokenConfig",
     "DiTTokenModel",
+    "EDMAncestralScheduler",
     "EDMHeunScheduler",
     "EulerTauLeapingScheduler",
     "MaskedDiscreteScheduler",
@@ -93,6 +95,7 @@ _MODULES = {
     "CQTDiffPlusUNet": "aidd.models.cqtdiff",
     "DiTTokenConfig": "aidd.models.dit_token",
     "DiTTokenModel": "aidd.models.dit_token",
+    "EDMAncestralScheduler": "aidd.schedulers",
     "EDMHeunScheduler": "aidd.schedulers",
     "EulerTauLeapingScheduler": "aidd.schedulers",
     "MaskedDiscreteScheduler": "aidd.schedulers",

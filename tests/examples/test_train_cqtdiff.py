@@ -4,10 +4,13 @@ import json
 import shutil
 import sys
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from scripts import EXAMPLES, launch, load, metrics, run_process, write_tones
+from scripts import EXAMPLES, launch, load, metrics, run, run_process, write_tones
+
+import aidd
 
 
 CONFIG = {
@@ -78,6 +81,18 @@ def test_a_trained_network_goes_on_in_bfloat16(trained, arguments, tmp_path):
     before, after = load_file(trained / "unet" / WEIGHTS), load_file(tmp_path / "unet" / WEIGHTS)
     assert all(torch.allclose(before[name], after[name], atol=1e-4) for name in before)
     assert {value.dtype for value in after.values()} == {torch.float32}
+
+
+def test_a_pipeline_is_assembled_and_fills_gaps(trained, tmp_path):
+    options = ("--dtype", "bfloat16", "--short_gap_seconds", 0, "--num_inference_steps", 5)
+    run("assemble_cqtdiff_pipeline", "--model", trained, "--output_dir", tmp_path / "pipeline", *options)
+    weights, average = load_file(tmp_path / "pipeline" / "unet" / WEIGHTS), load_file(trained / "unet" / WEIGHTS)
+    assert all(torch.equal(weights[name], average[name].bfloat16()) for name in average)
+    pipe = aidd.CQTDiffPipeline.from_pretrained(tmp_path / "pipeline")
+    assert pipe.config.num_inference_steps == 5
+    audio, mask = 0.1 * np.sin(np.arange(3000) / 10), np.arange(3000) // 100 == 10
+    restored = pipe(audio, mask).audios
+    assert np.array_equal(restored[~mask], audio[~mask])
 
 
 @pytest.mark.parametrize("arguments", [[], ["--use_dummy_data", "--train_data_dir", "recordings"]])

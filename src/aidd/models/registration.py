@@ -15,6 +15,7 @@ from types import ModuleType
 COMPONENTS = (
     "CQTDiffPlusUNet",
     "DiTTokenModel",
+    "EDMAncestralScheduler",
     "EDMHeunScheduler",
     "EulerTauLeapingScheduler",
     "MaskedDiscreteScheduler",

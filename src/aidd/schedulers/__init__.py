@@ -1,6 +1,8 @@
 """Samplers: of absorbing diffusion over tokens, with its forward process, of spectrograms, and of waveforms."""
 
 from .process import GeometricSchedule, LogLinearSchedule, independent_mask, span_mask
+from .scheduling_edm import EDMScheduler
+from .scheduling_edm_ancestral import EDMAncestralScheduler
 from .scheduling_edm_heun import EDMHeunScheduler
 from .scheduling_euler_tau_leaping import EulerTauLeapingScheduler
 from .scheduling_masked_discrete import MaskedDiscreteScheduler
@@ -16,7 +18,9 @@ DiscreteScheduler = MaskedDiscreteScheduler | TauLeapingScheduler | ThetaTrapezo
 __all__ = [
     "DiscreteScheduler",
     "DiscreteSchedulerOutput",
+    "EDMAncestralScheduler",
     "EDMHeunScheduler",
+    "EDMScheduler",
     "EulerTauLeapingScheduler",
     "GeometricSchedule",
     "LogLinearSchedule",

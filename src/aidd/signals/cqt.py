@@ -16,7 +16,7 @@ from torch import Tensor
 from .arrays import check_sampling_rate
 
 
-# Hz that the released placement keeps its last bin below the Nyquist frequency.
+# Hz that the published placements keep their last bin below the Nyquist frequency.
 BELOW_NYQUIST = 1e-6
 # Fewest FFT bins of a window.
 MIN_WINDOW = 4
@@ -49,9 +49,11 @@ class CQTFrame:
         form: "octaves" rounds the number of frames up to a power of two that all bins of an octave share; "matrix"
             gives all bands those of the widest.
         placement: "exact" puts bins 1 / bins_per_octave of an octave apart, the last of them one step below the
-            Nyquist frequency, and makes the window at DC flat as far as the first bin. "released" divides the octaves
-            by one bin less, puts the last one at the Nyquist frequency, and lets the window at DC taper all the way,
-            as the published weights of CQT-Diff and CQT-Diff+ need it.
+            Nyquist frequency, and makes the window at DC flat as far as the first bin. "cqtdiff" and "cqtdiff_plus"
+            are those that published weights need: they divide the octaves by one bin less, put the last one at the
+            Nyquist frequency, and let the window at DC taper all the way. In "cqtdiff" the first window reaches down
+            to DC, and the one at the Nyquist frequency covers four FFT bins alone, so that the frame is nearly
+            singular below it.
         allow_nearly_singular: whether a frame is accepted from whose coefficients some frequency cannot be restored.
 
     Raises:
@@ -65,7 +67,7 @@ class CQTFrame:
     bins_per_octave: int | tuple[int, ...] = 12
     window: str | tuple[str, float] = "hann"
     form: Literal["octaves", "matrix"] = "octaves"
-    placement: Literal["exact", "released"] = "exact"
+    placement: Literal["exact", "cqtdiff", "cqtdiff_plus"] = "exact"
     allow_nearly_singular: bool = False
 
     def __post_init__(self) -> None:
@@ -80,11 +82,11 @@ class CQTFrame:
             )
         if self.form not in ("octaves", "matrix"):
             raise ValueError(f"form must be 'octaves' or 'matrix', got {self.form!r}")
-        if self.placement not in ("exact", "released"):
-            raise ValueError(f"placement must be 'exact' or 'released', got {self.placement!r}")
-        if self.placement == "released" and len(set(self.bins)) > 1:
+        if self.placement not in ("exact", "cqtdiff", "cqtdiff_plus"):
+            raise ValueError(f"placement must be 'exact', 'cqtdiff' or 'cqtdiff_plus', got {self.placement!r}")
+        if self.placement != "exact" and len(set(self.bins)) > 1:
             raise ValueError(
-                f"the released placement has one number of bins for all octaves, got {self.bins_per_octave}"
+                f"the placement {self.placement!r} has one number of bins for all octaves, got {self.bins_per_octave}"
             )
         _window(self.window, MIN_WINDOW)
         self._check_bounds()
@@ -131,9 +133,12 @@ class CQTFrame:
         ratio = places[2] / places[1]
         widths = np.empty(len(places))
         widths[2:-1] = places[3:] - places[1:-2]
-        # As for a geometric sequence that went on below the first bin.
-        widths[1] = 2 * places[1] * (math.sqrt(ratio) - 1 / math.sqrt(ratio))
-        widths[0], widths[-1] = 2 * places[1], widths[-2]
+        widths[0] = 2 * places[1]
+        if self.placement == "cqtdiff":
+            widths[1], widths[-1] = places[2], 0
+        else:
+            # As for a geometric sequence that went on below the first bin.
+            widths[1], widths[-1] = 2 * places[1] * (math.sqrt(ratio) - 1 / math.sqrt(ratio)), widths[-2]
         return np.maximum(np.round(widths), MIN_WINDOW).astype(int)
 
     @cached_property
@@ -157,7 +162,7 @@ class CQTFrame:
         octaves = [
             (int(stop - start), 2 ** math.ceil(math.log2(widths[start:stop].max()))) for start, stop in pairwise(edges)
         ]
-        if self.placement == "released":
+        if self.placement != "exact":
             # The highest octave's number is the Nyquist band's as well.
             return [(1, int(widths[0])), *octaves, (1, octaves[-1][1])]
         return [(1, int(widths[0]) + 1), *octaves, (1, int(widths[-1]) + 1)]
@@ -207,7 +212,7 @@ class CQTFrame:
         if band == len(self.frequencies) - 1:
             # The side below the Nyquist frequency, and its mirror image.
             offsets = -abs(offsets)
-        elif band == 0 and self.placement == "released":
+        elif band == 0 and self.placement != "exact":
             offsets = abs(offsets)
         elif band == 0:
             # Flat, and at its end like the upper side of the next window.

@@ -152,7 +152,7 @@ class CQTDiffPlusUNet(ModelMixin, ConfigMixin):
         bins_per_octave: number of bins in each octave.
         window: of the transform, "hann", "blackman_harris" or "kaiser".
         window_beta: of the Kaiser window.
-        placement: of the transform's bins, "exact" or "released"; see [`~aidd.signals.cqt.CQTFrame`].
+        placement: of the transform's bins, "exact" or "cqtdiff_plus"; see [`~aidd.signals.cqt.CQTFrame`].
         block_out_channels: channels of each level, one level for each octave, the highest octave first.
         layers_per_block: dilated convolutions in a block of each level.
         attention_levels: whether each level has attention over time.
@@ -178,7 +178,7 @@ class CQTDiffPlusUNet(ModelMixin, ConfigMixin):
         bins_per_octave: int = 48,
         window: str = "kaiser",
         window_beta: float = 1.0,
-        placement: Literal["exact", "released"] = "exact",
+        placement: Literal["exact", "cqtdiff", "cqtdiff_plus"] = "exact",
         block_out_channels: Sequence[int] = (16, 16, 32, 32, 48, 48, 64, 64),
         layers_per_block: Sequence[int] = (1, 1, 1, 1, 1, 2, 3, 4),
         attention_levels: Sequence[bool] = (False, False, False, False, True, True, False, False),
@@ -264,7 +264,8 @@ class CQTDiffPlusUNet(ModelMixin, ConfigMixin):
         """
         with torch.autocast(sample.device.type, enabled=False):
             first, *octaves, final = cqt(sample.float(), self.frame)
-        images = [torch.view_as_real(octave).permute(0, 3, 1, 2).to(self.dtype) for octave in octaves]
+        # Contiguous, so that the layout of the weights decides on that of all that follows.
+        images = [torch.view_as_real(octave).permute(0, 3, 1, 2).to(self.dtype).contiguous() for octave in octaves]
         outputs = self.unet(images, self.embedding(noise_level))
         coefficients = [torch.view_as_complex(one.float().permute(0, 2, 3, 1).contiguous()) for one in outputs]
         with torch.autocast(sample.device.type, enabled=False):
