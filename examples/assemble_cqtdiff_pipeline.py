@@ -20,12 +20,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, required=True, help="Output of the training, with the folder unet.")
     parser.add_argument("--output_dir", required=True, help="Where the pipeline is written.")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="Type of saved weights.")
-    parser.add_argument("--num_inference_steps", type=int, default=35, help="Steps of the sampler.")
-    parser.add_argument("--guidance_scale", type=float, default=0.2, help="How far each step is guided.")
-    parser.add_argument("--s_churn", type=float, default=5.0, help="Noise that the sampler adds before its steps.")
     parser.add_argument(
-        "--sigma_max", type=float, default=1.0, help="Strength of the noise that sampling starts from."
+        "--scheduler",
+        choices=["EDMAncestralScheduler", "EDMHeunScheduler"],
+        default="EDMAncestralScheduler",
+        help="The sampler: the first needs half of the network's calls, the second is that of the papers.",
     )
+    parser.add_argument("--num_inference_steps", type=int, default=24, help="Steps of the sampler.")
+    parser.add_argument("--guidance_scale", type=float, default=0.0, help="How far each step is guided.")
     parser.add_argument(
         "--reach_seconds", type=float, default=0.01, help="How far into a gap the continuation of an edge is audible."
     )
