@@ -125,6 +125,44 @@ def test_pauses_and_ends_of_music_are_no_dropouts():
     assert find_gaps(find_dropouts(music, sampling_rate=RATE)).tolist() == [[5 * RATE // 2, 11 * RATE // 4]]
 
 
+def with_silences(seconds, starts, length):
+    music = tones(round(seconds * RATE))
+    for start in starts:
+        music[round(start * RATE) : round((start + length) * RATE)] = 0
+    return music
+
+
+def dropouts_in(music):
+    return len(find_gaps(find_dropouts(music, sampling_rate=RATE)))
+
+
+def test_long_silence_is_a_pause():
+    for length, found in ((0.3, 1), (0.74, 1), (0.76, 0), (2.0, 0)):
+        assert dropouts_in(with_silences(4, [1.0], length)) == found
+    music = with_silences(4, [1.0], 2.0)
+    music[RATE // 2 : RATE // 2 + 240] = 0
+    assert find_gaps(find_dropouts(music, sampling_rate=RATE)).tolist() == [[RATE // 2, RATE // 2 + 240]]
+
+
+@pytest.mark.parametrize("length", [0.04, 0.1, 0.2])
+def test_regular_silences_are_pauses_and_others_are_not(length):
+    """A gate's, and a rhythm's of long and short notes; losses come at any time, and short ones may be regular."""
+    every = max(0.25, 3 * length)
+    assert dropouts_in(with_silences(4, np.arange(0.2, 3.7, every), length)) == 0
+    assert dropouts_in(with_silences(4, 0.1 + every / 2 * np.array([0, 1.5, 3, 6, 7.5, 9]), length)) == 0
+    irregular = np.array([0.31, 1.13, 1.77, 3.2])
+    assert dropouts_in(with_silences(5, irregular, length)) == 4
+    assert dropouts_in(with_silences(4, np.arange(0.2, 3.7, 0.2), 0.01)) == 18
+
+
+def test_a_gate_without_a_rhythm_is_told_by_how_much_is_silent():
+    draw = np.random.default_rng(7)
+    starts = np.cumsum(draw.uniform(0.3, 0.7, 12))
+    assert dropouts_in(with_silences(7, starts, 0.18)) == 0
+    # As many shorter ones may be lost packets.
+    assert dropouts_in(with_silences(7, starts, 0.02)) == 12
+
+
 def test_slow_turns_of_a_quiet_signal_are_no_dropouts():
     """A rumble of some steps of 16 bits stands still for many samples at every turn."""
     time = np.arange(4 * RATE) / RATE
@@ -197,7 +235,7 @@ def test_struck_notes_are_no_clicks():
         pitch = 110 * 2 ** generator.uniform(0, 3)
         partials = sum(np.sin(2 * np.pi * pitch * k * time) * np.exp(-3 * k * time) / k**2 for k in range(1, 9))
         knock = 0.02 * generator.standard_normal(RATE) * np.exp(-time / 0.01)
-        music[start : start + RATE] += (1 - np.exp(-time / 0.001)) * (0.2 * partials + knock)
+        music[start : start + RATE] += (1 - np.exp(-time / 0.001)) * (1 - time) * (0.2 * partials + knock)
     assert not find_clicks(music, sampling_rate=RATE).any()
 
 
@@ -205,6 +243,60 @@ def test_struck_notes_are_no_clicks():
 def test_bad_arguments_of_clicks(arguments):
     with pytest.raises(ValueError, match="|".join(arguments)):
         find_clicks(tones(1000), sampling_rate=RATE, **arguments)
+
+
+def hits(kind, rate, seed):
+    """Two seconds of a percussion instrument over hiss, 16 bits: each hit begins at once and dies away."""
+    draw, time = np.random.default_rng(seed), np.arange(rate // 3) / rate
+    pitch, decay = {
+        "woodblock": (draw.uniform(500, 2000), draw.uniform(70, 200)),
+        "castanets": (draw.uniform(2500, 4500), draw.uniform(350, 700)),
+        "rim shot": (draw.uniform(1200, 3000), draw.uniform(200, 500)),
+        "tom": (draw.uniform(80, 250), draw.uniform(15, 50)),
+        "pizzicato": (draw.uniform(110, 500), 8),
+    }.get(kind, (0, 0))
+    music = np.zeros(2 * rate)
+    for start in np.arange(0.1, 1.6, draw.uniform(0.15, 0.3)):
+        if kind == "claps":
+            hit = np.zeros(len(time))
+            for burst in range(4):
+                first = round(burst * draw.uniform(0.010, 0.012) * rate)
+                hit[first : first + rate // 500] += draw.standard_normal(rate // 500)
+        elif kind == "hi-hat":
+            hit = draw.standard_normal(len(time)) * np.exp(-time * 60)
+        else:
+            partials = range(1, 10) if kind == "pizzicato" else (1,)
+            hit = sum(np.cos(2 * np.pi * pitch * k * time) / k * np.exp(-time * decay * (1 + k) / 2) for k in partials)
+        first = round(start * rate)
+        # Damped at its end, not cut off.
+        music[first : first + len(hit)] += draw.uniform(0.5, 1) * hit * (1 - time / time[-1])
+    music = 0.7 * music / np.abs(music).max() + 1e-4 * draw.standard_normal(len(music))
+    return np.round(music * 2**15) / 2**15
+
+
+@pytest.mark.parametrize("rate", [24_000, 44_100])
+@pytest.mark.parametrize("kind", ["woodblock", "castanets", "rim shot", "tom", "pizzicato", "claps", "hi-hat"])
+def test_hits_are_no_clicks(kind, rate):
+    for seed in range(2):
+        assert not find_clicks(hits(kind, rate, seed), sampling_rate=rate).any()
+
+
+def bulge(num_samples, smooth):
+    return np.sin(np.pi * (np.arange(num_samples) + 0.5) / num_samples) if smooth else np.ones(num_samples)
+
+
+@pytest.mark.parametrize(("num_samples", "smooth"), [(12, False), (20, False), (44, False), (22, True), (44, True)])
+def test_wide_clicks_are_found_flat_or_smooth(excerpt, num_samples, smooth):
+    audio, rate = excerpt
+    music, damaged = audio[0], audio[0].copy()
+    starts = np.arange(rate // 5, len(music) - rate // 5, rate // 5)
+    for number, start in enumerate(starts):
+        level = np.sqrt(np.mean(music[start - rate // 20 : start + rate // 20] ** 2))
+        width = round(num_samples * rate / 24_000)
+        damaged[start : start + width] += 6 * level * (-1) ** number * bulge(width, smooth)
+    found = find_clicks(damaged, sampling_rate=rate)
+    share = np.mean([found[start : start + width].mean() > 0.5 for start in starts])
+    assert share > (0.6 if smooth else 0.85)
 
 
 @pytest.mark.parametrize("share", [0.8, 0.9, 0.95])
@@ -230,6 +322,23 @@ def test_the_other_side_counts_where_it_ends_at_the_same_magnitude():
     assert (lower[500], upper[500], lower[100], upper[100]) == (-np.inf, -0.5, 0.5, np.inf)
     signal[500] = -0.49
     assert find_gaps(find_clipping(signal)[0]).tolist() == [[100, 104]]
+
+
+def test_one_louder_sample_hides_no_clipping():
+    damaged, clipped = clip(tones(), 0.7)
+    damaged[np.flatnonzero(~clipped)[1000]] = 0.99
+    found, lower, upper = find_clipping(damaged)
+    assert found[clipped].mean() > 0.8 and not (found & ~clipped).any()
+    above = found & (damaged > 0)
+    assert np.array_equal(lower[above], damaged[above]) and np.isinf(upper[above]).all()
+
+
+def test_a_part_that_was_clipped_and_made_softer_is_found():
+    damaged, clipped = clip(tones(), 0.7)
+    music = np.round(np.concatenate([0.4 * damaged, tones(), 0.25 * damaged]) * 2**15) / 2**15
+    found, _, _ = find_clipping(music)
+    truth = np.concatenate([clipped, np.zeros(2 * RATE, bool), clipped])
+    assert found[truth].mean() > 0.7 and not (found & ~truth).any()
 
 
 def test_projection_is_the_nearest_allowed_signal():

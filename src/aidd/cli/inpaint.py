@@ -45,8 +45,10 @@ boxes:
   stay as they are. Inside, other frequencies change as far as frames overlap; how much is printed, in dB.
 
 detection:
-  Dropouts are runs of silence, or of one value, with an abrupt edge on both sides. Clicks are up to 3 ms of samples
-  that the music around them does not predict. Clipping is where a channel stays at its highest or lowest value. Each
+  Dropouts are runs of silence, or of one value, with an abrupt edge on both sides. Silence of more than 0.75 s, and
+  silences that come regularly or take up much of the recording, are pauses: they are left, with a warning that says
+  where. Clicks are up to 3 ms of samples that the music around them does not predict. Where the music is another after
+  them than before, they are the attack of a note, and left. Clipping is where many peaks are cut at one value. Each
   channel is searched by itself. Restored peaks lie beyond the value that they were clipped at, and may need
   --subtype FLOAT.
 

@@ -1,18 +1,21 @@
-"""Clicks and scratches, by the prediction error of an autoregressive model."""
+"""Clicks and scratches, by the prediction error of autoregressive models at several rates."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from scipy.ndimage import median_filter
-from scipy.signal import lfilter
+from scipy.signal import firwin, lfilter
 from scipy.signal.windows import hann
 
-from ..masks.gaps import find_gaps
+from ..masks.gaps import find_gaps, unite
 from ..signals.arrays import check_sampling_rate
 from ..signals.autoregressive import burg, least_error
-from .runs import as_channels, statistics_of
+from .attacks import Candidate, apart_from_attacks, level_change
+from .runs import ChannelStatistics, as_channels, statistics_of
 
 
 # What a model is fitted to is twice as long.
@@ -33,6 +36,18 @@ LEAST_SCALE = 1e-4
 PEAK, EXTENT, BRIDGE, MARGIN = 4.0, 2.0, 8, 2
 # Standard deviations that a click's first and last sample differ from what the samples around it predict.
 TRIM = 2.5
+# A click goes on where the interpolation of this many seconds more takes away as many standard deviations, RMS.
+GROWTH_SECONDS, GROWTH = 0.0002, 4.0
+# What is flat or smooth is only predicted badly where it begins and ends, so that the error of wide clicks grows less
+# than their length, from this many samples on.
+SHORT, WIDTH_EXPONENT = 8, 0.75
+# Candidates are looked for at the signal's rate and at halves of it, down to this one in Hz and this fraction. What is
+# wide there is narrow here.
+LEAST_RATE, MOST_HALVINGS = 2500, 3
+# Share of the energy that a candidate of another rate takes away, which is all but the whole click.
+WHOLE = 0.9
+# Half-band filter of the halvings.
+HALF_BAND = firwin(31, 0.5)
 ORDER = 32
 THRESHOLD = 100.0
 
@@ -48,9 +63,17 @@ def find_clicks(
     a click spreads over as many samples after it as the model has coefficients, that of the prediction backwards over
     as many before it: only at the click itself both are large. Where both are, compared with their running median over
     20 ms, a candidate is interpolated by least squared prediction error, with a model fitted without it. It is a click
-    where that takes away more than `threshold` times the mean square error that remains, for each sample
-    interpolated; an attack's noise, which remains after it, is none. At its ends, samples within 2.5 standard
-    deviations of the error of their interpolation are taken for intact, and the rest is interpolated anew.
+    where that takes away more than `threshold` times the mean square error that remains, for each sample interpolated
+    up to 8, and for the power 0.75 of their number beyond; an attack's noise, which remains after it, is none. At its
+    ends, samples within 2.5 standard deviations of the error of their interpolation are taken for intact, and the rest
+    is interpolated anew.
+
+    Only the ends of a wide click that is flat or smooth are predicted badly, if those. So the same is done with the
+    signal at a half, a quarter and an eighth of its rate, at which such a click is short.
+
+    The attack of a note begins as a click does, but the music after it is another than before: where the level changes
+    by more than 10 dB over a candidate, it is none. Neither are bursts that the recording consists of, such as claps:
+    see [`~aidd.detection.attacks.apart_from_attacks`].
 
     A step, as where recordings are cut and joined, may be found like a click: nothing predicts it either.
 
@@ -78,22 +101,36 @@ def find_clicks(
     channels = as_channels(signal)
     mask = np.zeros(channels.shape, bool)
     for channel, found in zip(channels, mask, strict=True):
-        clicks = clicks_between(
+        statistics = statistics_of(channel)
+        candidates = candidates_between(
             channel,
             (0, len(channel)),
             first=0,
             num_samples=len(channel),
             sampling_rate=sampling_rate,
-            step=statistics_of(channel).step,
+            step=statistics.step,
             order=order,
             threshold=threshold,
         )
-        for start, end in clicks.tolist():
+        for start, end in clicks_of(candidates, statistics, sampling_rate=sampling_rate).tolist():
             found[max(start - widen, 0) : end + widen] = True
     return mask.reshape(signal.shape)
 
 
-def clicks_between(
+def clicks_of(candidates: list[Candidate], statistics: ChannelStatistics, *, sampling_rate: int) -> np.ndarray:
+    """
+    Those of a channel's candidates that are clicks: int64 `(clicks, 2)`, start and exclusive end.
+
+    Args:
+        candidates: of the whole channel.
+        statistics: of the channel.
+        sampling_rate: Hz.
+    """
+    clicks = apart_from_attacks(candidates, statistics, sampling_rate=sampling_rate)
+    return unite([np.array([(click.start, click.end) for click in clicks], np.int64).reshape(-1, 2)])
+
+
+def candidates_between(
     part: np.ndarray,
     span: tuple[int, int],
     *,
@@ -103,9 +140,9 @@ def clicks_between(
     step: float,
     order: int = ORDER,
     threshold: float = THRESHOLD,
-) -> np.ndarray:
+) -> list[Candidate]:
     """
-    Clicks of a channel whose candidates start in a span of it: what is found of the whole channel there.
+    Candidates of a channel that start in a span of it: what is found of the whole channel there.
 
     Args:
         part: float64 `(samples,)`, of the channel: the span, and on both sides [`block_and_margin`]'s margin, or
@@ -116,19 +153,38 @@ def clicks_between(
         sampling_rate: Hz.
         step: the channel's quantisation step.
         order, threshold: see [`find_clicks`].
-
-    Returns:
-        int64 `(clicks, 2)`: start and exclusive end, in the channel.
     """
     rounding = ROUNDING * step
-    clicks = [
-        (first + differing[0], first + differing[1])
-        for start, end in _candidates(part, sampling_rate, order, rounding)
-        if span[0] <= first + start < span[1]
-        and min(first + start, num_samples - first - end) >= 3 * order + MARGIN
-        and (differing := _test(part, start - MARGIN, end + MARGIN, sampling_rate, order, threshold, rounding))
+    # Those around the span too, as candidates of several rates that overlap become one.
+    reach = round(2 * MAX_SECONDS * sampling_rate)
+    around = (max(span[0] - reach - first, 0), span[1] + reach - first)
+    found: list[Candidate] = []
+    signal, rate = part, float(sampling_rate)
+    for factor in factors(sampling_rate):
+        if factor > 1:
+            signal, rate = np.convolve(signal, HALF_BAND, "same")[::2], rate / 2
+        edge = 3 * order + MARGIN
+        deviations = [_deviation(signal, rate, order, rounding / np.sqrt(factor))]
+        if factor > 1:
+            deviations.append(_height(signal, rate))
+        for start, end in sorted({run for deviation in deviations for run in _runs(deviation, rate)}):
+            inside = min(first // factor + start, num_samples // factor - first // factor - end) >= edge
+            if inside and around[0] <= start * factor < around[1]:
+                tested = _test(
+                    signal, start - MARGIN, end + MARGIN, rate, order, threshold, rounding / np.sqrt(factor)
+                )
+                if tested is not None:
+                    found.append(tested.scaled(factor))
+    return [
+        candidate.moved(first)
+        for candidate in _united(part, found, sampling_rate, order, rounding)
+        if span[0] <= first + candidate.start < span[1]
     ]
-    return np.array(clicks, np.int64).reshape(-1, 2)
+
+
+def factors(sampling_rate: int) -> list[int]:
+    """Factors that the rate is divided by: 1, 2, 4 and 8, as far as what remains is enough."""
+    return [2**n for n in range(MOST_HALVINGS + 1) if n == 0 or sampling_rate / 2**n >= LEAST_RATE]
 
 
 def block_and_margin(sampling_rate: int, order: int = ORDER) -> tuple[int, int]:
@@ -138,13 +194,14 @@ def block_and_margin(sampling_rate: int, order: int = ORDER) -> tuple[int, int]:
     half and their order; the running median, for less than half a block; and runs of candidates, for the longest that
     counts. Candidates are then looked at within half a block or two orders, and two orders.
     """
-    block = max(round(BLOCK_SECONDS * sampling_rate), order + 1)
-    return block, block * (3 + math.ceil((5 * order + 2 * BRIDGE + 2 * MARGIN) / block))
+    largest = factors(sampling_rate)[-1]
+    block = largest * max(round(BLOCK_SECONDS * sampling_rate / largest), order + 1)
+    samples = largest * (5 * order + 2 * BRIDGE + 2 * MARGIN + len(HALF_BAND)) + round(4 * MAX_SECONDS * sampling_rate)
+    return block, block * (3 + math.ceil(samples / block))
 
 
-def _candidates(part: np.ndarray, sampling_rate: int, order: int, rounding: float) -> list[tuple[int, int]]:
-    """Start and exclusive end of what may be a click."""
-    deviation = _deviation(part, sampling_rate, order, rounding)
+def _runs(deviation: np.ndarray, rate: float) -> list[tuple[int, int]]:
+    """Start and exclusive end of what may be a click, from deviations in standard deviations, `(samples,)`."""
     outlying = deviation > EXTENT
     for start, end in find_gaps(~outlying).tolist():
         if end - start <= BRIDGE:
@@ -152,15 +209,25 @@ def _candidates(part: np.ndarray, sampling_rate: int, order: int, rounding: floa
     return [
         (start, end)
         for start, end in find_gaps(outlying).tolist()
-        if end - start <= MAX_SECONDS * sampling_rate and deviation[start:end].max() > PEAK
+        if end - start <= MAX_SECONDS * rate and deviation[start:end].max() > PEAK
     ]
 
 
-def _deviation(channel: np.ndarray, sampling_rate: int, order: int, rounding: float) -> np.ndarray:
+def _height(signal: np.ndarray, rate: float) -> np.ndarray:
+    """
+    float64 `(samples,)`: the signal's magnitude in standard deviations nearby. A model that is fitted to a smooth
+    bulge predicts it, however far it stands out.
+    """
+    height = np.abs(signal)
+    median = median_filter(height, size=max(round(BLOCK_SECONDS * rate), 1)) / NORMAL_MEDIAN
+    return np.divide(height, median, out=np.zeros(len(signal)), where=median > 0)
+
+
+def _deviation(channel: np.ndarray, rate: float, order: int, rounding: float) -> np.ndarray:
     """float64 `(samples,)`: the smaller of both prediction errors' magnitudes, in standard deviations nearby."""
     forward, backward = np.zeros((2, len(channel)))
     level = np.zeros(len(channel))
-    block, _ = block_and_margin(sampling_rate, order)
+    block = max(round(BLOCK_SECONDS * rate), order + 1)
     for start in range(0, len(channel), block):
         end = min(start + block, len(channel))
         around = channel[max(start - block // 2, 0) : end + block // 2]
@@ -172,36 +239,119 @@ def _deviation(channel: np.ndarray, sampling_rate: int, order: int, rounding: fl
         backward[start:end] = lfilter(error_filter, [1.0], channel[start : end + order][::-1])[::-1][: end - start]
         level[start:end] = np.sqrt(np.mean(around**2))
     forward, backward = np.abs(forward), np.abs(backward)
-    median = median_filter(forward, size=max(round(SCALE_SECONDS * sampling_rate), 1))
+    median = median_filter(forward, size=max(round(SCALE_SECONDS * rate), 1))
     scale = np.maximum(median / NORMAL_MEDIAN, np.maximum(rounding, LEAST_SCALE * level))
     return np.divide(np.minimum(forward, backward), scale, out=np.zeros(len(channel)), where=scale > 0)
 
 
+class _Interpolation:
+    """Samples `start` to before `end` of a signal, interpolated by a model of what lies around them."""
+
+    def __init__(self, signal: np.ndarray, start: int, end: int, rate: float, order: int, rounding: float):
+        reach = max(round(BLOCK_SECONDS / 2 * rate), 2 * order)
+        first = max(start - reach, 0)
+        self.context = signal[first : end + reach].copy()
+        self.start, self.end = start - first, end - first
+        self.place, self.num_missing, self.order = start, end - start, order
+        missing = np.zeros(len(self.context), bool)
+        missing[self.start : self.end] = True
+        self.context[missing] = np.interp(np.flatnonzero(missing), np.flatnonzero(~missing), self.context[~missing])
+        near = slice(self.start - 2 * order, self.end + 2 * order)
+        self.observed, self.missing = signal[start - 2 * order : end + 2 * order], missing[near]
+        # The first model is that of a straight line across the click; the second knows better.
+        for _ in range(2):
+            self.error_filter = burg(self.context * hann(len(self.context), sym=False), order)
+            self.context[near] = least_error(self.observed, self.missing, self.error_filter)
+        self.interpolated = self.context[near]
+        with_click, without = map(self.error_energy, (self.observed, self.interpolated))
+        remaining = without / (len(self.observed) - order - (end - start))
+        level = LEAST_SCALE * np.sqrt(np.mean(self.context**2))
+        self.variance = remaining + max(rounding, level) ** 2
+        self.score = (with_click - without) / self.variance
+        self.removed = float(np.sum((self.observed - self.interpolated) ** 2))
+
+    def error_energy(self, samples: np.ndarray) -> float:
+        """Energy of the prediction error of samples in place of those observed."""
+        return float(np.sum(lfilter(self.error_filter, [1.0], samples)[self.order :] ** 2))
+
+    def ends(self) -> tuple[int, int] | None:
+        """First sample that differs from its interpolation, and the one after the last, in the signal."""
+        ends = _ends(self.observed, self.missing, self.error_filter, TRIM * np.sqrt(self.variance))
+        first = self.place - 2 * self.order
+        return None if ends is None else (first + ends[0], first + ends[1])
+
+
 def _test(
-    channel: np.ndarray, start: int, end: int, sampling_rate: int, order: int, threshold: float, rounding: float
-) -> tuple[int, int] | None:
-    """First sample of the click, and the one after its last, or None where the candidate is none."""
-    reach = max(round(BLOCK_SECONDS / 2 * sampling_rate), 2 * order)
-    first = max(start - reach, 0)
-    context = channel[first : end + reach].copy()
-    missing = np.zeros(len(context), bool)
-    missing[start - first : end - first] = True
-    context[missing] = np.interp(np.flatnonzero(missing), np.flatnonzero(~missing), context[~missing])
-    near = slice(start - first - 2 * order, end - first + 2 * order)
-    observed = channel[start - 2 * order : end + 2 * order]
-    # The first model is that of a straight line across the click; the second knows better.
-    for _ in range(2):
-        error_filter = burg(context * hann(len(context), sym=False), order)
-        context[near] = least_error(observed, missing[near], error_filter)
-    with_click, without = (
-        np.sum(lfilter(error_filter, [1.0], samples)[order:] ** 2) for samples in (observed, context[near])
-    )
-    remaining = without / (len(observed) - order - (end - start))
-    variance = remaining + max(rounding, LEAST_SCALE * np.sqrt(np.mean(context**2))) ** 2
-    if (with_click - without) / (end - start) <= threshold * variance:
+    signal: np.ndarray, start: int, end: int, rate: float, order: int, threshold: float, rounding: float
+) -> Candidate | None:
+    """What is known of a candidate at this rate, or None where its score is too low or nothing of it differs."""
+    tried = _Interpolation(signal, start, end, rate, order, rounding)
+    short = min(end - start, SHORT)
+    score = tried.score / (short * ((end - start) / short) ** WIDTH_EXPONENT)
+    if score <= threshold:
         return None
-    ends = _ends(observed, missing[near], error_filter, TRIM * np.sqrt(variance))
-    return None if ends is None else (start - 2 * order + ends[0], start - 2 * order + ends[1])
+    tried = _grown(tried, signal, rate, order, rounding)
+    ends = tried.ends()
+    if ends is None:
+        return None
+    start, end = ends
+    change = level_change(tried.context, tried.start, tried.end, rate, rounding)
+    return Candidate(start, end, score, tried.removed, float(np.sum(signal[start:end] ** 2)), change)
+
+
+def _grown(tried: _Interpolation, signal: np.ndarray, rate: float, order: int, rounding: float) -> _Interpolation:
+    """The interpolation of more samples on both sides, as long as they differ from it."""
+    num_samples = max(round(GROWTH_SECONDS * rate), 1)
+    for before, after in ((num_samples, 0), (0, num_samples)):
+        while tried.num_missing + num_samples <= MAX_SECONDS * rate:
+            start, end = tried.place - before, tried.place + tried.num_missing + after
+            if start < 3 * order or end > len(signal) - 3 * order:
+                break
+            wider = _Interpolation(signal, start, end, rate, order, rounding)
+            kept = wider.missing.copy()
+            kept[2 * order : 2 * order + before] = kept[len(kept) - 2 * order - after : len(kept) - 2 * order] = False
+            narrower = least_error(wider.observed, kept, wider.error_filter)
+            taken = wider.error_energy(narrower) - wider.error_energy(wider.interpolated)
+            if taken <= GROWTH**2 * num_samples * wider.variance:
+                break
+            tried = wider
+    return tried
+
+
+def _united(
+    part: np.ndarray, found: list[Candidate], sampling_rate: int, order: int, rounding: float
+) -> Iterator[Candidate]:
+    """
+    Clicks, each with all that overlaps it at any rate, with the ends that it has at the signal's own rate; and apart
+    from them attacks, as they are.
+    """
+    clicks = sorted((one for one in found if one.is_click), key=lambda one: one.start)
+    groups: list[list[Candidate]] = []
+    for click in clicks:
+        if groups and click.start < max(one.end for one in groups[-1]):
+            groups[-1].append(click)
+        else:
+            groups.append([click])
+    spans = []
+    for group in groups:
+        spans.append((min(one.start for one in group), max(one.end for one in group)))
+        # The shortest that takes away nearly all that any does: at lower rates, short clicks are wide.
+        enough = WHOLE * max(one.removed for one in group)
+        best = min((one for one in group if one.removed >= enough), key=lambda one: (one.end - one.start, one.factor))
+        if best.factor == 1:
+            yield best
+            continue
+        tried = _Interpolation(part, best.start - MARGIN, best.end + MARGIN, sampling_rate, order, rounding)
+        ends = tried.ends()
+        if ends is not None:
+            start, end = ends
+            # At a lower rate, high partials are not there to change.
+            change = max(best.change, level_change(tried.context, tried.start, tried.end, sampling_rate, rounding))
+            energy = float(np.sum(part[start:end] ** 2))
+            yield replace(best, start=start, end=end, energy=energy, change=change)
+    for attack in found:
+        if not attack.is_click and not any(start <= attack.end and attack.start <= end for start, end in spans):
+            yield attack
 
 
 def _ends(observed: np.ndarray, missing: np.ndarray, error_filter: np.ndarray, least: float) -> tuple[int, int] | None:

@@ -15,6 +15,14 @@ LEAST_LEVEL = 1e-3
 # Shorter runs are no sign of anything.
 MIN_SECONDS = 0.0005
 MIN_SAMPLES = 4
+# Longer silence is a pause: losses of media and of networks last less, and no longer gap is evaluated.
+MAX_SECONDS = 0.75
+# Silences from this length on are pauses too where there are some of them, and they come regularly or are a large part
+# of all: a noise gate's, or a rhythm's. Lost packets, and most dropouts of tapes and discs, are shorter.
+PAUSE_SECONDS, PAUSES, PAUSES_SHARE = 0.03, 4, 0.2
+# They come regularly where nearly all of their distances are the shortest one or a small multiple of it, within a part
+# of it.
+REGULAR_SHARE, LARGEST_MULTIPLE, REGULAR_TOLERANCE = 0.8, 4, 0.05
 
 
 def find_dropouts(signal: np.ndarray, *, sampling_rate: int, min_seconds: float = MIN_SECONDS) -> np.ndarray:
@@ -25,7 +33,7 @@ def find_dropouts(signal: np.ndarray, *, sampling_rate: int, min_seconds: float 
     8 quantisation steps and by a thousandth of the channel's RMS level, in root mean square. So silence that music
     fades into or out of, at the ends of a file or in its pauses, is none, nor are the slow turns of a quiet signal.
     The quantisation step is the channel's smallest change. Runs at the channel's highest and lowest value, other than
-    silence, are left to [`~aidd.detection.find_clipping`].
+    silence, are left to [`~aidd.detection.find_clipping`]. Pauses are none either, see [`apart_from_pauses`].
 
     Args:
         signal: float, `(samples,)` or `(channels, samples)`, of any scale.
@@ -47,7 +55,8 @@ def find_dropouts(signal: np.ndarray, *, sampling_rate: int, min_seconds: float 
     for channel, found in zip(channels, mask, strict=True):
         finder = dropout_finder(statistics_of(channel), sampling_rate=sampling_rate, min_seconds=min_seconds)
         finder.feed(channel)
-        for start, end in dropouts_of(finder).tolist():
+        dropouts, _ = apart_from_pauses(dropouts_of(finder), len(channel), sampling_rate=sampling_rate)
+        for start, end in dropouts.tolist():
             found[start:end] = True
     return mask.reshape(signal.shape)
 
@@ -66,7 +75,39 @@ def dropout_finder(
 
 
 def dropouts_of(finder: RunFinder) -> np.ndarray:
-    """Dropouts of a channel that was fed whole: int64 `(dropouts, 2)`, start and exclusive end."""
+    """Dropouts, and pauses, of a channel that was fed whole: int64 `(runs, 2)`, start and exclusive end."""
     # The first sample of a value that is held is intact.
-    found = [(start + int(value != 0), end) for start, end, value in finder.finish()]
+    found = [(run.start + int(run.value != 0), run.end) for run in finder.finish()]
     return np.array(found, np.int64).reshape(-1, 2)
+
+
+def apart_from_pauses(runs: np.ndarray, num_samples: int, *, sampling_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Dropouts and pauses. Silence with abrupt edges is a pause, as between two tracks or of a noise gate, where it is
+    longer than 0.75 s; or where it lasts 30 ms or more, there are four such silences or more, and they come regularly
+    or are a fifth of the channel together.
+
+    Args:
+        runs: int64 `(runs, 2)`, in order, of a channel.
+        num_samples: length of the channel.
+        sampling_rate: Hz.
+
+    Returns:
+        Both int64 `(runs, 2)`.
+    """
+    lengths = runs[:, 1] - runs[:, 0]
+    is_pause = lengths > MAX_SECONDS * sampling_rate
+    long = lengths >= PAUSE_SECONDS * sampling_rate
+    if np.count_nonzero(long) >= PAUSES and (
+        lengths[long].sum() >= PAUSES_SHARE * num_samples or _are_regular(runs[long, 0])
+    ):
+        is_pause |= long
+    return runs[~is_pause], runs[is_pause]
+
+
+def _are_regular(starts: np.ndarray) -> bool:
+    distances = np.diff(starts)
+    multiples = distances / distances.min()
+    nearest = np.round(multiples)
+    regular = (np.abs(multiples - nearest) <= REGULAR_TOLERANCE) & (nearest <= LARGEST_MULTIPLE)
+    return bool(np.mean(regular) >= REGULAR_SHARE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -92,6 +93,22 @@ def level_around(channel: np.ndarray, start: int, end: int, longest: int) -> flo
     return float(np.sqrt(min(np.mean((side - channel[start]) ** 2) for side in (before, after))))
 
 
+class Run(NamedTuple):
+    """
+    Samples of one value.
+
+    Args:
+        start, end: the first, and the one after the last.
+        value: of each of them.
+        is_peak: whether the samples before and after it lie on one side of it.
+    """
+
+    start: int
+    end: int
+    value: float
+    is_peak: bool
+
+
 class RunFinder:
     """
     Runs of one value that the signal leaves abruptly on both sides, in a channel that comes block by block. How long
@@ -107,7 +124,7 @@ class RunFinder:
     def __init__(
         self, *, min_samples: int, longest: int, threshold: float, wanted: Callable[[np.ndarray], np.ndarray]
     ):
-        self.found: list[tuple[int, int, float]] = []
+        self.found: list[Run] = []
         self._min_samples, self._longest, self._threshold, self._wanted = min_samples, longest, threshold, wanted
         # A first run that is not decided on, since it may go on or what follows it is not known yet; as many samples
         # before it as are looked at, and all those after it.
@@ -118,8 +135,8 @@ class RunFinder:
         """Takes in the next samples, float64 `(samples,)`, at least one."""
         self._search(block, last=False)
 
-    def finish(self) -> list[tuple[int, int, float]]:
-        """Start, exclusive end and value of every run, of the channel that ends here."""
+    def finish(self) -> list[Run]:
+        """Every run, of the channel that ends here."""
         self._search(np.zeros(0), last=True)
         return self.found
 
@@ -137,7 +154,9 @@ class RunFinder:
         for start, end in zip(starts[chosen].tolist(), ends[chosen].tolist(), strict=True):
             if level_around(samples, start, end, self._longest) > self._threshold:
                 here = self._start if start == first else start + shift
-                self.found.append((here, end + shift, float(samples[start])))
+                value = float(samples[start])
+                sides = samples[[start - 1, end]] - value
+                self.found.append(Run(here, end + shift, value, bool((sides < 0).all() or (sides > 0).all())))
         if last:
             return
         start, end = int(starts[~decided][0]), int(ends[~decided][0])

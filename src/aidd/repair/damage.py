@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..detection.clicks import block_and_margin, clicks_between
+from ..detection.attacks import Candidate
+from ..detection.clicks import block_and_margin, candidates_between, clicks_of
 from ..detection.clipping import ClippingFinder
-from ..detection.dropouts import dropout_finder, dropouts_of
+from ..detection.dropouts import apart_from_pauses, dropout_finder, dropouts_of
 from ..detection.runs import BLOCK_SAMPLES
-from ..masks.gaps import no_gaps, num_shared, touching, unite
+from ..masks.gaps import no_gaps, num_missing, num_shared, touching, unite
 from ..signals.blocks import AudioReader
 from ..signals.warning import warn_at_caller
 from .request import DETECTED_KINDS
@@ -35,16 +36,19 @@ class Damage:
         kinds: kinds that were looked for, in the order of `DETECTED_KINDS`. Dropouts and clipping are found in any
             case, clicks if they were looked for.
         dropouts, clicks, clipping: where every channel is damaged, int64 `(gaps, 2)`, see [`aidd.masks.gaps`].
-        ceilings, floors: values that the channels were clipped at, float64 `(channels,)`, infinite where they were
-            not, see [`~aidd.detection.clipping.clipping_bounds`].
+        ceilings, floors: values that each channel was clipped at, float64 `(values,)`, see
+            [`~aidd.detection.clipping.clipping_bounds`].
+        pauses: silences of each channel that are no dropouts, int64 `(gaps, 2)`, see
+            [`~aidd.detection.dropouts.apart_from_pauses`]. They are no damage.
     """
 
     kinds: tuple[str, ...]
     dropouts: list[np.ndarray]
     clicks: list[np.ndarray]
     clipping: list[np.ndarray]
-    ceilings: np.ndarray
-    floors: np.ndarray
+    ceilings: list[np.ndarray]
+    floors: list[np.ndarray]
+    pauses: list[np.ndarray]
 
     @property
     def found(self) -> dict[str, list[np.ndarray]]:
@@ -54,7 +58,8 @@ class Damage:
         """
         found = {kind: getattr(self, kind) for kind in self.kinds}
         if {"dropouts", "clicks"} <= found.keys():
-            found["clicks"] = list(map(apart_from, self.clicks, self.dropouts))
+            edges = [unite(runs) for runs in zip(self.dropouts, self.pauses, strict=True)]
+            found["clicks"] = list(map(apart_from, self.clicks, edges))
         return found
 
 
@@ -87,7 +92,7 @@ def find_damage(
     rate, num_samples = scan.sampling_rate, scan.num_samples
     dropouts = [dropout_finder(statistics, sampling_rate=rate) for statistics in scan.statistics]
     clippings = [ClippingFinder(statistics) for statistics in scan.statistics]
-    clicks: list[list[np.ndarray]] = [[] for _ in scan.statistics]
+    candidates: list[list[Candidate]] = [[] for _ in scan.statistics]
     block, margin = block_and_margin(rate)
     length = max(block_samples // block, 1) * block
     with AudioReader(scan.path) as reader:
@@ -100,24 +105,26 @@ def find_damage(
                 dropouts[channel].feed(here)
                 clippings[channel].feed(here)
                 if "clicks" in kinds:
-                    clicks[channel].append(
-                        clicks_between(
-                            samples,
-                            (start, stop),
-                            first=first,
-                            num_samples=num_samples,
-                            sampling_rate=rate,
-                            step=scan.statistics[channel].step,
-                        )
+                    candidates[channel] += candidates_between(
+                        samples,
+                        (start, stop),
+                        first=first,
+                        num_samples=num_samples,
+                        sampling_rate=rate,
+                        step=scan.statistics[channel].step,
                     )
-    clipped, ceilings, floors = zip(*(finder.finish() for finder in clippings), strict=True)
+    clipped, ceilings, floors = map(list, zip(*(finder.finish() for finder in clippings), strict=True))
+    # A flat peak is a value that is held, too.
+    silences = [apart_from(dropouts_of(finder), peaks) for finder, peaks in zip(dropouts, clipped, strict=True)]
+    apart = [apart_from_pauses(runs, num_samples, sampling_rate=rate) for runs in silences]
     return Damage(
         tuple(kind for kind in DETECTED_KINDS if kind in kinds),
-        [dropouts_of(finder) for finder in dropouts],
-        [unite(gaps) for gaps in clicks],
-        list(clipped),
-        np.array(ceilings),
-        np.array(floors),
+        [runs for runs, _ in apart],
+        [clicks_of(*of_channel, sampling_rate=rate) for of_channel in zip(candidates, scan.statistics, strict=True)],
+        clipped,
+        ceilings,
+        floors,
+        [pauses for _, pauses in apart],
     )
 
 
@@ -131,7 +138,7 @@ def bridged(samples: np.ndarray) -> np.ndarray:
 
 
 def apart_from(clicks: np.ndarray, dropouts: np.ndarray) -> np.ndarray:
-    """Clicks of a channel, int64 `(gaps, 2)`, without those that touch one of its dropouts or stand next to one."""
+    """Clicks or the like, int64 `(gaps, 2)`, without those that touch a dropout or the like, or stand next to one."""
     return np.array(
         [gap for gap in clicks.tolist() if len(touching(dropouts, gap[0] - 1, gap[1] + 1)) == 0], np.int64
     ).reshape(-1, 2)
@@ -157,3 +164,24 @@ def warn_of_unmarked_silence(dropouts: list[np.ndarray], gaps: list[np.ndarray],
                     UnmarkedSilenceWarning,
                 )
                 return
+
+
+def warn_of_pauses(damage: Damage, gaps: list[np.ndarray], *, sampling_rate: int) -> None:
+    """
+    Warns once of silences that are left as pauses, where dropouts were looked for.
+
+    Args:
+        damage: that was found.
+        gaps: what is filled of every channel, int64 `(gaps, 2)`. Pauses in it are no news.
+        sampling_rate: Hz.
+    """
+    if "dropouts" not in damage.kinds:
+        return
+    left = unite(apart_from(pauses, channel) for pauses, channel in zip(damage.pauses, gaps, strict=True))
+    if len(left):
+        shown = ", ".join(f"{start / sampling_rate:.3f} to {end / sampling_rate:.3f} s" for start, end in left[:5])
+        more = f" and {len(left) - 5} more" if len(left) > 5 else ""
+        warn_at_caller(
+            "silence that is long or comes regularly is taken for pauses and left, "
+            f"{num_missing(left) / sampling_rate:.3f} s in all: {shown}{more}; mark as gaps what is none"
+        )

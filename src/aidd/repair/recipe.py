@@ -16,7 +16,7 @@ from ..signals.formats import check_writable, encoding_for, format_for
 from .box_repair import marks_for, repair_boxes
 from .boxes import Box
 from .clipping import within_bounds
-from .damage import Damage, find_damage, warn_of_unmarked_silence
+from .damage import Damage, find_damage, warn_of_pauses, warn_of_unmarked_silence
 from .encoded import HeldFillings, check_range
 from .filling import check_gaps, fill_as_planned, fill_file, unobserved
 from .loading import generator_of, model_name, pipeline_for
@@ -80,6 +80,7 @@ def repair_file(
 
     Warns:
         UnmarkedSilenceWarning: a dropout that is marked as missing in part.
+        UserWarning: silences that are left as pauses, where dropouts are looked for.
         UserWarning: as [`~aidd.repair.filling.inpaint_file`].
     """
     began = time.perf_counter()
@@ -125,10 +126,12 @@ def repair_file(
         found=damage.found,
         seconds=time.perf_counter() - began,
     )
+    warn_of_pauses(damage, gaps, sampling_rate=scan.sampling_rate)
     if not any(map(len, gaps)):
         raise NothingToRepairError(_nothing(scan, request, damage), report)
     check_range(scan, outputs[0], gaps, format=format, subtype=subtype)
-    warn_of_unmarked_silence(damage.dropouts, gaps, sampling_rate=scan.sampling_rate)
+    silences = [unite(runs) for runs in zip(damage.dropouts, damage.pauses, strict=True)]
+    warn_of_unmarked_silence(silences, gaps, sampling_rate=scan.sampling_rate)
 
     plan = partial(
         plan_repair,
