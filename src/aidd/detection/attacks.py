@@ -9,11 +9,10 @@ import numpy as np
 from .runs import ChannelStatistics
 
 
-# Levels before and after a candidate are compared over these times. The longer one holds a period of low notes; hits
-# that die away within milliseconds stand out in the shorter one.
-SIDES_SECONDS = (0.005, 0.015)
-# dB by which they may differ at a click. A tone's level in 5 ms changes by some dB with the place in its period.
-MOST_CHANGE = 10.0
+# Levels before and after a candidate are compared over these seconds, and may differ at a click by so many dB. Hits
+# that die away within milliseconds stand out in the shorter time, in which a low tone's level changes with the place
+# in its period; a note that is struck again stands out in the longer one.
+SIDES = ((0.005, 10.0), (0.02, 6.0))
 # What a level is taken to be at least, relative to that of both sides: hiss below it makes no attack.
 LEAST_SIDE = 1e-4
 # A click's energy, spread over this time, is compared with the level of what is no click: 20 dB above it, the
@@ -34,7 +33,7 @@ class Candidate:
         score: what `threshold` of [`~aidd.detection.find_clicks`] is compared with.
         removed: energy of the difference between the samples and their interpolation.
         energy: energy of the samples.
-        change: dB by which levels before and after it differ, see [`level_change`].
+        change: how much levels before and after it differ, see [`level_change`].
         factor: that the signal's rate was divided by.
     """
 
@@ -49,7 +48,7 @@ class Candidate:
     @property
     def is_click(self) -> bool:
         """Whether the music goes on after it as it was before."""
-        return self.change <= MOST_CHANGE
+        return self.change <= 1
 
     def scaled(self, factor: int) -> Candidate:
         """The candidate at the signal's own rate, of which it was found at a fraction."""
@@ -70,7 +69,8 @@ class Candidate:
 def level_change(samples: np.ndarray, start: int, end: int, rate: float, rounding: float) -> float:
     """
     How much the level changes over a part of a signal: the largest difference in dB between what lies before and after
-    it, over 5 and 15 ms, of the signal and of its first difference, in which high partials count for more.
+    it, relative to what it may be at a click, 10 dB over 5 ms and 6 dB over 20 ms. Both are measured in the signal and
+    in its first difference, in which high partials count for more.
 
     Args:
         samples: float64 `(samples,)`.
@@ -80,11 +80,11 @@ def level_change(samples: np.ndarray, start: int, end: int, rate: float, roundin
     """
     changes = []
     floor = rounding**2 + LEAST_SIDE**2 * float(np.mean(samples**2))
-    for seconds in SIDES_SECONDS:
+    for seconds, allowed in SIDES:
         length = max(round(seconds * rate), 8)
         sides = samples[max(start - length, 0) : start], samples[end : end + length]
         for before, after in (sides, tuple(map(np.diff, sides))):
-            changes.append(10 * np.log10((np.mean(after**2) + floor) / (np.mean(before**2) + floor)))
+            changes.append(10 * np.log10((np.mean(after**2) + floor) / (np.mean(before**2) + floor)) / allowed)
     return float(np.max(np.abs(changes)))
 
 

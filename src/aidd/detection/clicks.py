@@ -49,7 +49,7 @@ WHOLE = 0.9
 # Half-band filter of the halvings.
 HALF_BAND = firwin(31, 0.5)
 ORDER = 32
-THRESHOLD = 100.0
+THRESHOLD = 75.0
 
 
 def find_clicks(
@@ -72,8 +72,8 @@ def find_clicks(
     signal at a half, a quarter and an eighth of its rate, at which such a click is short.
 
     The attack of a note begins as a click does, but the music after it is another than before: where the level changes
-    by more than 10 dB over a candidate, it is none. Neither are bursts that the recording consists of, such as claps:
-    see [`~aidd.detection.attacks.apart_from_attacks`].
+    by more than 10 dB over a candidate, or by more than 6 dB over longer, it is none. Neither are bursts that the
+    recording consists of, such as claps: see [`~aidd.detection.attacks.apart_from_attacks`].
 
     A step, as where recordings are cut and joined, may be found like a click: nothing predicts it either.
 
