@@ -13,31 +13,20 @@ from scipy.signal.windows import hann
 
 from ..masks.gaps import find_gaps, unite
 from ..signals.arrays import check_sampling_rate
-from ..signals.autoregressive import burg, least_error
+from ..signals.autoregressive import burg
 from .attacks import Candidate, apart_from_attacks, level_change
+from .interpolation import BLOCK_SECONDS, LEAST_SCALE, MAX_SECONDS, ROUNDING, Interpolation, grown
 from .runs import ChannelStatistics, as_channels, statistics_of
 
 
-# What a model is fitted to is twice as long.
-BLOCK_SECONDS = 0.05
 # Window whose median shows how large the prediction error is. Clicks that fill half of it go unseen.
 SCALE_SECONDS = 0.02
-# What is longer is taken for music, such as the noise of an attack.
-MAX_SECONDS = 0.003
 # Median of the magnitude of a normal variable of unit variance.
 NORMAL_MEDIAN = 0.6745
-# Prediction errors are taken to be no smaller than a quantised signal's rounding, and than this part of the level
-# nearby: less would not be audible, and is rounding where a signal is all but predictable.
-ROUNDING = 1 / np.sqrt(12)
-LEAST_SCALE = 1e-4
 # Candidates: a sample above the peak, with neighbours above the extent, over a few that are not. In standard
 # deviations of the error. Bridge and margin keep all of a click out of the samples that it is compared with: what is
 # left there counts as error that remains, and hides the click.
 PEAK, EXTENT, BRIDGE, MARGIN = 4.0, 2.0, 8, 2
-# Standard deviations that a click's first and last sample differ from what the samples around it predict.
-TRIM = 2.5
-# A click goes on where the interpolation of this many seconds more takes away as many standard deviations, RMS.
-GROWTH_SECONDS, GROWTH = 0.0002, 4.0
 # What is flat or smooth is only predicted badly where it begins and ends, so that the error of wide clicks grows less
 # than their length, from this many samples on.
 SHORT, WIDTH_EXPONENT = 8, 0.75
@@ -244,78 +233,22 @@ def _deviation(channel: np.ndarray, rate: float, order: int, rounding: float) ->
     return np.divide(np.minimum(forward, backward), scale, out=np.zeros(len(channel)), where=scale > 0)
 
 
-class _Interpolation:
-    """Samples `start` to before `end` of a signal, interpolated by a model of what lies around them."""
-
-    def __init__(self, signal: np.ndarray, start: int, end: int, rate: float, order: int, rounding: float):
-        reach = max(round(BLOCK_SECONDS / 2 * rate), 2 * order)
-        first = max(start - reach, 0)
-        self.context = signal[first : end + reach].copy()
-        self.start, self.end = start - first, end - first
-        self.place, self.num_missing, self.order = start, end - start, order
-        missing = np.zeros(len(self.context), bool)
-        missing[self.start : self.end] = True
-        self.context[missing] = np.interp(np.flatnonzero(missing), np.flatnonzero(~missing), self.context[~missing])
-        near = slice(self.start - 2 * order, self.end + 2 * order)
-        self.observed, self.missing = signal[start - 2 * order : end + 2 * order], missing[near]
-        # The first model is that of a straight line across the click; the second knows better.
-        for _ in range(2):
-            self.error_filter = burg(self.context * hann(len(self.context), sym=False), order)
-            self.context[near] = least_error(self.observed, self.missing, self.error_filter)
-        self.interpolated = self.context[near]
-        with_click, without = map(self.error_energy, (self.observed, self.interpolated))
-        remaining = without / (len(self.observed) - order - (end - start))
-        level = LEAST_SCALE * np.sqrt(np.mean(self.context**2))
-        self.variance = remaining + max(rounding, level) ** 2
-        self.score = (with_click - without) / self.variance
-        self.removed = float(np.sum((self.observed - self.interpolated) ** 2))
-
-    def error_energy(self, samples: np.ndarray) -> float:
-        """Energy of the prediction error of samples in place of those observed."""
-        return float(np.sum(lfilter(self.error_filter, [1.0], samples)[self.order :] ** 2))
-
-    def ends(self) -> tuple[int, int] | None:
-        """First sample that differs from its interpolation, and the one after the last, in the signal."""
-        ends = _ends(self.observed, self.missing, self.error_filter, TRIM * np.sqrt(self.variance))
-        first = self.place - 2 * self.order
-        return None if ends is None else (first + ends[0], first + ends[1])
-
-
 def _test(
     signal: np.ndarray, start: int, end: int, rate: float, order: int, threshold: float, rounding: float
 ) -> Candidate | None:
     """What is known of a candidate at this rate, or None where its score is too low or nothing of it differs."""
-    tried = _Interpolation(signal, start, end, rate, order, rounding)
+    tried = Interpolation(signal, start, end, rate, order, rounding)
     short = min(end - start, SHORT)
     score = tried.score / (short * ((end - start) / short) ** WIDTH_EXPONENT)
     if score <= threshold:
         return None
-    tried = _grown(tried, signal, rate, order, rounding)
+    tried = grown(tried, signal, rate, order, rounding)
     ends = tried.ends()
     if ends is None:
         return None
     start, end = ends
     change = level_change(tried.context, tried.start, tried.end, rate, rounding)
     return Candidate(start, end, score, tried.removed, float(np.sum(signal[start:end] ** 2)), change)
-
-
-def _grown(tried: _Interpolation, signal: np.ndarray, rate: float, order: int, rounding: float) -> _Interpolation:
-    """The interpolation of more samples on both sides, as long as they differ from it."""
-    num_samples = max(round(GROWTH_SECONDS * rate), 1)
-    for before, after in ((num_samples, 0), (0, num_samples)):
-        while tried.num_missing + num_samples <= MAX_SECONDS * rate:
-            start, end = tried.place - before, tried.place + tried.num_missing + after
-            if start < 3 * order or end > len(signal) - 3 * order:
-                break
-            wider = _Interpolation(signal, start, end, rate, order, rounding)
-            kept = wider.missing.copy()
-            kept[2 * order : 2 * order + before] = kept[len(kept) - 2 * order - after : len(kept) - 2 * order] = False
-            narrower = least_error(wider.observed, kept, wider.error_filter)
-            taken = wider.error_energy(narrower) - wider.error_energy(wider.interpolated)
-            if taken <= GROWTH**2 * num_samples * wider.variance:
-                break
-            tried = wider
-    return tried
 
 
 def _united(
@@ -341,7 +274,7 @@ def _united(
         if best.factor == 1:
             yield best
             continue
-        tried = _Interpolation(part, best.start - MARGIN, best.end + MARGIN, sampling_rate, order, rounding)
+        tried = Interpolation(part, best.start - MARGIN, best.end + MARGIN, sampling_rate, order, rounding)
         ends = tried.ends()
         if ends is not None:
             start, end = ends
@@ -352,19 +285,3 @@ def _united(
     for attack in found:
         if not attack.is_click and not any(start <= attack.end and attack.start <= end for start, end in spans):
             yield attack
-
-
-def _ends(observed: np.ndarray, missing: np.ndarray, error_filter: np.ndarray, least: float) -> tuple[int, int] | None:
-    """
-    Start and exclusive end of what differs: samples at the ends of the missing ones that are within `least` of their
-    interpolation are taken for intact, and the rest is interpolated anew, from closer by, until both ends differ.
-    """
-    span = np.flatnonzero(missing)
-    while len(span):
-        start, end = int(span[0]), int(span[-1]) + 1
-        missing = np.zeros(len(observed), bool)
-        missing[start:end] = True
-        span = np.flatnonzero(np.abs(observed - least_error(observed, missing, error_filter)) > least)
-        if len(span) and (span[0], span[-1] + 1) == (start, end):
-            return start, end
-    return None
