@@ -7,15 +7,16 @@ Repair every recording of a folder, or of an audio data set.
         --subtype FLOAT --output_dir outputs/repaired
 
 Gaps are those of label tracks (.txt, as Audacity exports them) and bool arrays (.npy, True = missing) that lie next to
-a recording and are called like it, and what is found with `--detect`. Recordings without any are copied, with their
-time and permissions. Those that are repaired keep permissions, rate, channels, format and, unless `--subtype` says
-otherwise, subtype, and every sample outside the gaps, as `aidd inpaint` keeps them. They may be of any length: only
-what lies around their gaps is in memory.
+a recording and are called like it (`song.txt`, or `song.wav.txt` where there is a `song.flac` too), and what is found
+with `--detect`. Recordings without any are copied, with their time and permissions. Those that are repaired keep
+permissions, rate, channels, format and, unless `--subtype` says otherwise, subtype, and every sample outside the gaps,
+as `aidd inpaint` keeps them. They may be of any length: only what lies around their gaps is in memory.
 
 Writes the recordings to `audio`, in the output folder, and `manifest.jsonl`: a row for each recording, with its name
 and SHA-256, the gaps of each channel in samples (starts and exclusive ends), what filled each, the seconds it took,
-and its warnings. A recording that cannot be repaired has a row that says why, and does not stop the others; the exit
-code is 1 then.
+and its warnings. `not_used.jsonl` lists all other files of the folder, and why they are not used; those that may be
+recordings or masks are printed, too. A recording that cannot be repaired has a row that says why, and does not stop
+the others; the exit code is 1 then.
 
 `accelerate launch` shares the recordings among processes and GPUs; a recording's draws depend on `--seed` and its name
 alone, and so the result is the same. Rows are kept as they come: a run that was stopped, or that finds new recordings
@@ -37,12 +38,12 @@ from accelerate.utils import parse_flag_from_env
 from tqdm.auto import tqdm
 
 from aidd import METHODS, AIDDPipeline, RepairRequest, SpectrogramRePaintPipeline, repair_file
-from aidd.evaluation.protocols.recordings import hub_recordings_of, recordings_of
+from aidd.evaluation.protocols.recordings import hub_recordings_of
 from aidd.evaluation.runs.journal import Journal
-from aidd.masks.files import MASK_SUFFIXES
 from aidd.masks.gaps import no_gaps, num_missing, unite
 from aidd.models.loading import pipeline_digest
 from aidd.pipelines.loading import load_pipeline
+from aidd.repair.folder import FolderContent, Unused, content_of
 from aidd.repair.methods import row_of
 from aidd.repair.recipe import NothingToRepairError
 from aidd.repair.request import DETECTED_KINDS, RequestError
@@ -50,6 +51,10 @@ from aidd.repair.scan import scan_audio
 from aidd.signals.formats import suffix_for
 from aidd.signals.recordings import file_sha256
 from aidd.signals.replacing import remove_left_overs, replacing
+
+
+# Lines about files that are not used, at most.
+MOST_PRINTED = 50
 
 
 def parse_args() -> argparse.Namespace:
@@ -101,10 +106,11 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def find_recordings(args: argparse.Namespace) -> dict[str, Path]:
+def find_recordings(args: argparse.Namespace, content: FolderContent | None) -> dict[str, Path]:
     """Files of recordings by names, which are also their paths below the output folder."""
-    if args.audio_dir is not None:
-        return recordings_of(args.audio_dir)
+    if content is not None:
+        prefix = args.audio_dir.resolve().name
+        return {f"{prefix}/{path.relative_to(args.audio_dir).as_posix()}": path for path in content.recordings}
     return hub_recordings_of(
         args.dataset_name,
         args.split,
@@ -117,10 +123,6 @@ def find_recordings(args: argparse.Namespace) -> dict[str, Path]:
 def seed_of(seed: int, name: str) -> int:
     """Seed of a recording's draws, whichever process they are made in."""
     return int.from_bytes(hashlib.sha256(os.fsencode(f"{seed}/{name}")).digest()[:7], "big")
-
-
-def masks_next_to(path: Path) -> list[Path]:
-    return [mask for suffix in MASK_SUFFIXES if (mask := path.with_suffix(suffix)).is_file()]
 
 
 def inputs_of(path: Path, masks: list[Path]) -> dict[str, str | list[str]]:
@@ -170,7 +172,9 @@ def repair(
     }
 
 
-def repair_or_say_why(name: str, path: Path, masks: list[Path], settings: dict, **options) -> dict:
+def repair_or_say_why(
+    name: str, path: Path, masks: list[Path], settings: dict, ambiguous: list[Unused], **options
+) -> dict:
     """A row of the manifest for a recording that is repaired, copied, or cannot be."""
     began = time.perf_counter()
     row = {"file": name, **settings, "error": None}
@@ -183,8 +187,21 @@ def repair_or_say_why(name: str, path: Path, masks: list[Path], settings: dict, 
         except Exception as error:
             row["error"] = f"{type(error).__name__}: {error}"
     row["warnings"] = [str(warning.message) for warning in messages]
+    row["warnings"] += [f"{unused.path.name} is not used: {unused.why}" for unused in ambiguous]
     row["seconds"] = time.perf_counter() - began
     return row | {"finished": datetime.now(timezone.utc).isoformat()}
+
+
+def list_unused(unused: list[Unused], args: argparse.Namespace) -> None:
+    """Writes the list of what was not used, and prints the part of it that may be recordings or masks."""
+    rows = [{"file": str(one.path.relative_to(args.audio_dir)), "why": one.why} for one in unused]
+    with replacing(args.output_dir / "not_used.jsonl") as unfinished:
+        unfinished.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    wanted = [row for row, one in zip(rows, unused, strict=True) if one.may_be_wanted]
+    for row in wanted[:MOST_PRINTED]:
+        tqdm.write(f"not used: {row['file']}: {row['why']}")
+    if len(wanted) > MOST_PRINTED:
+        tqdm.write(f"not used: {len(wanted) - MOST_PRINTED} more, see {args.output_dir / 'not_used.jsonl'}")
 
 
 def latest_rows(journal: Journal) -> dict[str, dict]:
@@ -216,7 +233,9 @@ def main() -> None:
     settings = {name: getattr(args, name) for name in ("detect", "method", "subtype", "seed")}
     settings["model_digest"] = digest
 
-    recordings = find_recordings(args)
+    content = content_of(args.audio_dir) if args.audio_dir is not None else None
+    ambiguous = content.ambiguous if content is not None else {}
+    recordings = find_recordings(args, content)
     journal = Journal(args.output_dir, "rows", state.process_index)
     rows = latest_rows(journal)
     # All recordings are shared out, and those that are done left out later: these change while the processes start.
@@ -228,9 +247,10 @@ def main() -> None:
                 remove_left_overs(folder)
         state.wait_for_everyone()
         for name, path in tqdm(mine, "Repairing", unit="recording", disable=not state.is_local_main_process):
-            masks = masks_next_to(path) if args.audio_dir is not None else []
+            masks = content.masks.get(path, []) if content is not None else []
             if not is_done(rows.get(name), path, masks, settings, args.output_dir):
-                journal.append([repair_or_say_why(name, path, masks, settings, args=args, pipeline=pipeline)])
+                doubts = ambiguous.get(path, [])
+                journal.append([repair_or_say_why(name, path, masks, settings, doubts, args=args, pipeline=pipeline)])
         state.wait_for_everyone()
 
     rows = latest_rows(journal)
@@ -240,6 +260,8 @@ def main() -> None:
             unfinished.write_text("".join(json.dumps(rows[name]) + "\n" for name in recordings), encoding="utf-8")
         for row in failed:
             tqdm.write(f"{row['file']}: {row['error']}")
+        if content is not None:
+            list_unused(content.unused, args)
         repaired = sum(bool(row.get("num_gaps")) for row in map(rows.get, recordings))
         print(
             f"{repaired} repaired, {len(recordings) - repaired - len(failed)} copied, {len(failed)} failed: "

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import time
 
@@ -94,6 +95,23 @@ def test_every_recording_is_repaired_and_has_a_row(archive, tmp_path):
     assert copy.stat().st_mtime == 10**9 != repaired.stat().st_mtime
 
 
+def test_what_is_not_used_is_listed(archive, tmp_path, capsys):
+    (archive / "labels.txt").rename(archive / "labels.TXT")
+    (archive / "orphan.txt").write_text("0.5\t0.6\tgap\n")
+    (archive / "phone.m4a").write_bytes(bytes(4) + b"ftypM4A ")
+    (archive / "cover.jpg").write_bytes(b"picture")
+    sf.write(archive / "labels.flac", tones(1.0), RATE, subtype="PCM_16")
+    output = tmp_path / "out"
+    rows = repair(archive, output)
+    listed = [json.loads(line) for line in (output / "not_used.jsonl").read_text().splitlines()]
+    assert [row["file"] for row in listed] == ["cover.jpg", "labels.TXT", "orphan.txt", "phone.m4a"]
+    printed = capsys.readouterr().out
+    assert "orphan.txt" in printed and "phone.m4a" in printed and "cover.jpg" not in printed
+    for name in ("labels.wav", "labels.flac"):
+        row = rows[f"archive/{name}"]
+        assert row["num_gaps"] == 0 and "labels.TXT is not used: a mask that could" in row["warnings"][0]
+
+
 def test_two_processes_write_what_one_does(archive, tmp_path):
     (archive / "bad.wav").unlink()
     run("inpaint_dataset", *options(archive, tmp_path / "one", "--device", "cpu"))
@@ -148,7 +166,8 @@ def test_only_what_has_changed_is_done_again(archive, tmp_path):
 
 def test_a_data_set_is_repaired_too(archive, tmp_path):
     (tmp_path / "set").mkdir()
-    rows = {"audio": [str(archive / "dropout.wav"), str(archive / "intact.wav")]}
+    rows = {"audio": [shutil.copy(archive / name, tmp_path / "set") for name in ("dropout.wav", "intact.wav")]}
+    rows = {"audio": list(map(str, rows["audio"]))}
     Dataset.from_dict(rows).cast_column("audio", Audio()).to_parquet(tmp_path / "set" / "train.parquet")
     output = tmp_path / "out"
     run(
