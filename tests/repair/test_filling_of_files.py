@@ -49,7 +49,7 @@ def filled(path, output, gaps, method, **options):
     return read_audio(output).samples
 
 
-@pytest.mark.parametrize("method", ["linear", "autoregressive", "janssen", "sparse", "auto"])
+@pytest.mark.parametrize("method", ["linear", "autoregressive", "janssen", "sparse", "u_phain", "auto"])
 def test_a_file_is_filled_as_an_array_is_to_the_bit(recording, tmp_path, method):
     audio = read_audio(recording).samples
     gaps = scattered_gaps(audio.shape[1])

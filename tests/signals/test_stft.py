@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from aidd.signals.stft import Grid, cell_weights, istft, stft
+from aidd.signals.stft import Grid, analyse, cell_weights, istft, stft, synthesise, tight_hann
 
 
 GRIDS = [Grid(24_000, 1022, 511), Grid(8000, 24, 8), Grid(8000, 24, 6), Grid(8000, 2, 1)]
@@ -27,6 +27,22 @@ def test_the_inverse_is_the_adjoint(grid):
     other = noise(*grid.shape(100)) + 1j * np.roll(noise(*grid.shape(100)), 3)
     product = (cell_weights(grid) * (stft(signal, grid) * other.conj()).real).sum()
     np.testing.assert_allclose(product, signal @ istft(other, grid, 100))
+
+
+@pytest.mark.parametrize("overlap", [3, 4, 8])
+def test_hann_windows_are_a_tight_frame(overlap):
+    window = tight_hann(16, overlap)
+    np.testing.assert_allclose(np.square(window).reshape(overlap, 16).sum(0), 1)
+    signal = noise(2, 40 * 16)
+    frames = analyse(signal, window, 16)
+    assert frames.shape == (2, 8 * overlap + 1, 41 - overlap)
+    inside = slice((overlap - 1) * 16, (41 - overlap) * 16)
+    np.testing.assert_allclose(synthesise(frames, window, 16)[:, inside], signal[:, inside], atol=1e-12)
+    other = noise(*frames.shape) + 1j * np.roll(noise(*frames.shape), 3)
+    twice = np.pad(np.full((8 * overlap - 1, 1), 2.0), ((1, 1), (0, 0)), constant_values=1)
+    np.testing.assert_allclose(
+        (twice * (frames * other.conj()).real).sum(), (signal * synthesise(other, window, 16)).sum()
+    )
 
 
 def test_imaginary_parts_that_no_signal_has_are_not_read():

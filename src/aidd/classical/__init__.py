@@ -6,7 +6,19 @@ from .envelope_noise import envelope_noise
 from .janssen import janssen
 from .linear import linear
 from .lines import lines
+from .phain import b_phain, r_phain, u_phain
 from .sparse import sparse
 
 
-__all__ = ["autoregressive", "envelope_noise", "janssen", "linear", "lines", "sparse", "tf"]
+__all__ = [
+    "autoregressive",
+    "b_phain",
+    "envelope_noise",
+    "janssen",
+    "linear",
+    "lines",
+    "r_phain",
+    "sparse",
+    "tf",
+    "u_phain",
+]

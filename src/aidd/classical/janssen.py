@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..masks.gaps import find_gaps
+from ..masks.gaps import group_gaps
 from ..signals.autoregressive import SAMPLES_PER_COEFFICIENT, least_error, linear_prediction
 from ..splice.contract import fill_channels
 from .linear import interpolate
@@ -67,7 +67,7 @@ def _fill(
     signal: np.ndarray, missing: np.ndarray, order: int, num_iterations: int, num_context: int, num_group: int
 ) -> np.ndarray:
     restored, missing = interpolate(signal, missing), missing.copy()
-    for start, end in _groups(missing, num_context, num_group):
+    for start, end in group_gaps(missing, num_context, num_group):
         segment = slice(max(start - num_context, 0), end + num_context)
         here, here_missing = restored[segment], missing[segment]
         if here_missing.all():
@@ -79,16 +79,3 @@ def _fill(
         # What is restored is known to the next group; what is missing of that one was filled for this one's sake.
         missing[start:end] = False
     return restored
-
-
-def _groups(missing: np.ndarray, distance: int, longest: int) -> list[tuple[int, int]]:
-    """
-    Start and exclusive end of groups of gaps that lie no further than `distance` from one another, no group of several
-    gaps longer than `longest`.
-    """
-    groups: list[tuple[int, int]] = []
-    for start, end in find_gaps(missing).tolist():
-        if groups and start - groups[-1][1] <= distance and end - groups[-1][0] <= longest:
-            start = groups.pop()[0]
-        groups.append((start, end))
-    return groups

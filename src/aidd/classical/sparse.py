@@ -13,6 +13,7 @@ from scipy.sparse import csr_array, diags_array, eye_array
 
 from ..masks.gaps import find_gaps
 from ..signals.arrays import check_sampling_rate
+from ..signals.stft import analyse, synthesise, tight_hann
 from ..splice.contract import fill_channels
 
 
@@ -114,7 +115,7 @@ def _fill(
         basis = eye_array(n_fft // 2 + 1, dtype=np.complex128, format="csr")
         if nearest and num_learning_steps:
             frames = sliding_window_view(padded, n_fft)[::hop_length][nearest]
-            basis = learn_basis(_spectra(frames).T, num_learning_steps)
+            basis = learn_basis(fft.rfft(frames * tight_hann(hop_length), norm="ortho").T, num_learning_steps)
         here = slice(first * hop_length, (end - 1) * hop_length + n_fft)
         restored[here] = a_spain(padded[here], unknown[here], hop_length, basis, sparsity_step, tolerance)
     return restored[n_fft : n_fft + len(signal)]
@@ -148,12 +149,14 @@ def a_spain(
         float64 `(samples,)`, equal to `signal` where nothing is missing: of all iterations, the one nearest to its
         sparse coefficients.
     """
-    adjoint = basis.conj().T.tocsr()
+    window, adjoint = tight_hann(hop_length), basis.conj().T.tocsr()
     # 1, but where frames that do not touch the gap would overlap too.
-    weight = _overlap_add(np.broadcast_to(_window(hop_length) ** 2, (len(signal) // hop_length - 3, 4 * hop_length)))
+    weight = np.zeros(len(signal))
+    for first in range(0, len(signal) - len(window) + 1, hop_length):
+        weight[first : first + len(window)] += window**2
     weight = np.maximum(weight, np.finfo(np.float64).tiny)
     estimate = best = signal
-    coefficients = basis @ analyse(estimate, hop_length)
+    coefficients = basis @ analyse(estimate, window, hop_length)
     dual = np.zeros_like(coefficients)
     smallest = np.inf
     for num_coefficients in range(sparsity_step, len(coefficients) + 1, sparsity_step):
@@ -163,9 +166,9 @@ def a_spain(
             smallest, best = distance, estimate
         if distance <= tolerance * np.linalg.norm(coefficients):
             break
-        synthesised = synthesise(adjoint @ (thresholded - dual), hop_length) / weight
+        synthesised = synthesise(adjoint @ (thresholded - dual), window, hop_length) / weight
         estimate = np.where(missing, synthesised, signal)
-        coefficients = basis @ analyse(estimate, hop_length)
+        coefficients = basis @ analyse(estimate, window, hop_length)
         dual += coefficients - thresholded
     return best
 
@@ -179,34 +182,6 @@ def keep_largest(coefficients: np.ndarray, count: int) -> np.ndarray:
     energy[[0, -1]] /= 2
     threshold = np.partition(energy, len(energy) - count, axis=0)[len(energy) - count]
     return np.where(energy >= threshold, coefficients, 0)
-
-
-def analyse(signal: np.ndarray, hop_length: int) -> np.ndarray:
-    """Short-time Fourier transform of the frames inside a signal: `(samples,)` to complex `(bins, frames)`."""
-    return _spectra(sliding_window_view(signal, OVERLAP * hop_length)[::hop_length]).T
-
-
-def synthesise(coefficients: np.ndarray, hop_length: int) -> np.ndarray:
-    """Adjoint of [`analyse`], where interior bins count twice: the inverse on samples that every frame sees."""
-    return _overlap_add(fft.irfft(coefficients.T, norm="ortho") * _window(hop_length))
-
-
-def _spectra(frames: np.ndarray) -> np.ndarray:
-    return fft.rfft(frames * _window(frames.shape[-1] // OVERLAP), norm="ortho")
-
-
-def _window(hop_length: int) -> np.ndarray:
-    """Hann windows whose squares, a quarter apart, add up to 1."""
-    n_fft = OVERLAP * hop_length
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)) / np.sqrt(1.5)
-
-
-def _overlap_add(frames: np.ndarray) -> np.ndarray:
-    hop_length = frames.shape[1] // OVERLAP
-    added = np.zeros((len(frames) + OVERLAP - 1, hop_length))
-    for part in range(OVERLAP):
-        added[part : part + len(frames)] += frames[:, part * hop_length : (part + 1) * hop_length]
-    return added.reshape(-1)
 
 
 def learn_basis(training: np.ndarray, num_steps: int) -> csr_array:

@@ -148,6 +148,19 @@ def find_gaps(mask: np.ndarray) -> np.ndarray:
     return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=-1).astype(np.int64)
 
 
+def group_gaps(missing: np.ndarray, distance: int, longest: int) -> list[tuple[int, int]]:
+    """
+    Start and exclusive end of groups of gaps that lie no further than `distance` from one another, no group of several
+    gaps longer than `longest`.
+    """
+    found: list[tuple[int, int]] = []
+    for start, end in find_gaps(missing).tolist():
+        if found and start - found[-1][1] <= distance and end - found[-1][0] <= longest:
+            start = found.pop()[0]
+        found.append((start, end))
+    return found
+
+
 def resample_mask(mask: np.ndarray, *, from_rate: int, to_rate: int) -> np.ndarray:
     """
     Mask of the same gaps at another sampling rate, rounded outwards, as long as [`~aidd.signals.resampling.resample`]

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = str(Path(__file__).parents[1] / "pretrained" / "aidd-mel-small")
 DEFAULT_SPECTROGRAM_MODEL = str(Path(__file__).parents[1] / "pretrained" / "spectrogram-piano-small")
 # What methods read on each side of a gap, at most, apart from a model: Janssen's method 0.2 s, autoregressive models
-# and spectra of envelope_noise 0.1 s, the nearest training frames of sparse 13 / 4 of its windows of 0.1 s. The rest
-# is to spare.
+# and spectra of envelope_noise 0.1 s, the nearest training frames of sparse 13 / 4 of its windows of 0.1 s, u_phain
+# 5 / 4 of a window and what autoregressive models read next to a gap in there. The rest is to spare.
 REACH_SECONDS = 0.5
 
 
@@ -75,6 +75,7 @@ ROWS: dict[str, MethodRow] = {
         DEFAULT_SPECTROGRAM_MODEL,
         longest_gap_seconds=0.63,
     ),
+    "u_phain": MethodRow("aidd.classical.phain:u_phain"),
 }
 # What fills boxes of frequencies without a model: module and name of functions
 # `method(audio, tf_mask, *, sampling_rate, grid, generator=None) -> audio`.

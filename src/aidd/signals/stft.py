@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
+from scipy import fft
 
 from .arrays import check_sampling_rate
 
@@ -95,9 +96,7 @@ def stft(signal: np.ndarray, grid: Grid) -> np.ndarray:
     before = (grid.overlap - 1) * grid.hop_length
     after = num_frames * grid.hop_length - signal.shape[-1]
     padded = np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(before, after)])
-    frames = np.lib.stride_tricks.sliding_window_view(padded, grid.n_fft, axis=-1)[..., :: grid.hop_length, :]
-    spectra = np.fft.rfft(frames * grid.window, norm="ortho") * _to_the_middle(grid)
-    return np.swapaxes(spectra, -1, -2)
+    return analyse(padded, grid.window, grid.hop_length) * to_the_middle(grid)
 
 
 def istft(spectrogram: np.ndarray, grid: Grid, num_samples: int) -> np.ndarray:
@@ -120,24 +119,64 @@ def istft(spectrogram: np.ndarray, grid: Grid, num_samples: int) -> np.ndarray:
             f"expected (bins, frames) of {grid.shape(num_samples)} for {num_samples} samples, "
             f"got {spectrogram.shape[-2:]}"
         )
-    spectra = np.swapaxes(spectrogram, -1, -2) * _to_the_middle(grid).conj()
-    frames = np.fft.irfft(spectra, grid.n_fft, norm="ortho") * grid.window
-    num_frames, hops = frames.shape[-2], grid.overlap
-    blocks = np.zeros((*frames.shape[:-2], num_frames + hops - 1, grid.hop_length))
-    for hop in range(hops):
-        part = slice(hop * grid.hop_length, (hop + 1) * grid.hop_length)
-        blocks[..., hop : hop + num_frames, :] += frames[..., part]
-    signal = blocks[..., hops - 1 :, :].reshape(*frames.shape[:-2], -1)
-    return signal[..., :num_samples]
+    before = (grid.overlap - 1) * grid.hop_length
+    signal = synthesise(spectrogram * to_the_middle(grid), grid.window, grid.hop_length)
+    return signal[..., before : before + num_samples]
 
 
 def cell_weights(grid: Grid) -> np.ndarray:
+    """[`bin_weights`] of a grid's bins."""
+    return bin_weights(grid.num_bins)
+
+
+def bin_weights(num_bins: int) -> np.ndarray:
     """How often a bin counts in a sum over all frequencies, negative ones too: float64 `(bins, 1)`, 1 or 2."""
-    weights = np.full((grid.num_bins, 1), 2.0)
+    weights = np.full((num_bins, 1), 2.0)
     weights[[0, -1]] = 1
     return weights
 
 
-def _to_the_middle(grid: Grid) -> np.ndarray:
-    """What takes phases from a window's first sample to its middle, which is half a window on: `(bins,)`, 1 or -1."""
-    return (-1.0) ** np.arange(grid.num_bins)
+def to_the_middle(grid: Grid) -> np.ndarray:
+    """
+    What takes phases from a window's first sample, as [`analyse`] gives them, to its middle: float64 `(bins, 1)`, 1 or
+    -1, so that it takes them back too.
+    """
+    return (-1.0) ** np.arange(grid.num_bins)[:, None]
+
+
+def analyse(signal: np.ndarray, window: np.ndarray, hop_length: int) -> np.ndarray:
+    """
+    Short-time Fourier transform of the frames that lie inside a signal, with phases at a window's first sample.
+
+    Args:
+        signal: float64, `(..., samples)`, at least as long as the window.
+        window: float64, `(n_fft,)`, `n_fft` even and a multiple of the hop.
+        hop_length: samples from one frame to the next, the first of which starts with the signal.
+
+    Returns:
+        complex128 `(..., bins, frames)`.
+    """
+    frames = np.lib.stride_tricks.sliding_window_view(signal, len(window), axis=-1)[..., ::hop_length, :]
+    return np.swapaxes(fft.rfft(frames * window, norm="ortho"), -1, -2)
+
+
+def synthesise(coefficients: np.ndarray, window: np.ndarray, hop_length: int) -> np.ndarray:
+    """
+    The adjoint of [`analyse`], if bins between DC and Nyquist count twice ([`bin_weights`]): complex128
+    `(..., bins, frames)` to float64 `(..., samples)`. On samples that as many frames hold as overlap, it is the
+    inverse if the window's squares, a hop apart, add up to one.
+    """
+    frames = fft.irfft(np.swapaxes(coefficients, -1, -2), len(window), norm="ortho") * window
+    num_frames, overlap = frames.shape[-2], len(window) // hop_length
+    blocks = np.zeros((*frames.shape[:-2], num_frames + overlap - 1, hop_length))
+    for hop in range(overlap):
+        blocks[..., hop : hop + num_frames, :] += frames[..., hop * hop_length : (hop + 1) * hop_length]
+    return blocks.reshape(*frames.shape[:-2], -1)
+
+
+def tight_hann(hop_length: int, overlap: int = 4) -> np.ndarray:
+    """
+    A Hann window whose squares, a hop apart, add up to one: float64 `(overlap * hop_length,)`, `overlap` at least 3.
+    """
+    n_fft = overlap * hop_length
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)) / np.sqrt(0.375 * overlap)
