@@ -113,6 +113,17 @@ def test_the_study_of_short_gaps_has_a_line_a_gap_and_method(work, tmp_path):
     assert [line.split(" | ")[:3] for line in lines] == [[f"| {gap}", name, "1"] for gap in (1, 5) for name in methods]
 
 
+def test_the_study_of_methods_for_short_gaps_has_a_line_a_gap_and_method(work, tmp_path):
+    methods = ("autoregressive", "u_phain", "b_phain", "u_phain, as published")
+    run(
+        *("study_short_gaps", "--data_dir", work / "recordings", "--output_file", tmp_path / "study.md"),
+        *("--gap_ms", 5, 10, "--method", *methods),
+    )
+    lines = (tmp_path / "study.md").read_text().splitlines()[4:]
+    heads = [line.split(" | ")[:3] for line in lines]
+    assert heads == [[f"| {gap}", name, "1"] for gap in (5, 10) for name in methods]
+
+
 def test_the_study_of_the_splice_has_a_line_a_gap_and_law(pipeline, tmp_path):
     (tmp_path / "recordings").mkdir()
     noise = 0.1 * np.random.default_rng(0).normal(size=5 * 24_000)
