@@ -1,6 +1,6 @@
 """
 Study how tokens are drawn, which draw is taken and how it is put into a gap: temperature, top-p, reach, fine
-structure, expected levels, and the choice among several draws.
+structure, expected levels, steady partials, and the choice among several draws.
 
     python examples/studies/study_sampling.py --data_dir recordings --output_dir outputs/sampling_study
 
@@ -55,9 +55,16 @@ METRICS = {
     "snr": "SNR (dB)",
 }
 DIGITS = {"lsd": 4, "lsd_gap": 3, "chroma": 3, "onsets": 3}
-REFERENCE = "as before"
-# Settings of the pipeline and of the scheduler that a row does not name.
-BASE = {"temperature": 0.5, "top_p": 1.0, "reach_seconds": 0.08, "fine_structure": 0.75, "expected_levels": 0.0}
+REFERENCE = "default"
+# Settings of the pipeline and of the scheduler that a row does not name: those of the default model.
+BASE = {
+    "temperature": 0.5,
+    "top_p": 1.0,
+    "reach_seconds": 0.08,
+    "fine_structure": 1.0,
+    "expected_levels": 0.5,
+    "steady_partials": 1.0,
+}
 SETTINGS: dict[str, dict[str, float]] = {
     REFERENCE: {},
     "temperature 1": {"temperature": 1.0},
@@ -67,14 +74,14 @@ SETTINGS: dict[str, dict[str, float]] = {
     "reach 40 ms": {"reach_seconds": 0.04},
     "reach 160 ms": {"reach_seconds": 0.16},
     "fine structure 0.5": {"fine_structure": 0.5},
-    "fine structure 1": {"fine_structure": 1.0},
+    "fine structure 0.75": {"fine_structure": 0.75},
+    "expected levels 0": {"expected_levels": 0.0},
     "expected levels 0.25": {"expected_levels": 0.25},
-    "expected levels 0.5": {"expected_levels": 0.5},
     "expected levels 0.75": {"expected_levels": 0.75},
     "expected levels 1": {"expected_levels": 1.0},
-    "fine structure 1, expected levels 0.5": {"fine_structure": 1.0, "expected_levels": 0.5},
+    "steady partials 0": {"steady_partials": 0.0},
 }
-CHOSEN = (REFERENCE, "temperature 1", "fine structure 1, expected levels 0.5")
+CHOSEN = (REFERENCE, "temperature 1")
 SCHEDULER_SETTINGS = ("temperature", "top_p")
 
 

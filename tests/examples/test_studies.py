@@ -170,7 +170,7 @@ def test_the_study_of_sampling_has_a_line_a_setting_and_rule_and_goes_on_where_i
     for name in ("a", "b"):
         noise = 0.1 * np.random.default_rng(ord(name)).normal(size=6 * 24_000)
         sf.write(tmp_path / "recordings" / f"{name}.wav", noise, 24_000)
-    settings = ["as before", "temperature 1", "reach 40 ms"]
+    settings = ["default", "temperature 1", "reach 40 ms"]
     command = (
         *("study_sampling", "--data_dir", tmp_path / "recordings", "--output_dir", tmp_path / "study"),
         *("--model", pipeline, "--gap_ms", 100, "--num_draws", 3, "--settings", *settings),
