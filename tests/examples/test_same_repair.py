@@ -17,7 +17,7 @@ def space(monkeypatch):
     import repair
 
     yield repair
-    del sys.modules["repair"]
+    del sys.modules["repair"], sys.modules["gaps"]
 
 
 @pytest.mark.parametrize(("method", "rate"), [("auto", 24_000), ("sparse", 8_000)])
@@ -42,7 +42,9 @@ def test_space_command_line_and_script_write_the_same_file(space, tiny_pipeline,
 
     recording = space.find(space.open_recording(archive / "damaged.wav"), ["dropouts"])
     request = space.request_for(method, seed, 1, tiny_pipeline)
-    report, _ = space.repair(recording, "0.4 0.44\n1.5 1.502", tmp_path, request)
+    found = sys.modules["gaps"].found_lines(recording.damage, recording.scan)
+    lines = "\n".join(["0.4 0.44", "1.5 1.502", *map(str, found)])
+    report, _ = space.repair(recording, lines, tmp_path, request)
     assert report.filled_by[0] == (["aidd", "continuation", "janssen"] if method == "auto" else [method] * 3)
 
     files = [tmp_path / "script" / "audio" / "archive" / "damaged.wav", output, tmp_path / "damaged-repaired.wav"]
