@@ -82,7 +82,7 @@ def test_every_variation_has_its_own(damaged, tiny_pipeline, capsys):
     tiny_pipeline.save_pretrained("model")
     command = "inpaint in.wav out.wav --gap 1 1.1 --model model --seed 1 --variations 3 --report r.json"
     assert main([*command.split(), "--difference", "d.wav"]) == 0
-    assert "r-3.json: 1 repairs, the lowest confidence is 0." in capsys.readouterr().out
+    assert "r-3.json: 1 repair, the lowest confidence is 0." in capsys.readouterr().out
     records = [read_record(f"r-{number}.json") for number in (1, 2, 3)]
     for number, record in enumerate(records, 1):
         assert (record.variation, record.num_variations) == (number, 3)
