@@ -88,7 +88,7 @@ def test_rates_that_metrics_cannot_hear_all_of_are_refused_by_name(recordings, t
 def test_methods_and_metrics_that_do_not_fit_what_is_missing_are_refused(recordings, tmp_path, capsys):
     cells = ("--protocol", "tf_masks", "--freeze")
     said = refused(capsys, recordings, tmp_path / "a", *cells, "--method", "janssen")
-    assert "cells are missing; expected one of zeroing, log_magnitude, fading, spectrogram_repaint" in said
+    assert "cells are missing; expected one of zeroing, log_magnitude, fading, phain_tf, spectrogram_repaint" in said
     gaps = ("--protocol", "tiny", "--freeze")
     assert "samples are missing" in refused(capsys, recordings, tmp_path / "a", *gaps, "--method", "zeroing")
     assert "cells are missing alone" in refused(capsys, recordings, tmp_path / "a", *cells, "--visqol")

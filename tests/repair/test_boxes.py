@@ -166,7 +166,10 @@ def test_a_model_fills_boxes_up_to_its_frequencies(folder, tiny_spectrogram_pipe
         ("--box 300 400 1 2 --gap 3 4", "--box must stand alone, without gaps; fill the ones and then the others"),
         ("--box 300 400 1 2 --detect clicks", "--box must stand alone, without gaps"),
         ("--mask mixed.txt", "--box must stand alone, without gaps"),
-        ("--box 300 400 1 2 --method linear", "--method must be auto, fading, log_magnitude, spectrogram_repaint or"),
+        (
+            "--box 300 400 1 2 --method linear",
+            "--method must be auto, fading, log_magnitude, phain_tf, spectrogram_repaint or",
+        ),
         ("--box 300 400 1 2 --variations 2 --method zeroing", "--variations must be 1 for zeroing"),
         ("--box 300 400 1 2 --variations 2", "--variations must be 1 for boxes, got 2"),
         ("--box 300 400 1 2 --model x --method fading", "--model must be left out for fading, which has none"),

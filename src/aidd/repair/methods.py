@@ -83,6 +83,7 @@ CELL_FUNCTIONS = MappingProxyType(
     {
         "fading": "aidd.classical.cells:fading",
         "log_magnitude": "aidd.classical.cells:log_magnitude",
+        "phain_tf": "aidd.classical.cells:phain_tf",
         "zeroing": "aidd.classical.cells:zeroing",
     }
 )

@@ -47,8 +47,8 @@ class RepairRequest:
             comes with the package.
         seed: seed of all draws, in [0, 2^63). Same seed, same audio; None draws anew every time.
         boxes: holes in the spectrogram of all channels, each the lowest and the highest frequency in Hz and start and
-            end in seconds. They are filled by `auto`, which is `log_magnitude` here, `fading`, `zeroing` or
-            `spectrogram_repaint`, and not together with gaps.
+            end in seconds. They are filled by `auto`, which is `log_magnitude` here, `fading`, `phain_tf`, `zeroing`
+            or `spectrogram_repaint`, and not together with gaps.
         num_variations: results to write, at least 1, ordered in each gap by how much the others agree with them.
         subtype: encoding of the samples in libsndfile's terms, such as `PCM_24` or `FLOAT`. Default: the recording's.
 

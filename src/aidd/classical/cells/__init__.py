@@ -6,7 +6,8 @@ Classical methods for missing cells of frequency and time, all of one signature:
 
 from .fading import fading
 from .log_magnitude import log_magnitude
+from .phain_tf import phain_tf
 from .zeroing import zeroing
 
 
-__all__ = ["fading", "log_magnitude", "zeroing"]
+__all__ = ["fading", "log_magnitude", "phain_tf", "zeroing"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...classical.cells import fading, log_magnitude, zeroing
+from ...classical.cells import fading, log_magnitude, phain_tf, zeroing
 from ...masks.cells import columns, frames_touched, samples_on_grid
 from ...splice.contract import prepare, write_back
 from ..protocols.tf_geometry import GRID
@@ -27,7 +27,7 @@ def cell_methods_without_model() -> dict[str, CellMethod]:
     By name, functions `method(audio, tf_mask, *, sampling_rate, generator=None) -> audio` for masks on
     `aidd.evaluation.protocols.tf_geometry.GRID`: those of `aidd.classical.cells`.
     """
-    return {method.__name__: partial(method, grid=GRID) for method in (zeroing, log_magnitude, fading)}
+    return {method.__name__: partial(method, grid=GRID) for method in (zeroing, log_magnitude, fading, phain_tf)}
 
 
 def cell_methods_of_spectrogram(pipe: SpectrogramRePaintPipeline) -> dict[str, CellMethod]:
