@@ -281,6 +281,16 @@ def test_hits_are_no_clicks(kind, rate):
         assert not find_clicks(hits(kind, rate, seed), sampling_rate=rate).any()
 
 
+@pytest.mark.parametrize("rate", [24_000, 44_100])
+def test_a_note_that_is_cut_off_under_another_one_is_no_click(rate):
+    time, draw = np.arange(round(0.3 * rate)) / rate, np.random.default_rng(1)
+    music = 1e-4 * draw.standard_normal(2 * rate)
+    for start in np.arange(0.13, 1.6, 0.23):
+        note = sum(np.cos(2 * np.pi * 220 * k * time) / k * np.exp(-time * (8 + 4 * k)) for k in range(1, 12))
+        music[round(start * rate) :][: len(note)] += 0.2 * draw.uniform(0.5, 1) * note
+    assert not find_clicks(np.round(music * 2**15) / 2**15, sampling_rate=rate).any()
+
+
 def bulge(num_samples, smooth):
     return np.sin(np.pi * (np.arange(num_samples) + 0.5) / num_samples) if smooth else np.ones(num_samples)
 

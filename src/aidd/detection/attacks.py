@@ -31,6 +31,7 @@ class Candidate:
     Args:
         start, end: first sample, and the one after the last.
         score: what `threshold` of [`~aidd.detection.find_clicks`] is compared with.
+        height: largest difference between the samples and their interpolation, relative to the RMS level nearby.
         removed: energy of the difference between the samples and their interpolation.
         energy: energy of the samples.
         change: how much levels before and after it differ, see [`level_change`].
@@ -40,6 +41,7 @@ class Candidate:
     start: int
     end: int
     score: float
+    height: float
     removed: float
     energy: float
     change: float

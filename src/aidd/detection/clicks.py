@@ -33,6 +33,9 @@ SHORT, WIDTH_EXPONENT = 8, 0.75
 # Candidates are looked for at the signal's rate and at halves of it, down to this one in Hz and this fraction. What is
 # wide there is narrow here.
 LEAST_RATE, MOST_HALVINGS = 2500, 3
+# What is found at a lower rate alone stands out of the music by this much of its RMS level nearby: a note that is cut
+# off under another one leaves a small step.
+LEAST_HEIGHT = 0.5
 # Share of the energy that a candidate of another rate takes away, which is all but the whole click.
 WHOLE = 0.9
 # Half-band filter of the halvings.
@@ -162,7 +165,7 @@ def candidates_between(
                 tested = _test(
                     signal, start - MARGIN, end + MARGIN, rate, order, threshold, rounding / np.sqrt(factor)
                 )
-                if tested is not None:
+                if tested is not None and (factor == 1 or tested.height >= LEAST_HEIGHT):
                     found.append(tested.scaled(factor))
     return [
         candidate.moved(first)
@@ -248,7 +251,8 @@ def _test(
         return None
     start, end = ends
     change = level_change(tried.context, tried.start, tried.end, rate, rounding)
-    return Candidate(start, end, score, tried.removed, float(np.sum(signal[start:end] ** 2)), change)
+    energy = float(np.sum(signal[start:end] ** 2))
+    return Candidate(start, end, score, tried.height, tried.removed, energy, change)
 
 
 def _united(

@@ -44,9 +44,11 @@ class Interpolation:
         self.interpolated = self.context[near]
         with_click, without = map(self.error_energy, (self.observed, self.interpolated))
         remaining = without / (len(self.observed) - order - (end - start))
-        level = LEAST_SCALE * np.sqrt(np.mean(self.context**2))
-        self.variance = remaining + max(rounding, level) ** 2
+        level = float(np.sqrt(np.mean(self.context**2)))
+        self.variance = remaining + max(rounding, LEAST_SCALE * level) ** 2
         self.score = (with_click - without) / self.variance
+        difference = np.abs(self.observed - self.interpolated)
+        self.height = float(difference.max()) / level if level > 0 else np.inf
         self.removed = float(np.sum((self.observed - self.interpolated) ** 2))
 
     def error_energy(self, samples: np.ndarray) -> float:
