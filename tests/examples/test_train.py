@@ -21,7 +21,7 @@ from aidd.models.dit_token import DiTTokenConfig
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPT = EXAMPLES / "train.py"
-RECIPES = sorted((EXAMPLES / "configs").glob("paper_*/*.json"))
+RECIPES = sorted((EXAMPLES / "configs").glob("paper_m*/*.json"))
 RECIPES = [path for path in RECIPES if path.name != "dit_token.json"]
 ABLATION = sorted((EXAMPLES / "configs" / "ablation").glob("*.json"))
 ABLATION = [path for path in ABLATION if path.name not in ("score.json", "time_free.json")]

@@ -86,8 +86,8 @@ def write(arguments: argparse.Namespace, report: RepairReport, recorder: Recorde
             record = recorder.record(report, number, difference)
             write_record(path, record)
             lowest = min(one.confidence for one in record.repairs)
-            number = "1 repair" if len(record.repairs) == 1 else f"{len(record.repairs)} repairs"
-            lines.append(f"{path}: {number}, the lowest confidence is {lowest:.2f}")
+            repairs = "1 repair" if len(record.repairs) == 1 else f"{len(record.repairs)} repairs"
+            lines.append(f"{path}: {repairs}, the lowest confidence is {lowest:.2f}")
     return lines
 
 
