@@ -222,7 +222,8 @@ def test_the_choice_is_printed_and_kept_to(folder, tiny_model, capsys):
     assert run(f"in.wav out.wav {gaps} --model model --seed 0") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "in.wav: 2 gaps by janssen, 1 gap by aidd"
-    assert re.fullmatch(r"out\.wav: 3 gaps filled, 0\.108 s in all, in \d+\.\d s", lines[1])
+    said = r"out\.wav: 3 gaps filled, 0\.108 s in all, in \d+\.\d s, after \d+\.\d s of loading the model"
+    assert re.fullmatch(said, lines[1])
     before, after = (read_audio(name).samples for name in ("in.wav", "out.wav"))
     assert np.array_equal(before[:, ~both], after[:, ~both])
     start = mask_from_seconds(0, 0.5, num_samples=NUM_SAMPLES, sampling_rate=RATE)
@@ -231,6 +232,67 @@ def test_the_choice_is_printed_and_kept_to(folder, tiny_model, capsys):
     # Another method is not chosen for anyone.
     assert run("in.wav linear.wav --gap 0.1 0.103 --method linear") == 0
     assert capsys.readouterr().out.startswith("in.wav: 1 gap by linear\nlinear.wav: 1 gap filled")
+
+
+def test_a_gap_beyond_the_model_is_refused_before_the_model_is_loaded(folder, capsys, monkeypatch):
+    sf.write("long.wav", 0.1 * np.random.default_rng(0).standard_normal(6 * RATE), RATE, subtype="PCM_16")
+    monkeypatch.setattr("aidd.repair.recipe.pipeline_for", None)
+    for method in ("auto", "aidd"):
+        assert run(f"long.wav out.wav --gap 0.5 0.6 --gap 2 4 --method {method}") == 2
+        assert capsys.readouterr().err == (
+            f"aidd: error: --fallback must be given for the gap from 2.000 to 4.000 s: {method} fills gaps of up to "
+            "1.40 s; envelope_noise, for one, fills longer ones, without a model\n"
+        )
+    # What is all beyond the model needs none.
+    assert run("long.wav out.wav --gap 2 4 --fallback lines") == 0
+    assert capsys.readouterr().out.startswith("long.wav: 1 gap by lines\n")
+
+
+def test_a_fallback_fills_what_is_beyond_the_model_alone(folder, tiny_model, capsys):
+    options = "--gap 0.2 0.23 --gap 0.3 0.75 --model model --seed 0 --subtype FLOAT"
+    assert run(f"in.wav out.wav {options} --fallback linear --json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["filled_by"] == [["aidd", "linear"]] * 2 and report["loading_seconds"] > 0
+    before, after = (read_audio(name).samples for name in ("in.wav", "out.wav"))
+    mask = mask_from_seconds(0.3, 0.75, num_samples=NUM_SAMPLES, sampling_rate=RATE)
+    assert np.abs(after - METHODS["linear"](before, mask, sampling_rate=RATE))[:, mask].max() < 1e-6
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(folder, damaged_tones, capsys):
+    before = sorted(folder.iterdir())
+    command = "damaged.wav out.wav --detect dropouts,clicks --gap 3.0 3.1 --gap 3.5 3.515 --dry-run"
+    assert run(command) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"dropouts +1 +15\.0 +0\.013 +0\.312% +0\.0125\n", said)
+    assert "nothing is written: 2 gaps by continuation, 1 gap by janssen, 1 gap by aidd\n" in said
+    assert "3.0000 to 3.1000 s, channel 2: aidd" in said
+    assert run(f"{command} --json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["outputs"] == [] and report["densities"]["clicks"]["gaps"] == 1
+    assert report["filled_by"] == [["continuation", "janssen", "aidd", "continuation"], ["aidd", "continuation"]]
+    assert sorted(folder.iterdir()) == before
+    assert run("clean.wav out.wav --detect dropouts --dry-run") == 3
+    # What a repair would refuse is refused.
+    assert run("damaged.wav out.xyz --detect dropouts --dry-run") == 2
+
+
+def test_broadband_crackle_is_refused(folder, capsys):
+    draw, time = np.random.default_rng(0), np.arange(8 * RATE) / RATE
+    music = 0.2 * np.sin(2 * np.pi * 330 * time) + 1e-4 * draw.standard_normal(len(time))
+    music[2 * RATE :][draw.random(6 * RATE) < 50 / RATE] += 0.1
+    sf.write("crackle.wav", music, RATE, subtype="PCM_16")
+    assert run("crackle.wav out.wav --detect clicks --method linear") == 2
+    assert re.search(r"\d+ clicks a second from .* are broadband crackle", capsys.readouterr().err)
+    assert run("crackle.wav out.wav --detect clicks --method linear --dry-run --json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["densities"]["clicks"]["per_minute"] > 1200 and "broadband crackle" in report["warnings"][0]
+
+
+def test_a_lossy_file_says_why_its_dropouts_are_not_found(folder, damaged_tones, capsys):
+    audio = read_audio("damaged.wav").samples
+    sf.write("damaged.ogg", np.clip(audio.T, -1, 1), RATE, subtype="VORBIS", format="OGG")
+    assert run("damaged.ogg out.wav --subtype PCM_16 --detect dropouts --method linear") == 3
+    assert "which VORBIS does not keep" in capsys.readouterr().err
 
 
 def test_long_gaps_are_the_models(folder, tiny_model):
@@ -423,9 +485,18 @@ BAD_INPUTS = [
     ("in.wav folder.wav --method linear --gap 0.1 0.2", "folder.wav: is a folder"),
     ("in.wav out.xyz --method linear --gap 0.1 0.2", "out.xyz: expected a file name that ends in one of"),
     ("in.wav out --method linear --gap 0.1 0.2", "got no suffix"),
-    ("in.wav out.mp3 --method linear --gap 0.1 0.2", "WAV PCM_24 does not carry over to MP3; choose --subtype"),
-    ("float.wav out.flac --method linear --gap 0.1 0.2", "WAV FLOAT does not carry over to FLAC; choose --subtype"),
-    ("in.wav out.wav --method linear --gap 0.1 0.2 --subtype PCM_17", "WAV files hold no PCM_17; choose --subtype"),
+    (
+        "in.wav out.mp3 --method linear --gap 0.1 0.2",
+        "WAV PCM_24 does not carry over to MP3; choose --subtype MPEG_LAYER_III",
+    ),
+    (
+        "float.wav out.flac --method linear --gap 0.1 0.2",
+        "WAV FLOAT does not carry over to FLAC; choose --subtype PCM_24 or PCM_16",
+    ),
+    (
+        "in.wav out.wav --method linear --gap 0.1 0.2 --subtype PCM_17",
+        "WAV files hold no PCM_17; choose --subtype PCM_24, PCM_16 or FLOAT",
+    ),
     ("loud.wav out.wav --method linear --gap 0.001 0.002 --subtype PCM_16", "beyond the range of PCM_16"),
     ("in.wav out.wav --method linear --gap 0.2", "argument --gap: expected 2 arguments"),
     (
@@ -469,6 +540,8 @@ BAD_INPUTS = [
         "--detect must be kinds out of dropouts, clicks, clipping, got 'wow'",
     ),
     ("in.wav out.wav --method linear --detect clipping,", "must be kinds out of dropouts, clicks, clipping, got ''"),
+    ("in.wav out.wav --method linear --detect clicks --sensitivity 20", "--sensitivity must lie in [0.1, 10] false"),
+    ("in.wav out.wav --gap 0.1 0.2 --fallback aidd", "--fallback must be a method without a model, got aidd"),
     ("in.wav out.wav --method linear --gap 0.1 0.2 --unknown", "unrecognized arguments: --unknown"),
 ]
 
@@ -561,6 +634,8 @@ def test_what_was_done_is_told_as_json(folder, capsys):
         "found": {},
         "boxes": [],
         "other_frequencies_db": None,
+        "densities": {},
+        "loading_seconds": 0.0,
         "exit_code": 0,
         "errors": [],
         "warnings": [],

@@ -288,7 +288,7 @@ BAD_INPUTS = [
     (
         "unknown subtype",
         lambda d: write(d / "a.wav", subtype="PCM_17"),
-        "hold no PCM_17; choose the subtype from PCM_16",
+        "hold no PCM_17; choose the subtype PCM_24, PCM_16 or FLOAT$",
     ),
     ("FLOAT in FLAC", lambda d: write(d / "a.flac", subtype="FLOAT"), "FLAC files hold no FLOAT"),
     ("Vorbis in .opus", lambda d: write(d / "a.opus", subtype="VORBIS"), "choose the subtype OPUS"),

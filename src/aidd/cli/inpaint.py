@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..repair.methods import CELL_FUNCTIONS, CELL_MODEL_METHOD, METHODS
-from ..repair.request import DETECTED_KINDS, RepairRequest, RequestError
+from ..repair.request import DEFAULT_SENSITIVITY, DETECTED_KINDS, RepairRequest, RequestError
 from . import changed
 from .console import DONE, EXIT_CODES, NOTHING_TO_REPAIR, Console
+from .sentences import print_preview, print_report
 
 
 if TYPE_CHECKING:
@@ -49,13 +50,15 @@ detection:
   silences that come regularly or take up much of the recording, are pauses: they are left, with a warning that says
   where. Clicks are up to 3 ms of samples that the music around them does not predict. Where the music is another after
   them than before, they are the attack of a note, and left. Clipping is where many peaks are cut at one value. Each
-  channel is searched by itself. Restored peaks lie beyond the value that they were clipped at, and may need
-  --subtype FLOAT.
+  channel is searched by itself. --sensitivity is measured on clean music, see docs/detection_study.md. Thirty clicks
+  a second and more are broadband crackle, which is refused. Restored peaks lie beyond the value that they were clipped
+  at, and may need --subtype FLOAT.
 
 methods:
   auto fills gaps of up to 5 ms by janssen, gaps of up to 20 ms by the autoregressive continuation of both edges
   (reported as continuation), and longer ones by the model aidd. spectrogram_repaint is another kind of model, a
-  diffusion of spectrograms, to compare aidd with; it takes longer. A function of yours is given as
+  diffusion of spectrograms, to compare aidd with; it takes longer. A gap that is longer than the model fills (1.40 s
+  with the default one) is refused before anything is loaded, or filled by --fallback. A function of yours is given as
   package.module:function, and called as function(audio, mask, sampling_rate=..., generator=...) with the whole
   recording. Samples outside the gaps must come back as they were.
 
@@ -127,11 +130,30 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help=f"find damage, and fill it: one or more of {', '.join(DETECTED_KINDS)}, separated by commas",
     )
     parser.add_argument(
+        "--sensitivity",
+        type=float,
+        default=DEFAULT_SENSITIVITY,
+        metavar="N",
+        help="how many false alarms a minute to expect of each kind in clean music, from 0.1 to 10: with more of "
+        "them, more damage is found (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what would be repaired and how, with the density of what was found, and write nothing",
+    )
+    parser.add_argument(
         "--method",
         default="auto",
         metavar="METHOD",
         help=f"what fills the gaps: {', '.join(METHODS)}, or a function of yours as package.module:function; or the "
         f"boxes: auto, {', '.join(CELL_FUNCTIONS)}, {CELL_MODEL_METHOD} (default: auto)",
+    )
+    parser.add_argument(
+        "--fallback",
+        metavar="METHOD",
+        help="a method without a model, such as envelope_noise, for gaps that are longer than the model fills "
+        "(default: they are refused)",
     )
     parser.add_argument(
         "--model",
@@ -195,11 +217,15 @@ def inpaint(arguments: argparse.Namespace, console: Console) -> int:
             console.answer = nothing.report.to_dict()
         console.error(str(nothing))
         return NOTHING_TO_REPAIR
-    console.done = True
     if arguments.json:
         console.answer = report.to_dict()
-    else:
-        _print(report)
+    if arguments.dry_run:
+        if not arguments.json:
+            print_preview(report)
+        return DONE
+    console.done = True
+    if not arguments.json:
+        print_report(report)
     with console.telling("what was changed"):
         lines = changed.write(arguments, report, recorder)
         if not arguments.json:
@@ -208,34 +234,6 @@ def inpaint(arguments: argparse.Namespace, console: Console) -> int:
         with console.telling(f"the picture {arguments.plot}"):
             _draw(arguments.plot, report)
     return DONE
-
-
-def _print(report: RepairReport) -> None:
-    from ..repair.report import extent
-
-    for kind, gaps in report.found.items():
-        print(f"{report.input}: {kind}: {extent(gaps, report.sampling_rate, 'found')}")
-    print(f"{report.input}: {report.fillers()}")
-    if report.boxes:
-        _print_boxes(report)
-        return
-    filled = extent(report.gaps, report.sampling_rate, "filled")
-    for output in report.outputs:
-        print(f"{output}: {filled}, in {report.seconds:.1f} s")
-
-
-def _print_boxes(report: RepairReport) -> None:
-    from ..masks.gaps import num_missing
-    from ..repair.report import count
-
-    seconds = num_missing(report.gaps[0]) / report.sampling_rate
-    print(
-        f"{report.outputs[0]}: {count(len(report.boxes), 'box')} filled, in frames of {seconds:.3f} s in all, in "
-        f"{report.seconds:.1f} s"
-    )
-    if report.other_frequencies_db is not None:
-        level = f"{-report.other_frequencies_db:.1f} dB below what is there"
-        print(f"{report.outputs[0]}: the change at other frequencies of these frames is {level}")
 
 
 def _draw(path: Path, report: RepairReport) -> None:
@@ -258,12 +256,16 @@ def _repair(arguments: argparse.Namespace, recorder: Recorder | None) -> RepairR
             seed=arguments.seed,
             num_variations=arguments.variations,
             subtype=arguments.subtype,
+            sensitivity=arguments.sensitivity,
+            fallback=arguments.fallback,
         )
         # numpy and soundfile are imported for requests that can be met.
-        from ..repair.recipe import repair_file
+        from ..repair.recipe import preview_file, repair_file
         from ..signals.formats import SubtypeError
 
         try:
+            if arguments.dry_run:
+                return preview_file(arguments.input, arguments.output, request)
             return repair_file(arguments.input, arguments.output, request, recorder=recorder, progress=_with_bar)
         except SubtypeError as error:
             raise ValueError(f"{error.problem}; choose --subtype {error.proposal}") from error

@@ -17,6 +17,7 @@ from ..signals.autoregressive import burg
 from .attacks import Candidate, apart_from_attacks, level_change
 from .interpolation import BLOCK_SECONDS, LEAST_SCALE, MAX_SECONDS, ROUNDING, Interpolation, grown
 from .runs import ChannelStatistics, as_channels, statistics_of
+from .sensitivity import DEFAULT_SENSITIVITY, click_threshold
 
 
 # Window whose median shows how large the prediction error is. Clicks that fill half of it go unseen.
@@ -41,7 +42,7 @@ WHOLE = 0.9
 # Half-band filter of the halvings.
 HALF_BAND = firwin(31, 0.5)
 ORDER = 32
-THRESHOLD = 75.0
+THRESHOLD = click_threshold(DEFAULT_SENSITIVITY)
 
 
 def find_clicks(
@@ -75,7 +76,7 @@ def find_clicks(
         signal: float, `(samples,)` or `(channels, samples)`, of any scale.
         sampling_rate: Hz.
         order: of the models.
-        threshold: ratio of powers, as said above.
+        threshold: ratio of powers, as said above. [`~aidd.detection.sensitivity`] says how often it is exceeded.
         widen: samples added on both sides of every click.
 
     Returns:

@@ -19,7 +19,9 @@ MAX_SIDE = 4096
 MIN_PEAKS, INNER_STEPS = 4, 4 * STEPS
 
 
-def find_clipping(signal: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def find_clipping(
+    signal: np.ndarray, *, min_peaks: int = MIN_PEAKS, steps: int = INNER_STEPS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     Samples at which peaks are cut off, at a channel's highest or lowest value or further inside.
 
@@ -30,11 +32,12 @@ def find_clipping(signal: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     to within a step: clipping is mostly symmetric.
 
     Something louder may lie above: a single sample, or music that is louder than a part that was clipped before it was
-    made softer. So another value counts too where four peaks or more stay at it for three samples or more and leave it
-    by 32 steps. Only these peaks count as clipped then: music may pass through the value.
+    made softer. So another value counts too where `min_peaks` or more stay at it for three samples or more and leave
+    it by `steps`. Only these peaks count as clipped then: music may pass through the value.
 
     Args:
         signal: float, `(samples,)` or `(channels, samples)`, of any scale.
+        min_peaks, steps: flat peaks below the highest value, as said above, and quantisation steps.
 
     Returns:
         `mask`, bool, True = clipped, and `lower` and `upper`, float64, all of the signal's shape: bounds that restored
@@ -47,7 +50,7 @@ def find_clipping(signal: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     channels = as_channels(signal)
     mask, ceilings, floors = np.zeros(channels.shape, bool), [], []
     for channel, clipped in zip(channels, mask, strict=True):
-        finder = ClippingFinder(statistics_of(channel))
+        finder = ClippingFinder(statistics_of(channel), min_peaks=min_peaks, steps=steps)
         finder.feed(channel)
         gaps, above, below = finder.finish()
         clipped |= mask_of(gaps, 0, len(channel))
@@ -90,15 +93,16 @@ class ClippingFinder:
 
     Args:
         statistics: of the channel.
+        min_peaks, steps: as of `find_clipping`.
     """
 
-    def __init__(self, statistics: ChannelStatistics):
-        self._statistics = statistics
+    def __init__(self, statistics: ChannelStatistics, *, min_peaks: int = MIN_PEAKS, steps: int = INNER_STEPS):
+        self._statistics, self._min_peaks = statistics, min_peaks
         self._extremes = (statistics.highest, statistics.lowest)
         # What stands still at an extreme, and at any other value but silence.
         self._runs, self._inner = (
-            RunFinder(min_samples=MIN_RUN, longest=MAX_SIDE, threshold=steps * statistics.step, wanted=wanted)
-            for steps, wanted in ((STEPS, self._is_extreme), (INNER_STEPS, self._is_inner))
+            RunFinder(min_samples=MIN_RUN, longest=MAX_SIDE, threshold=least * statistics.step, wanted=wanted)
+            for least, wanted in ((STEPS, self._is_extreme), (steps, self._is_inner))
         )
         self._gaps: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
         self._num_fed = 0
@@ -129,7 +133,7 @@ class ClippingFinder:
         gaps = [of_block for of_side, is_flat in zip(self._gaps, flat, strict=True) if is_flat for of_block in of_side]
         peaks = [run for run in self._inner.finish() if run.is_peak]
         values, counts = np.unique([run.value for run in peaks], return_counts=True)
-        inner = values[counts >= MIN_PEAKS]
+        inner = values[counts >= self._min_peaks]
         gaps.append(np.array([run[:2] for run in peaks if run.value in inner], np.int64).reshape(-1, 2))
         above, below = inner[inner > 0], inner[inner < 0]
         return (

@@ -12,6 +12,7 @@ from ..detection.clicks import block_and_margin, candidates_between, clicks_of
 from ..detection.clipping import ClippingFinder
 from ..detection.dropouts import apart_from_pauses, dropout_finder, dropouts_of
 from ..detection.runs import BLOCK_SAMPLES
+from ..detection.sensitivity import DEFAULT_SENSITIVITY, click_threshold, dropout_seconds, flat_peaks
 from ..masks.gaps import no_gaps, num_missing, num_shared, touching, unite
 from ..signals.blocks import AudioReader
 from ..signals.warning import warn_at_caller
@@ -68,6 +69,7 @@ def find_damage(
     kinds: Sequence[str] = DETECTED_KINDS,
     *,
     given: Sequence[np.ndarray] | None = None,
+    sensitivity: float = DEFAULT_SENSITIVITY,
     block_samples: int = BLOCK_SAMPLES,
 ) -> Damage:
     """
@@ -79,10 +81,13 @@ def find_damage(
         scan: of the file, which is read once more.
         kinds: kinds to look for, out of `DETECTED_KINDS`. Clicks take far longer than the others.
         given: gaps of every channel that are known already, int64 `(gaps, 2)`, in which samples need not be finite.
+        sensitivity: false alarms a minute that are expected of each kind in clean music, see
+            [`~aidd.detection.sensitivity`].
         block_samples: samples that are looked at at a time, about; the result is the same.
 
     Raises:
-        ValueError: another kind, or samples outside the given gaps that are not finite where a kind is asked for.
+        ValueError: another kind, another sensitivity than was measured, or samples outside the given gaps that are not
+            finite where a kind is asked for.
     """
     for kind in kinds:
         if kind not in DETECTED_KINDS:
@@ -90,8 +95,10 @@ def find_damage(
     if kinds:
         scan.check_finite([no_gaps()] * scan.channels if given is None else given)
     rate, num_samples = scan.sampling_rate, scan.num_samples
-    dropouts = [dropout_finder(statistics, sampling_rate=rate) for statistics in scan.statistics]
-    clippings = [ClippingFinder(statistics) for statistics in scan.statistics]
+    shortest, threshold = dropout_seconds(sensitivity), click_threshold(sensitivity)
+    min_peaks, steps = flat_peaks(sensitivity)
+    dropouts = [dropout_finder(statistics, sampling_rate=rate, min_seconds=shortest) for statistics in scan.statistics]
+    clippings = [ClippingFinder(statistics, min_peaks=min_peaks, steps=steps) for statistics in scan.statistics]
     candidates: list[list[Candidate]] = [[] for _ in scan.statistics]
     block, margin = block_and_margin(rate)
     length = max(block_samples // block, 1) * block
@@ -112,6 +119,7 @@ def find_damage(
                         num_samples=num_samples,
                         sampling_rate=rate,
                         step=scan.statistics[channel].step,
+                        threshold=threshold,
                     )
     clipped, ceilings, floors = map(list, zip(*(finder.finish() for finder in clippings), strict=True))
     # A flat peak is a value that is held, too.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..classical.janssen import janssen
 from ..masks.gaps import find_gaps, num_missing, unite
 from ..signals.blocks import BLOCK_SAMPLES, AudioReader, writing_audio
 from ..signals.formats import format_for
@@ -17,6 +16,7 @@ from ..signals.warning import passing_over, warn_at_caller
 from ..splice.contract import ContractError, MaskWarning, check_share, read, write_back
 from ..splice.filling import splice_short_gaps
 from .encoded import HeldFillings, check_range, warn_of_loss
+from .methods import method_of
 from .plan import CONTINUATION, RepairPlan
 from .regions import Reach, Region, plan_regions
 from .scan import Scan, scan_audio
@@ -60,9 +60,11 @@ def fill_as_planned(
     Returns:
         A new array: the signals, with a leading axis of variations if the method returned one.
     """
-    fill_short = {
-        "janssen": partial(janssen, sampling_rate=sampling_rate),
-        CONTINUATION: partial(_continue_edges, sampling_rate=sampling_rate),
+    fill_channel = {
+        filler: partial(_continue_edges, sampling_rate=sampling_rate)
+        if filler == CONTINUATION
+        else partial(method_of(filler), sampling_rate=sampling_rate, generator=generator)
+        for filler in list(masks)[:-1]
     }
     filled = signals.copy()
     missing = np.any(list(masks.values()), axis=0)
@@ -76,7 +78,7 @@ def fill_as_planned(
                 for start, stop in find_gaps(~missing[channel]).tolist():
                     mask = masks[filler][channel][start:stop]
                     if mask.any():
-                        filled[channel][start:stop] = fill_short[filler](filled[channel][start:stop], mask)
+                        filled[channel][start:stop] = fill_channel[filler](filled[channel][start:stop], mask)
             observe(filler, masks[filler])
         if masks[last].any():
             filled = method(filled, masks[last], sampling_rate=sampling_rate, generator=generator)

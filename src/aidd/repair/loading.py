@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .methods import row_of
@@ -23,6 +25,19 @@ def pipeline_for(request: RepairRequest) -> AIDDPipeline | SpectrogramRePaintPip
     if request.model is None or isinstance(request.model, str):
         return load_pipeline(request.model or row.default_model, row.pipeline_class)
     return request.model
+
+
+def short_gap_seconds_of(request: RepairRequest) -> float:
+    """
+    Longest gap that a request's pipeline fills by the continuation of its edges, without loading it; 0 where that is
+    not known: of a pipeline on the Hub, or of a method without a model.
+    """
+    if request.model is not None and not isinstance(request.model, str):
+        return request.model.config.short_gap_seconds
+    index = Path(request.model or row_of(request.method).default_model) / "model_index.json"
+    return (
+        float(json.loads(index.read_text(encoding="utf-8")).get("short_gap_seconds", 0.0)) if index.is_file() else 0.0
+    )
 
 
 def generator_of(seed: int | None) -> Generator | None:

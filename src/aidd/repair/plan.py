@@ -5,6 +5,7 @@ What fills each gap. This is the one place that says which filler fills which le
 | --- | --- |
 | `janssen` | those of up to 5 ms, and single samples at any rate, by the method `auto` |
 | `continuation` | those of up to `short_gap_seconds` of the pipeline with intact edges, by methods with a model |
+| a method without a model | those that are longer than the model fills, where a fallback is given |
 | the model, `aidd` for `auto` | all others, by methods with a model |
 | the method itself | all, by methods without a model |
 
@@ -13,6 +14,7 @@ Each filler takes what those above it have filled as intact.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,6 +72,8 @@ def plan_repair(
     num_samples: int,
     sampling_rate: int,
     short_gap_seconds: float = 0.0,
+    longest_gap_seconds: float = math.inf,
+    fallback: str | None = None,
 ) -> RepairPlan:
     """
     Names the filler of each gap of a recording.
@@ -81,6 +85,8 @@ def plan_repair(
         sampling_rate: Hz.
         short_gap_seconds: longest gap, in seconds, that the method's pipeline fills by the continuation of its edges
             ([`~aidd.splice.filling.splice_short_gaps`]); 0 before there is a pipeline.
+        longest_gap_seconds: longest gap that the method's model fills.
+        fallback: method that fills longer ones, if any.
 
     Raises:
         ValueError: no such method, or a rate that is no positive integer.
@@ -89,7 +95,8 @@ def plan_repair(
     main = "aidd" if method == "auto" else method
     longest_for_janssen = max(round(MAX_JANSSEN_SECONDS * sampling_rate), 1) if method == "auto" else 0
     longest_for_edges = round(short_gap_seconds * sampling_rate) if row_of(method).has_model else 0
-    fillers = [main]
+    longest_for_model = math.inf if fallback is None else longest_gap_seconds * sampling_rate
+    fillers = [main] if fallback is None else [fallback, main]
     if longest_for_edges:
         fillers.insert(0, CONTINUATION)
     if longest_for_janssen:
@@ -100,5 +107,6 @@ def plan_repair(
         names = np.where(lengths <= longest_for_janssen, "janssen", main).astype(object)
         (longer,) = np.nonzero(lengths > longest_for_janssen)
         names[longer[continued_gaps(channel_gaps[longer], num_samples, longest_for_edges)]] = CONTINUATION
+        names[lengths > longest_for_model] = fallback
         filled_by.append(names.tolist())
     return RepairPlan(tuple(fillers), list(gaps), filled_by)

@@ -11,17 +11,18 @@ from pathlib import Path
 import numpy as np
 
 from ..masks.files import Marks, read_marks
-from ..masks.gaps import gaps_from_seconds, unite
-from ..signals.formats import check_writable, encoding_for, format_for
+from ..masks.gaps import unite
+from ..signals.warning import warn_at_caller
 from .box_repair import marks_for, repair_boxes
 from .boxes import Box
 from .clipping import within_bounds
-from .damage import Damage, find_damage, warn_of_pauses, warn_of_unmarked_silence
+from .damage import Damage
+from .density import check_crackle
 from .encoded import HeldFillings, check_range
-from .filling import check_gaps, fill_as_planned, fill_file, unobserved
-from .loading import generator_of, model_name, pipeline_for
+from .examination import NothingToRepairError, destination, examine, gaps_in_channels, numbered
+from .filling import fill_as_planned, fill_file, unobserved
+from .loading import generator_of, model_name, pipeline_for, short_gap_seconds_of
 from .methods import CELL_FUNCTIONS, method_of
-from .plan import MAX_JANSSEN_SECONDS, plan_repair
 from .recorder import Recorder
 from .regions import Region, reach_of
 from .report import RepairReport
@@ -29,18 +30,7 @@ from .request import RepairRequest, RequestError
 from .scan import Scan, scan_audio
 
 
-class NothingToRepairError(ValueError):
-    """
-    No gap is given, and none was found.
-
-    Args:
-        message: what was looked for.
-        report: of a repair without gaps and outputs.
-    """
-
-    def __init__(self, message: str, report: RepairReport):
-        super().__init__(message)
-        self.report = report
+__all__ = ["NothingToRepairError", "given_gaps", "marks_of", "numbered", "preview_file", "repair_file"]
 
 
 def repair_file(
@@ -85,15 +75,7 @@ def repair_file(
     """
     began = time.perf_counter()
     scan = source if isinstance(source, Scan) else scan_audio(source)
-    outputs = numbered(Path(output), request.num_variations)
-    for path in outputs:
-        if path.exists() and path.samefile(scan.path):
-            raise ValueError(f"{path}: the output is the input, which is never written to; choose another name")
-    subtype, format = encoding_for(outputs[0], scan.subtype, scan.format, request.subtype)
-    format = format_for(outputs[0], format, subtype, channels=scan.channels, num_samples=scan.num_samples)
-    for path in outputs:
-        check_writable(path, sampling_rate=scan.sampling_rate, subtype=subtype, format=format, channels=scan.channels)
-
+    outputs, subtype, format = destination(scan, output, request)
     marks = marks_for(request.method, scan, marks_of(scan, request.masks))
     boxes = {"given": request.boxes, "mask": marks.boxes}
     if any(map(len, boxes.values())):
@@ -104,51 +86,15 @@ def repair_file(
         return replace(report, seconds=time.perf_counter() - began)
     if request.method in CELL_FUNCTIONS:
         raise RequestError("method", f"must be one that fills gaps, got {request.method}, which fills boxes alone")
-    known = {"given": given_gaps(scan, request.gaps), "mask": marks.gaps}
-    if damage is None:
-        given = [unite(channel) for channel in zip(*known.values(), strict=True)]
-        damage = find_damage(scan, request.detect, given=given)
-    elif set(damage.kinds) != set(request.detect):
-        raise ValueError(f"expected damage of the kinds {list(request.detect)}, got {list(damage.kinds)}")
-    reasons = known | damage.found
-    gaps = [unite(channel) for channel in zip(*reasons.values(), strict=True)]
-    report = RepairReport(
-        input=str(scan.path),
-        outputs=[],
-        sampling_rate=scan.sampling_rate,
-        channels=scan.channels,
-        num_samples=scan.num_samples,
-        method=request.method,
-        model=None,
-        seed=request.seed,
-        filled_by=[[] for _ in gaps],
-        gaps=gaps,
-        found=damage.found,
-        seconds=time.perf_counter() - began,
-    )
-    warn_of_pauses(damage, gaps, sampling_rate=scan.sampling_rate)
-    if not any(map(len, gaps)):
-        raise NothingToRepairError(_nothing(scan, request, damage), report)
-    check_range(scan, outputs[0], gaps, format=format, subtype=subtype)
-    silences = [unite(runs) for runs in zip(damage.dropouts, damage.pauses, strict=True)]
-    warn_of_unmarked_silence(silences, gaps, sampling_rate=scan.sampling_rate)
-
-    plan = partial(
-        plan_repair,
-        check_gaps(scan, gaps),
-        method=request.method,
-        num_samples=scan.num_samples,
-        sampling_rate=scan.sampling_rate,
-    )
-    planned, pipeline = plan(), None
+    examined = examine(scan, request, marks, damage)
+    check_crackle(examined.damage.found, num_samples=scan.num_samples, sampling_rate=scan.sampling_rate)
+    check_range(scan, outputs[0], examined.gaps, format=format, subtype=subtype)
+    planned, pipeline, loading_seconds = examined.plan(), None, 0.0
     if planned.needs_model:
+        began_loading = time.perf_counter()
         pipeline = pipeline_for(request)
-        planned = plan(short_gap_seconds=pipeline.config.short_gap_seconds)
-    elif request.num_variations > 1:
-        longest = f"{1000 * MAX_JANSSEN_SECONDS:g} ms"
-        raise RequestError(
-            "num_variations", f"must be 1 for gaps of up to {longest}: janssen fills them, which gives one result"
-        )
+        loading_seconds = time.perf_counter() - began_loading
+        planned = examined.plan(pipeline.config.short_gap_seconds, pipeline.max_gap_seconds)
     options = {"num_variations": request.num_variations, "select": "agreement"}
     fill = partial(
         fill_as_planned,
@@ -157,7 +103,7 @@ def repair_file(
         generator=generator_of(request.seed),
     )
     if recorder is not None:
-        recorder.reasons = reasons
+        recorder.reasons = examined.reasons
         fill = partial(fill, observe=recorder.filled)
 
     def shown(regions: list[Region]) -> Iterable[Region]:
@@ -167,12 +113,12 @@ def repair_file(
         return progress(regions)
 
     # Restored peaks lie beyond the level that they were clipped at, be it full scale.
-    held = None if "clipping" in damage.kinds else HeldFillings(fill, scan, subtype)
+    held = None if "clipping" in examined.damage.kinds else HeldFillings(fill, scan, subtype)
     fill_file(
         scan,
         outputs,
         planned,
-        within_bounds(fill, damage) if held is None else held,
+        within_bounds(fill, examined.damage) if held is None else held,
         reach=reach_of(request.method, sampling_rate=scan.sampling_rate, pipeline=pipeline),
         subtype=subtype,
         format=format,
@@ -182,20 +128,45 @@ def repair_file(
     if held is not None:
         held.warn(outputs[0])
     return replace(
-        report,
+        examined.report,
         outputs=list(map(str, outputs)),
         model=model_name(request) if planned.needs_model else None,
         filled_by=planned.filled_by,
         gaps=planned.gaps,
         seconds=time.perf_counter() - began,
+        loading_seconds=loading_seconds,
     )
 
 
-def numbered(output: Path, num_variations: int) -> list[Path]:
-    """The output, or those of several variations, with their numbers before the suffix."""
-    if num_variations == 1:
-        return [output]
-    return [output.with_name(f"{output.stem}-{number}{output.suffix}") for number in range(1, num_variations + 1)]
+def preview_file(source: str | Path | Scan, output: str | Path, request: RepairRequest) -> RepairReport:
+    """
+    What [`repair_file`] would do, without loading a model, filling or writing anything.
+
+    Args:
+        source, output, request: as of `repair_file`.
+
+    Returns:
+        The report, without outputs: gaps, what was found and how dense it is, and what would fill each gap.
+
+    Raises:
+        RequestError: boxes, which cannot be examined so.
+        ValueError: as `repair_file`, but for crackle.
+
+    Warns:
+        UserWarning: as `repair_file`, and where it would refuse crackle.
+    """
+    scan = source if isinstance(source, Scan) else scan_audio(source)
+    destination(scan, output, request)
+    marks = marks_for(request.method, scan, marks_of(scan, request.masks))
+    if request.boxes or marks.boxes:
+        raise RequestError("boxes", "cannot be examined beforehand, gaps can")
+    examined = examine(scan, request, marks)
+    try:
+        check_crackle(examined.damage.found, num_samples=scan.num_samples, sampling_rate=scan.sampling_rate)
+    except ValueError as error:
+        warn_at_caller(f"{scan.path}: a repair is refused: {error}")
+    planned = examined.plan(short_gap_seconds_of(request))
+    return replace(examined.report, filled_by=planned.filled_by, gaps=planned.gaps)
 
 
 def given_gaps(
@@ -215,12 +186,10 @@ def given_gaps(
     Raises:
         ValueError: what is no gap of this recording, or a mask of another number of channels.
     """
-    extent = {"num_samples": scan.num_samples, "sampling_rate": scan.sampling_rate}
-    shared = [gaps_from_seconds(*zip(*seconds, strict=True), **extent)] if seconds else []
     marks = marks_of(scan, masks)
     if marks.boxes:
         raise ValueError(f"expected masks of gaps, got {len(marks.boxes)} labels with frequencies, which are boxes")
-    return [unite([*shared, channel]) for channel in marks.gaps]
+    return [unite(gaps) for gaps in zip(gaps_in_channels(scan, seconds), marks.gaps, strict=True)]
 
 
 def marks_of(scan: Scan, masks: Sequence[str | Path]) -> Marks:
@@ -248,11 +217,3 @@ def marks_of(scan: Scan, masks: Sequence[str | Path]) -> Marks:
             channel.append(marks.gaps[number % num_masks])
         boxes += marks.boxes
     return Marks([unite(channel) for channel in channels], boxes)
-
-
-def _nothing(scan: Scan, request: RepairRequest, damage: Damage) -> str:
-    if damage.kinds:
-        return f"{scan.path}: found no {' and no '.join(damage.kinds)}, and no other gap is given"
-    if request.masks:
-        return f"{', '.join(map(str, request.masks))}: nothing is marked as missing (True = missing)"
-    return f"{scan.path}: no gap is given, and no kind of damage to look for"

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from ..masks.gaps import num_missing, unite
+from .density import Density, density_of
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,10 @@ class RepairReport:
         filled_by: what filled each gap of every channel: a method's name, or `continuation`, that of the gap's edges.
         gaps: gaps of every channel, starts and exclusive ends in samples, int64 `(gaps, 2)`.
         found: gaps of every channel by kinds of damage that were looked for, int64 `(gaps, 2)`.
-        seconds: time that the repair took.
+        seconds: time that the repair took, that of loading the model too.
         boxes: holes in the spectrogram that were filled, see [`~aidd.repair.request.RepairRequest`]. The gaps are the
             samples that their frames hold then.
+        loading_seconds: time that loading the model took.
         other_frequencies_db: how much other frequencies have changed in these frames, relative to themselves; the most
             of any box, None without boxes or where nothing has.
     """
@@ -47,6 +49,7 @@ class RepairReport:
     seconds: float
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
     other_frequencies_db: float | None = None
+    loading_seconds: float = 0.0
 
     def to_dict(self) -> dict:
         """The report as JSON can hold it."""
@@ -54,6 +57,17 @@ class RepairReport:
             "gaps": [gaps.tolist() for gaps in self.gaps],
             "found": {kind: [gaps.tolist() for gaps in channels] for kind, channels in self.found.items()},
             "seconds": round(self.seconds, 3),
+            "loading_seconds": round(self.loading_seconds, 3),
+            "densities": {kind: asdict(density) for kind, density in self.densities.items()},
+        }
+
+    @property
+    def densities(self) -> dict[str, Density]:
+        """How much of each kind was found, of all channels together."""
+        seconds = self.num_samples / self.sampling_rate
+        return {
+            kind: density_of(unite(gaps), seconds=seconds, sampling_rate=self.sampling_rate)
+            for kind, gaps in self.found.items()
         }
 
     def fillers(self) -> str:

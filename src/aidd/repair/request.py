@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Kinds of damage that can be looked for.
 DETECTED_KINDS = ("dropouts", "clicks", "clipping")
+# Sensitivities, as `aidd.detection.sensitivity` has them, which imports numpy.
+DEFAULT_SENSITIVITY, LEAST_SENSITIVITY, MOST_SENSITIVITY = 0.1, 0.1, 10.0
 
 
 class RequestError(ValueError):
@@ -41,8 +43,12 @@ class RepairRequest:
         masks: files that mark gaps, see [`~aidd.masks.files.read_mask`]: bool arrays (.npy, True = missing) and
             Audacity's label tracks (.txt). Labels with frequencies are boxes, to methods that fill boxes.
         detect: kinds of damage to look for, out of `DETECTED_KINDS`.
+        sensitivity: false alarms a minute that are expected of each kind in clean music, 0.1 to 10, see
+            [`~aidd.detection.sensitivity`].
         method: what fills the gaps: a name of `aidd.METHODS`, or a function of yours as `package.module:function`
             ([`~aidd.repair.methods.load_method`]), which is given the recording whole.
+        fallback: a method without a model that fills the gaps that are longer than the method's model fills. Without
+            one, such gaps are refused.
         model: the pipeline of a method with a model, or its folder or its name on the Hub. Default: the model that
             comes with the package.
         seed: seed of all draws, in [0, 2^63). Same seed, same audio; None draws anew every time.
@@ -66,11 +72,18 @@ class RepairRequest:
     num_variations: int = 1
     subtype: str | None = None
     boxes: Sequence[tuple[float, float, float, float]] = ()
+    sensitivity: float = DEFAULT_SENSITIVITY
+    fallback: str | None = None
 
     def __post_init__(self) -> None:
         for kind in self.detect:
             if kind not in DETECTED_KINDS:
                 raise RequestError("detect", f"must be kinds out of {', '.join(DETECTED_KINDS)}, got {kind!r}")
+        if not LEAST_SENSITIVITY <= self.sensitivity <= MOST_SENSITIVITY:
+            span = f"[{LEAST_SENSITIVITY:g}, {MOST_SENSITIVITY:g}]"
+            raise RequestError("sensitivity", f"must lie in {span} false alarms a minute, got {self.sensitivity:g}")
+        if self.fallback is not None and row_of(self.fallback).has_model:
+            raise RequestError("fallback", f"must be a method without a model, got {self.fallback}")
         if self.num_variations < 1:
             raise RequestError("num_variations", f"must be at least 1, got {self.num_variations}")
         if self.seed is not None and not 0 <= self.seed < 2**63:

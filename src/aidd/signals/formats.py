@@ -52,6 +52,8 @@ SAMPLE_BYTES = {subtype: -(-bits // 8) for subtype, bits in INTEGER_BITS.items()
 LOSSLESS_SUBTYPES = frozenset(INTEGER_BITS) | frozenset(FLOAT_TYPES)
 # Lossy codecs that work on floats, which have no full scale to exceed.
 FLOAT_CODECS = frozenset({"VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"})
+# Subtypes that are used most, lossless ones first.
+USUAL_SUBTYPES = ("PCM_24", "PCM_16", "FLOAT", "ALAC_24", "MPEG_LAYER_III", "VORBIS", "OPUS")
 
 
 class SubtypeError(ValueError):
@@ -60,12 +62,14 @@ class SubtypeError(ValueError):
 
     Args:
         problem: what was expected and what came.
-        choices: subtypes that would do.
+        choices: subtypes that would do. The message names up to three of those that are used most.
     """
 
     def __init__(self, problem: str, choices: Sequence[str]):
         self.problem, self.choices = problem, tuple(choices)
-        self.proposal = choices[0] if len(choices) == 1 else f"from {', '.join(choices)}"
+        usual = [subtype for subtype in USUAL_SUBTYPES if subtype in choices] or list(choices)
+        *others, last = usual[:3]
+        self.proposal = f"{', '.join(others)} or {last}" if others else last
         super().__init__(f"{problem}; choose the subtype {self.proposal}")
 
 

@@ -1,0 +1,68 @@
+"""A report of a repair, or of what one would do, in sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from ..repair.report import RepairReport
+
+# Gaps of a preview that are listed, at most.
+MOST_LISTED = 40
+
+
+def print_report(report: RepairReport) -> None:
+    """Prints what was found and filled."""
+    from ..repair.report import extent
+
+    for kind, gaps in report.found.items():
+        print(f"{report.input}: {kind}: {extent(gaps, report.sampling_rate, 'found')}")
+    print(f"{report.input}: {report.fillers()}")
+    if report.boxes:
+        _print_boxes(report)
+        return
+    filled = extent(report.gaps, report.sampling_rate, "filled")
+    for output in report.outputs:
+        print(f"{output}: {filled}, in {report.seconds - report.loading_seconds:.1f} s{_loading(report)}")
+
+
+def _loading(report: RepairReport) -> str:
+    return f", after {report.loading_seconds:.1f} s of loading the model" if report.loading_seconds else ""
+
+
+def print_preview(report: RepairReport) -> None:
+    """Prints what would be repaired: the density of each kind of damage, and every gap with what would fill it."""
+    if report.found:
+        print(f"{report.input}: found")
+        print(f"  {'kind':10} {'gaps':>7} {'a minute':>9} {'seconds':>9} {'share':>8} {'longest':>9}")
+    for kind, density in report.densities.items():
+        print(
+            f"  {kind:10} {density.gaps:7} {density.per_minute:9.1f} {density.seconds:9.3f} {density.share:8.3%} "
+            f"{density.longest_seconds:9.4f}"
+        )
+    print(f"{report.input}: would be filled, and nothing is written: {report.fillers()}")
+    rows = [
+        (start, end, channel, filler)
+        for channel, (gaps, names) in enumerate(zip(report.gaps, report.filled_by, strict=True), start=1)
+        for (start, end), filler in zip(gaps.tolist(), names, strict=True)
+    ]
+    for start, end, channel, filler in sorted(rows)[:MOST_LISTED]:
+        seconds = f"{start / report.sampling_rate:.4f} to {end / report.sampling_rate:.4f} s"
+        print(f"  {seconds}, channel {channel}: {filler}")
+    if len(rows) > MOST_LISTED:
+        print(f"  and {len(rows) - MOST_LISTED} more, which --json lists")
+
+
+def _print_boxes(report: RepairReport) -> None:
+    from ..masks.gaps import num_missing
+    from ..repair.report import count
+
+    seconds = num_missing(report.gaps[0]) / report.sampling_rate
+    print(
+        f"{report.outputs[0]}: {count(len(report.boxes), 'box')} filled, in frames of {seconds:.3f} s in all, in "
+        f"{report.seconds:.1f} s"
+    )
+    if report.other_frequencies_db is not None:
+        level = f"{-report.other_frequencies_db:.1f} dB below what is there"
+        print(f"{report.outputs[0]}: the change at other frequencies of these frames is {level}")
