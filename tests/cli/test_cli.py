@@ -662,6 +662,17 @@ def test_a_repair_is_drawn(folder, suffix):
     assert (folder / f"other.{suffix}").read_bytes() != picture
 
 
+def test_each_gap_is_drawn_on_its_own_up_to_a_number(folder):
+    pytest.importorskip("matplotlib")
+    gaps = " ".join(f"--gap {0.05 * number} {0.05 * number + 0.001 * number}" for number in range(1, 15))
+    assert run(f"in.wav out.wav --method linear {gaps} --plot repair.svg") == 0
+    # Texts of an SVG stand in comments.
+    texts = re.findall(r"<!-- (.*?) -->", (folder / "repair.svg").read_text())
+    titles = [text for text in texts if re.fullmatch(r"\d+\.\d{4} s, [\d.]+ ms", text)]
+    assert len(titles) == 12 and titles[1] == "0.1000 s, 2 ms"
+    assert any("12 of 14 gaps" in text for text in texts)
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

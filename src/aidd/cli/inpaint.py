@@ -176,8 +176,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--plot",
         type=Path,
         metavar="PICTURE",
-        help="draw the part with the gaps, before and after (for several variations the first), as .png or .svg; "
-        "needs matplotlib",
+        help="draw the part with the gaps, before and after (for several variations the first), and each of up to 12 "
+        "gaps on its own, as .png or .svg; needs matplotlib",
     )
     changed.add_arguments(parser)
     parser.add_argument(
