@@ -46,6 +46,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--output_file", type=Path, required=True, help="Markdown tables to write.")
     parser.add_argument("--segments_per_recording", type=int, default=4)
     parser.add_argument("--damage_every", type=int, default=4, help="Which part of the segments clicks are added to.")
+    parser.add_argument("--click", nargs="+", default=list(CLICKS), choices=CLICKS, help="Kinds of clicks.")
+    parser.add_argument("--instrument", nargs="*", default=PERCUSSION, choices=PERCUSSION, help="Kinds of percussion.")
     parser.add_argument("--percussion", type=int, default=6, help="Recordings of each kind of percussion.")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
@@ -175,6 +177,7 @@ def main() -> None:
     hits = {
         kind: [percussion(kind, np.random.default_rng([args.seed, number, index])) for index in range(args.percussion)]
         for number, kind in enumerate(PERCUSSION)
+        if kind in args.instrument
     }
     minutes = sum(len(audio) / rate for audio, rate in segments) / 60
     asked = [f"{sensitivity:g}" for sensitivity in SENSITIVITIES]
@@ -187,6 +190,8 @@ def main() -> None:
 
     lines += ["", f"| clicks found, sensitivity | n | {' | '.join(asked)} |", "| --- " * (len(asked) + 2) + "|"]
     for number, kind in enumerate(CLICKS):
+        if kind not in args.click:
+            continue
         found, total = np.zeros(len(SENSITIVITIES)), 0
         for index, (audio, rate) in enumerate(segments[:: args.damage_every]):
             damaged, places = with_clicks(audio, rate, kind, np.random.default_rng([args.seed, number, index]))

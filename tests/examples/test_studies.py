@@ -113,6 +113,18 @@ def test_the_study_of_short_gaps_has_a_line_a_gap_and_method(work, tmp_path):
     assert [line.split(" | ")[:3] for line in lines] == [[f"| {gap}", name, "1"] for gap in (1, 5) for name in methods]
 
 
+def test_the_study_of_detection_has_a_line_a_kind(work, tmp_path):
+    run(
+        *("study_detection", "--data_dir", work / "recordings", "--output_file", tmp_path / "study.md"),
+        *("--segments_per_recording", 1, "--percussion", 1, "--instrument", "tom", "--click", "flat, 0.45 ms"),
+    )
+    lines = (tmp_path / "study.md").read_text().splitlines()
+    assert "| false alarms a minute, sensitivity | 0.1 | 0.3 | 1 | 3 | 10 |" in lines
+    rows = {line.split(" | ")[0]: line.split(" | ")[1:] for line in lines if line.startswith("| ")}
+    assert float(rows["| tom: clicks"][0]) == 0 and len(rows["| music: clicks"]) == 5
+    assert int(rows["| flat, 0.45 ms"][0]) > 0
+
+
 def test_the_study_of_methods_for_short_gaps_has_a_line_a_gap_and_method(work, tmp_path):
     methods = ("autoregressive", "u_phain", "b_phain", "u_phain, as published")
     run(

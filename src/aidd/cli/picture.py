@@ -46,12 +46,8 @@ def write_picture(path: Path, before: Path, after: Path, gaps: np.ndarray) -> No
         audios[f"after: {after.name}"] = reader.read(start, stop)
     shown = gaps[(gaps[:, 0] < stop)]
     zooms = min(len(shown), MOST_ZOOMS)
-    title = (
-        f"each gap in milliseconds, before in grey and after in blue; {zooms} of {len(gaps)} gaps"
-        if zooms < len(gaps)
-        else None
-    )
-    draw_repair(audios, shown / rate, first_second=start / rate, sampling_rate=rate, path=path, title_of_zooms=title)
+    drawn = f"; {zooms} of {len(gaps)} gaps" if zooms < len(gaps) else ""
+    draw_repair(audios, shown / rate, first_second=start / rate, sampling_rate=rate, path=path, drawn=drawn)
 
 
 def draw_repair(
@@ -98,9 +94,8 @@ def draw_repair(
                 axes.axvspan(*gap, facecolor="none", edgecolor=GAP_COLOUR, lw=1.0)
     panels[-1].set_xlim(*ends)
     panels[-1].set_xlabel("seconds", fontsize=SMALL)
-    part.suptitle(
-        title_of_zooms or "each gap in milliseconds, before in grey and after in blue", x=0.01, ha="left", fontsize=10
-    )
+    title = f"each gap in milliseconds, before in grey and after in blue{drawn}"
+    part.suptitle(title, x=0.01, ha="left", fontsize=10)
     for axes, gap in zip(part.subplots(rows, ZOOMS_IN_A_ROW, squeeze=False).flat, gaps[:MOST_ZOOMS], strict=False):
         _zoom(axes, list(finite.values()), gap, first_second=first_second, sampling_rate=sampling_rate)
     for axes in part.axes[min(len(gaps), MOST_ZOOMS) :]:
