@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from aidd.classical.phain import OVERLAP, b_phain, least_variation, objective, r_phain, u_phain, update_frequencies
+from aidd.classical.phain import (
+    OVERLAP,
+    b_phain,
+    in_rounds,
+    least_variation,
+    objective,
+    r_phain,
+    u_phain,
+    update_frequencies,
+)
 from aidd.evaluation.methods.evaluated_methods import masked
 from aidd.evaluation.metrics import snr_in_gap
 from aidd.signals.phase_advances import phase_advances, variation
@@ -120,12 +129,12 @@ def test_silence_stays_silence_and_the_scale_of_the_signal_does_not_matter():
 def test_no_frame_without_a_missing_sample_matters():
     """A gap is filled alike however much of the signal stands around it."""
     known, missing, _ = problem()
-    options = {"num_rounds": 2, "num_iterations": 20, "weight": 1.0, "tolerance": 0}
-    whole = update_frequencies(known, missing, WINDOW, **options)
+    options = {"update": update_frequencies, "num_rounds": 2, "num_iterations": 20, "weight": 1.0, "tolerance": 0}
+    whole = in_rounds(known, missing, WINDOW, **options)
     # Frames that touch the gap begin with the second hop; one more stands on each side.
     part = slice(HOP, 10 * HOP)
     np.testing.assert_allclose(
-        update_frequencies(known[:, part], missing[:, part], WINDOW, **options), whole[:, part], atol=1e-6
+        in_rounds(known[:, part], missing[:, part], WINDOW, **options), whole[:, part], atol=1e-6
     )
 
 

@@ -41,6 +41,9 @@ GROUP_SECONDS = 0.5
 
 # From excerpts `(channels, samples)` that hold a first filling, where they are missing, and a window, to them filled.
 Restore = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+# From excerpts as the round before has filled them, its advances of phase, the window and the weight of the variation,
+# to the advances and the weights of the next round.
+Update = Callable[[np.ndarray, np.ndarray, np.ndarray, float], tuple[np.ndarray, np.ndarray | float]]
 
 
 def u_phain(
@@ -96,7 +99,12 @@ def u_phain(
     """
     _check(num_rounds, num_iterations, weight, tolerance)
     restore = partial(
-        update_frequencies, num_rounds=num_rounds, num_iterations=num_iterations, weight=weight, tolerance=tolerance
+        in_rounds,
+        update=update_frequencies,
+        num_rounds=num_rounds,
+        num_iterations=num_iterations,
+        weight=weight,
+        tolerance=tolerance,
     )
     return _fill(audio, mask, sampling_rate, generator, first, window_seconds, restore)
 
@@ -121,7 +129,12 @@ def b_phain(
     """
     _check(1, num_iterations, weight, tolerance)
     restore = partial(
-        update_frequencies, num_rounds=1, num_iterations=num_iterations, weight=weight, tolerance=tolerance
+        in_rounds,
+        update=update_frequencies,
+        num_rounds=1,
+        num_iterations=num_iterations,
+        weight=weight,
+        tolerance=tolerance,
     )
     return _fill(audio, mask, sampling_rate, generator, first, window_seconds, restore)
 
@@ -148,7 +161,12 @@ def r_phain(
     """
     _check(num_rounds, num_iterations, weight, tolerance)
     restore = partial(
-        reweight, num_rounds=num_rounds, num_iterations=num_iterations, weight=weight, tolerance=tolerance
+        in_rounds,
+        update=reweight,
+        num_rounds=num_rounds,
+        num_iterations=num_iterations,
+        weight=weight,
+        tolerance=tolerance,
     )
     return _fill(audio, mask, sampling_rate, generator, first, window_seconds, restore)
 
@@ -207,64 +225,58 @@ def _filled_group(
     return peak * restore(excerpts / peak, unknown, window)[:, group] if peak else excerpts[:, group]
 
 
-def update_frequencies(
+def in_rounds(
     signals: np.ndarray,
     missing: np.ndarray,
     window: np.ndarray,
+    update: Update,
     num_rounds: int,
     num_iterations: int,
     weight: float,
     tolerance: float,
 ) -> np.ndarray:
     """
-    The rounds of U-PHAIN: samples with the frequencies of the round before.
+    The rounds of U-PHAIN and R-PHAIN: samples of least variation, by what the samples of the round before say of it.
 
     Args:
         signals: float64 `(channels, samples)`, whole hops, of at most 1 where known. Values where samples are missing
             are a first estimate.
         missing: bool `(channels, samples)`.
         window: float64 `(n_fft,)`; a quarter of it is the hop.
+        update: what every round but the first begins with: [`update_frequencies`] or [`reweight`].
         num_rounds, num_iterations, weight, tolerance: as in [`u_phain`].
 
     Returns:
         float64 `(channels, samples)`, equal to `signals` where nothing is missing.
     """
-    for _ in range(num_rounds):
-        advances = phase_advances(signals, window, len(window) // OVERLAP)
-        before, signals = (
-            signals,
-            least_variation(signals, missing, advances, weight, window, num_iterations, tolerance),
-        )
+    advances: np.ndarray = phase_advances(signals, window, len(window) // OVERLAP)
+    weights: np.ndarray | float = weight
+    for number in range(num_rounds):
+        if number > 0:
+            advances, weights = update(signals, advances, window, weight)
+        before = signals
+        signals = least_variation(signals, missing, advances, weights, window, num_iterations, tolerance)
         if np.linalg.norm(signals - before) < LEAST_CHANGE:
             break
     return signals
+
+
+def update_frequencies(
+    signals: np.ndarray, advances: np.ndarray, window: np.ndarray, weight: float
+) -> tuple[np.ndarray, np.ndarray | float]:
+    """Advances of phase at the frequencies of signals `(channels, samples)`, and the weight as it is: U-PHAIN."""
+    return phase_advances(signals, window, len(window) // OVERLAP), weight
 
 
 def reweight(
-    signals: np.ndarray,
-    missing: np.ndarray,
-    window: np.ndarray,
-    num_rounds: int,
-    num_iterations: int,
-    weight: float,
-    tolerance: float,
-) -> np.ndarray:
+    signals: np.ndarray, advances: np.ndarray, window: np.ndarray, weight: float
+) -> tuple[np.ndarray, np.ndarray | float]:
     """
-    The rounds of R-PHAIN: the weight of a difference is the inverse of the mean magnitude of its two frames, as the
-    round before found them. Arguments and result as of [`update_frequencies`].
+    The advances as they are, and the weight of each difference divided by the mean magnitude of its two frames in
+    signals `(channels, samples)`: R-PHAIN.
     """
-    advances = phase_advances(signals, window, len(window) // OVERLAP)
-    weights: np.ndarray | float = weight
-    for _ in range(num_rounds):
-        before, signals = (
-            signals,
-            least_variation(signals, missing, advances, weights, window, num_iterations, tolerance),
-        )
-        if np.linalg.norm(signals - before) < LEAST_CHANGE:
-            break
-        magnitudes = np.abs(analyse(signals, window, len(window) // OVERLAP))
-        weights = weight / ((magnitudes[..., :-1] + magnitudes[..., 1:]) / 2 + MAGNITUDE_FLOOR)
-    return signals
+    magnitudes = np.abs(analyse(signals, window, len(window) // OVERLAP))
+    return advances, weight / ((magnitudes[..., :-1] + magnitudes[..., 1:]) / 2 + MAGNITUDE_FLOOR)
 
 
 def least_variation(
@@ -281,7 +293,7 @@ def least_variation(
     [`variation`], over negative frequencies too.
 
     Args:
-        signals, missing, window, num_iterations, tolerance: as in [`update_frequencies`].
+        signals, missing, window, num_iterations, tolerance: as in [`in_rounds`].
         advances: as [`phase_advances`] returns them.
         weights: of the magnitudes, positive, broadcastable to `(channels, bins, frames - 1)`.
 
