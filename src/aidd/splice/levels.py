@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..signals.bands import erb_bands, erb_transform, spectra_within
+from .framed_filling import framed
 from .surroundings import Surroundings, silent_side
 
 
@@ -46,9 +47,9 @@ def move_levels(
         audio stand, or only silence does.
     """
     transform = erb_transform(sampling_rate)
-    margin = len(transform.win)
-    edges = surroundings.sides(max(round(LEVEL_SECONDS * sampling_rate), margin))
-    if not amount or min(map(len, edges)) < margin or silent_side(*edges) is not None:
+    window = len(transform.win)
+    edges = surroundings.sides(max(round(LEVEL_SECONDS * sampling_rate), window))
+    if not amount or min(map(len, edges)) < window or silent_side(*edges) is not None:
         return filling
     bands = erb_bands(transform.f)
     powers = [np.square(np.abs(spectra_within(edge, transform))) @ bands.T for edge in edges]
@@ -57,14 +58,9 @@ def move_levels(
         return filling
     left, right = (np.log(power.mean(0) + floor) for power in powers)
 
-    # With the intact audio around them, frames at the ends of a filling see what the restored recording has there.
-    before, after = (np.tile(edge, (len(filling), 1)) for edge in (edges[0][-margin:], edges[1][:margin]))
-    audio = np.concatenate([before, filling, after], axis=-1)
-    spectra = transform.stft(audio)
-    centres = (transform.p_min + np.arange(spectra.shape[-1])) * transform.hop - margin
-    along = np.clip(centres / filling.shape[-1], 0, 1)[:, None]
-    expected = (left + along * (right - left)).T
-    changes = amount * (expected - np.log(bands @ np.square(np.abs(spectra)) + floor))
-    changes = np.where((along > 0).T & (along < 1).T, np.clip(changes, -MAX_CHANGE, MAX_CHANGE), 0)
+    frames = framed(filling, *edges, transform)
+    spectra, along = frames.spectra(), frames.along
+    changes = amount * (frames.between(left, right) - np.log(bands @ np.square(np.abs(spectra)) + floor))
+    changes = np.where((along > 0) & (along < 1), np.clip(changes, -MAX_CHANGE, MAX_CHANGE), 0)
     gains = np.where(transform.f[:, None] < highest_hertz, np.exp(0.5 * bands.T @ changes), 1)
-    return transform.istft(spectra * gains, k1=audio.shape[-1])[:, margin:-margin]
+    return frames.filling_of(spectra * gains)

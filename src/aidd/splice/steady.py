@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..signals.bands import erb_bands, erb_transform, spectra_within
+from .framed_filling import framed
 from .partials import LEVEL_SECONDS, WINDOW_SECONDS, Partials, cubic_phase, find_partials, match_partials
 from .surroundings import Surroundings, silent_side
 
@@ -57,19 +58,13 @@ def add_steady_partials(
         return filling
 
     bands = erb_bands(transform.f)
-    levels = [
+    left, right = (
         np.log(bands @ np.square(np.abs(spectra_within(edge, transform))).mean(0) + TINY) for edge in (before, after)
-    ]
-    spectrum = transform.stft(partials)
-    centres = (transform.p_min + np.arange(spectrum.shape[-1])) * transform.hop - margin
-    along = np.clip(centres / length, 0, 1)
-    expected = np.exp(levels[0][:, None] + along * (levels[1] - levels[0])[:, None])
-    share = np.clip(bands @ np.square(np.abs(spectrum)) / expected, 0, 1)
-    # With the intact audio around them, frames at the ends of a filling see what the restored recording has there.
-    edges = (np.tile(edge, (len(filling), 1)) for edge in (before[-margin:], after[:margin]))
-    audio = np.concatenate([next(edges), filling, next(edges)], axis=-1)
+    )
+    frames, spectrum = framed(filling, before, after, transform), transform.stft(partials)
+    share = np.clip(bands @ np.square(np.abs(spectrum)) / np.exp(frames.between(left, right)), 0, 1)
     rest = np.sqrt(np.clip(1 - bands.T @ share, 0, 1))
-    return transform.istft(transform.stft(audio) * rest + spectrum, k1=audio.shape[-1])[:, margin:-margin]
+    return frames.filling_of(frames.spectra() * rest + spectrum)
 
 
 def _steady_partials(
