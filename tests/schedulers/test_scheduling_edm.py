@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from aidd.schedulers import EDMAncestralScheduler, EDMHeunScheduler
+from aidd.schedulers.scheduling_edm import karras_sigmas
 
 
 SIGMA_DATA = 0.06
@@ -19,6 +20,13 @@ def gaussian(sample: Tensor, sigma: float) -> Tensor:
 def draw(shape=(4, 5), steps: int = 10, seed: int = 0, denoiser=gaussian, kind=EDMHeunScheduler, **config) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return kind(**config).sample(denoiser, shape, num_inference_steps=steps, generator=generator, dtype=torch.float64)
+
+
+def test_noise_levels_run_from_the_strongest_to_the_weakest():
+    sigmas = karras_sigmas(torch.linspace(0, 1, 5), 1e-4, 1.0, 13)
+    torch.testing.assert_close(sigmas[[0, -1]], torch.tensor([1.0, 1e-4]))
+    powers = sigmas ** (1 / 13)
+    torch.testing.assert_close(powers.diff(), powers.diff()[:1].expand(4))
 
 
 def test_levels_fall_to_zero_and_their_powers_evenly():

@@ -12,14 +12,21 @@ from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
-from ..models.cqtdiff import karras_sigmas
-
 
 # D(x; sigma): from `(batch, ...)` to the mean of the clean samples that it may come from, or what guides towards those
 # that are wanted.
 Denoiser = Callable[[Tensor, float], Tensor]
 # One for the batch, or one for each item, whose sample is then that which it has alone.
 Generators = torch.Generator | list[torch.Generator] | None
+
+
+def karras_sigmas(position: Tensor, sigma_min: float, sigma_max: float, rho: float) -> Tensor:
+    """
+    Noise levels (s_max^(1/rho) + u (s_min^(1/rho) - s_max^(1/rho)))^rho at positions u from 0, the strongest noise, to
+    1, the weakest (equation 5 of the paper).
+    """
+    low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
+    return (high + torch.as_tensor(position) * (low - high)) ** rho
 
 
 class EDMScheduler(SchedulerMixin, ConfigMixin):

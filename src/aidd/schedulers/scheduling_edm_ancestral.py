@@ -24,7 +24,7 @@ class EDMAncestralScheduler(EDMScheduler):
 
     Args:
         sigma_min, sigma_max: standard deviations of the weakest and the strongest noise.
-        rho: how the levels between them are spaced; see [`~aidd.models.cqtdiff.karras_sigmas`].
+        rho: how the levels between them are spaced; see [`~aidd.schedulers.scheduling_edm.karras_sigmas`].
 
     Raises:
         ValueError: numbers outside their ranges.

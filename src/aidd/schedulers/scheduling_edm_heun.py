@@ -19,7 +19,7 @@ class EDMHeunScheduler(EDMScheduler):
 
     Args:
         sigma_min, sigma_max: standard deviations of the weakest and the strongest noise.
-        rho: how the levels between them are spaced; see [`~aidd.models.cqtdiff.karras_sigmas`].
+        rho: how the levels between them are spaced; see [`~aidd.schedulers.scheduling_edm.karras_sigmas`].
         s_churn: how much noise is added before steps, over all of them: each raises the level by a factor of
             1 + min(s_churn / (num_inference_steps + 1), sqrt(2) - 1). 0 makes the sampler deterministic.
         s_noise: standard deviation of that noise, in units of what the level says.

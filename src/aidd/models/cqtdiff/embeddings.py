@@ -1,4 +1,4 @@
-"""Embeddings that both generations of CQT-Diff share."""
+"""The embedding of the noise level in the network of CQT-Diff+."""
 
 import math
 from itertools import pairwise

@@ -1,11 +1,10 @@
 """
-The preconditioning and the noise levels of EDM (Karras et al. 2022, "Elucidating the design space of diffusion-based
-generative models", arXiv:2206.00364), as CQT-Diff uses them.
+The preconditioning of EDM (Karras et al. 2022, "Elucidating the design space of diffusion-based generative models",
+arXiv:2206.00364), as CQT-Diff uses it.
 """
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 
@@ -40,12 +39,3 @@ def denoise(network: Callable[[Tensor, Tensor], Tensor], noisy: Tensor, sigma: T
     """
     c_skip, c_out, c_in, c_noise = (one[:, None] for one in edm_scalings(sigma, sigma_data))
     return c_skip * noisy + c_out * network(c_in * noisy, c_noise[:, 0])
-
-
-def karras_sigmas(position: Tensor, sigma_min: float, sigma_max: float, rho: float) -> Tensor:
-    """
-    Noise levels (s_max^(1/rho) + u (s_min^(1/rho) - s_max^(1/rho)))^rho at positions u from 0, the strongest noise, to
-    1, the weakest (equation 5 of the paper).
-    """
-    low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
-    return (high + torch.as_tensor(position) * (low - high)) ** rho

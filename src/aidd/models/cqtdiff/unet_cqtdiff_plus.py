@@ -262,20 +262,30 @@ class CQTDiffPlusUNet(ModelMixin, ConfigMixin):
         Returns:
             float32 `(batch, sample_size)`.
         """
-        with torch.autocast(sample.device.type, enabled=False):
-            first, *octaves, final = cqt(sample.float(), self.frame)
         # Contiguous, so that the layout of the weights decides on that of all that follows.
-        images = [torch.view_as_real(octave).permute(0, 3, 1, 2).to(self.dtype).contiguous() for octave in octaves]
+        images = [
+            torch.view_as_real(octave).permute(0, 3, 1, 2).to(self.dtype).contiguous()
+            for octave in self.octaves_of(sample)
+        ]
         outputs = self.unet(images, self.embedding(noise_level))
-        coefficients = [torch.view_as_complex(one.float().permute(0, 2, 3, 1).contiguous()) for one in outputs]
-        with torch.autocast(sample.device.type, enabled=False):
-            return icqt([torch.zeros_like(first), *coefficients, torch.zeros_like(final)], self.frame)
+        return self.signal_of([torch.view_as_complex(one.float().permute(0, 2, 3, 1).contiguous()) for one in outputs])
 
     def without_ends(self, signal: Tensor) -> Tensor:
         """A signal, float `(batch, sample_size)`, without the bands at DC and Nyquist, as the network's output."""
+        return self.signal_of(self.octaves_of(signal))
+
+    def octaves_of(self, signal: Tensor) -> list[Tensor]:
+        """The octaves of a signal, complex `(batch, bins, frames)`, the lowest first."""
         with torch.autocast(signal.device.type, enabled=False):
-            first, *octaves, last = cqt(signal.float(), self.frame)
-            return icqt([torch.zeros_like(first), *octaves, torch.zeros_like(last)], self.frame)
+            _, *octaves, _ = cqt(signal.float(), self.frame)
+        return octaves
+
+    def signal_of(self, octaves: list[Tensor]) -> Tensor:
+        """The signal of such octaves, with nothing at DC and the Nyquist frequency: float32 `(batch, sample_size)`."""
+        first, *_, last = self.frame.block_sizes
+        zeros = [octaves[0].new_zeros(len(octaves[0]), *size) for size in (first, last)]
+        with torch.autocast(octaves[0].device.type, enabled=False):
+            return icqt([zeros[0], *octaves, zeros[1]], self.frame)
 
     def unet(self, octaves: list[Tensor], embedding: Tensor) -> list[Tensor]:
         """Images `(batch, 2, bins, frames)` of the octaves, the lowest first, to such images."""

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ...models.cqtdiff import edm_scalings, karras_sigmas
+from ...models.cqtdiff import edm_scalings
+from ...schedulers.scheduling_edm import karras_sigmas
 from ...signals.seeds import seed_of
 from ..data.audio_segments import AudioSegmentDataset
 
