@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,30 +158,29 @@ class Comparison:
     loops: list[tuple[float, float]]
 
 
-def compare_gaps(
-    recording: Recording, gaps: list[np.ndarray], outputs: Sequence[Path], folder: Path, width: float
-) -> Comparison:
+def compare_gaps(recording: Recording, report: RepairReport, folder: Path, width: float) -> Comparison:
     """
     Compares a recording with fillings of its gaps. Where something sounds in the gaps, it can be heard without, too.
 
     Args:
         recording: the recording before the repair.
-        gaps: int64 `(gaps, 2)` of every channel.
-        outputs: files of the variations, in order.
+        report: of the repair.
         folder: where to write.
         width: width of the picture, in pixels of the page.
     """
     scan = recording.scan
-    rate, missing = scan.sampling_rate, unite(gaps)
+    rate, missing = scan.sampling_rate, unite(report.gaps)
     start = max(missing[0, 0] - round(AROUND_SECONDS * rate), 0)
     stop = min(missing[-1, 1] + round(AROUND_SECONDS * rate), start + round(LONGEST_SECONDS * rate))
     stop = min(stop, scan.num_samples)
     before = read(scan.path, start, stop)
-    silenced = np.where(np.stack([mask_of(channel_gaps, start, stop) for channel_gaps in gaps]), 0.0, before)
+    silenced = np.where(np.stack([mask_of(channel_gaps, start, stop) for channel_gaps in report.gaps]), 0.0, before)
     audios = {"Recording": before}
     if (silenced != before).any():
         audios["Gaps silenced"] = silenced
-    audios |= {f"Variation {number}": read(output, start, stop) for number, output in enumerate(outputs, start=1)}
+    audios |= {
+        f"Variation {number}": read(Path(output), start, stop) for number, output in enumerate(report.outputs, 1)
+    }
     places = [(max(a - start, 0) / rate, (min(b, stop) - start) / rate) for a, b in missing.tolist() if a < stop]
     # Gaps that are one in the picture are drawn as one: there may be thousands.
     margins = np.array([-1, 1]) * ((stop - start) // 400)

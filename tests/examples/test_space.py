@@ -48,8 +48,8 @@ def modules(monkeypatch):
     import repair
 
     yield pictures, repair
-    for name in ("gaps", "pictures", "repair"):
-        del sys.modules[name]
+    for name in ("gaps", "handlers", "pictures", "repair"):
+        sys.modules.pop(name, None)
 
 
 @pytest.fixture(scope="module")
@@ -333,16 +333,15 @@ def test_a_model_that_is_none_is_told_before_anything_is_served(tmp_path):
 
 
 def test_a_repair_without_a_recording_is_told_in_a_sentence(modules):
-    import app
+    import handlers
 
-    del sys.modules["app"]
     _, repair = modules
     for updates in (
-        app.repaired(None, None, "1 1.2", "auto", 0, 1, repair.ENCODINGS[0], 400.0, lambda *_, **__: None),
-        app.boxes_filled(None, "1 2 3 4", "fading", 0, repair.ENCODINGS[0], 400.0, lambda *_, **__: None),
+        handlers.repaired(None, None, "1 1.2", "auto", 0, 1, repair.ENCODINGS[0], 400.0, lambda *_, **__: None),
+        handlers.boxes_filled(None, "1 2 3 4", "fading", 0, repair.ENCODINGS[0], 400.0, lambda *_, **__: None),
     ):
         ((_, summary, *others),) = updates
-        assert summary.startswith("⚠ **There is no recording yet") and len(others) == app.NUM_SHOWN
+        assert summary.startswith("⚠ **There is no recording yet") and len(others) == handlers.NUM_SHOWN
 
 
 # Instead of being served, the page repairs a recording into a folder.
@@ -352,6 +351,7 @@ from pathlib import Path
 
 import app
 import gradio as gr
+from handlers import repaired
 from repair import ENCODINGS, open_recording
 
 recording = open_recording(sys.argv.pop(1))
@@ -361,7 +361,7 @@ folder = Path(sys.argv.pop(1))
 def launch(blocks, server_name, server_port, **settings):
     print(server_name, server_port)
     print([one.value for one in blocks.blocks.values() if isinstance(one, gr.Markdown)][0].splitlines()[1])
-    (run,) = [one.fn for one in blocks.fns.values() if getattr(one.fn, "func", None) is app.repaired]
+    (run,) = [one.fn for one in blocks.fns.values() if getattr(one.fn, "func", None) is repaired]
     for updates in run(recording, "1.0 1.3", "aidd", 0, 1, ENCODINGS[0], 400.0):
         (path,) = [one for one in updates if isinstance(one, Path) and "-repaired" in one.name]
         (folder / path.name).write_bytes(path.read_bytes())
