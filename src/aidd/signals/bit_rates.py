@@ -9,6 +9,7 @@ of it.
 from __future__ import annotations
 
 import io
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from .survey.mpeg import survey_mpeg
 from .survey.ogg import survey_ogg
 from .survey.part import Survey
 from .survey.stream import Stream
-from .survey.survey import survey_audio
 
 
 # Highest and lowest bit rates of MP3 in kbit/s, from the lowest sampling rate on that they hold for.
@@ -47,13 +47,8 @@ class EncoderSettings:
 
 def bit_rate_of(path: str | Path) -> float | None:
     """Bits a second of the sound in a file of Vorbis, Opus or MPEG audio; None for any other."""
-    survey = survey_audio(path)
-    if not survey.num_bytes:
-        return None
-    stream = Stream(path)
-    seconds = stream.frames / stream.samplerate
-    stream.close()
-    return 8 * survey.num_bytes / seconds if seconds else None
+    with closing(Stream(path)) as stream:
+        return _bit_rate_in(stream)
 
 
 def settings_like(source: str | Path, *, format: str, subtype: str) -> EncoderSettings:
@@ -65,24 +60,28 @@ def settings_like(source: str | Path, *, format: str, subtype: str) -> EncoderSe
             settings are returned.
         format, subtype: of the file to be written, in libsndfile's terms.
     """
-    wanted = bit_rate_of(source) if subtype in CODECS else None
-    if wanted is None:
+    if subtype not in CODECS:
         return EncoderSettings()
-    survey = survey_audio(source)
-    if subtype == "MPEG_LAYER_III" and survey.is_constant:
-        stream = Stream(source)
-        rate = stream.samplerate
-        stream.close()
-        _, highest, lowest = next(row for row in MP3_BIT_RATES if rate >= row[0])
-        level = (highest - wanted / 1000) / (highest - lowest)
-        return EncoderSettings(float(np.clip(level, 0, HIGHEST_LEVEL)), "CONSTANT")
-    mode = "AVERAGE" if subtype == "MPEG_LAYER_III" else None
-    return EncoderSettings(_tried_level(source, wanted, format, subtype, mode), mode)
+    with closing(Stream(source)) as stream:
+        wanted = _bit_rate_in(stream)
+        if wanted is None:
+            return EncoderSettings()
+        if subtype == "MPEG_LAYER_III" and stream.survey.is_constant:
+            _, highest, lowest = next(row for row in MP3_BIT_RATES if stream.samplerate >= row[0])
+            level = (highest - wanted / 1000) / (highest - lowest)
+            return EncoderSettings(float(np.clip(level, 0, HIGHEST_LEVEL)), "CONSTANT")
+        mode = "AVERAGE" if subtype == "MPEG_LAYER_III" else None
+        return EncoderSettings(_tried_level(stream, wanted, format, subtype, mode), mode)
 
 
-def _tried_level(source: str | Path, wanted: float, format: str, subtype: str, mode: str | None) -> float:
+def _bit_rate_in(stream: Stream) -> float | None:
+    """Bits a second of a compressed stream."""
+    num_bytes, seconds = stream.survey.num_bytes, stream.frames / stream.samplerate
+    return 8 * num_bytes / seconds if num_bytes and seconds else None
+
+
+def _tried_level(stream: Stream, wanted: float, format: str, subtype: str, mode: str | None) -> float:
     """The compression level at which parts of the sound take the bit rate."""
-    stream = Stream(source)
     rate, channels = stream.samplerate, stream.channels
     length = min(round(EXCERPT_SECONDS * rate), stream.frames)
     if length * NUM_EXCERPTS >= stream.frames:
@@ -93,12 +92,11 @@ def _tried_level(source: str | Path, wanted: float, format: str, subtype: str, m
             stream.seek(start)
             parts.append(stream.read(length, "float64"))
         excerpt = np.concatenate(parts)
-    stream.close()
     low, high, level = 0.0, HIGHEST_LEVEL, 0.5
     best = (np.inf, level)
     for _ in range(MAX_TRIALS):
         settings = EncoderSettings(level, mode)
-        found = _bit_rate(excerpt, rate, channels, format, subtype, settings)
+        found = _encoded_bit_rate(excerpt, rate, channels, format, subtype, settings)
         best = min(best, (abs(np.log(found / wanted)), level))
         if best[0] < NEAR:
             break
@@ -107,12 +105,12 @@ def _tried_level(source: str | Path, wanted: float, format: str, subtype: str, m
     # The ends are met by halving only in the limit.
     for end in (0.0, HIGHEST_LEVEL):
         if best[0] >= NEAR and abs(level - end) < 2**-MAX_TRIALS:
-            found = _bit_rate(excerpt, rate, channels, format, subtype, EncoderSettings(end, mode))
+            found = _encoded_bit_rate(excerpt, rate, channels, format, subtype, EncoderSettings(end, mode))
             best = min(best, (abs(np.log(found / wanted)), end))
     return best[1]
 
 
-def _bit_rate(
+def _encoded_bit_rate(
     samples: np.ndarray, rate: int, channels: int, format: str, subtype: str, settings: EncoderSettings
 ) -> float:
     """Bits a second of samples `(samples, channels)` when they are encoded."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -13,7 +12,8 @@ import mutagen
 import soundfile as sf
 from mutagen.flac import FLAC, Padding, SeekTable, StreamInfo
 
-from ..survey.chunks import chunks_of, read_chunk
+from ..survey.chunks import chunks_of, padding, read_chunk
+from ..survey.file_view import Segment
 from ..survey.stream import Stream
 from .source import OGG_TAGS, SourceMetadata, is_tag, read_metadata
 from .speakers import EXTENSIBLE, FLAC_MASKS, MASK_COMMENT, is_usual
@@ -25,18 +25,6 @@ KINDS = {"WAV": b"RIFF", "WAVEX": b"RIFF", "RF64": b"RIFF", "AIFF": b"FORM", "CA
 # A digest of the samples, which is another's after a repair.
 STALE = {b"MD5 ": "the digest MD5 of the samples, which no longer holds"}
 COPIED_BYTES = 2**20
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Bytes to copy: a range of the source, or bytes themselves."""
-
-    start: int = 0
-    stop: int = 0
-    content: bytes | None = None
-
-    def __len__(self) -> int:
-        return self.stop - self.start if self.content is None else len(self.content)
 
 
 class Keeping:
@@ -70,8 +58,8 @@ class Keeping:
         self._source: SourceMetadata = read_metadata(source)
         self.format, self._subtype, self._channels = format, subtype, channels
         self.losses = list(self._source.problems)
-        self.before: list[Piece] = []
-        self.behind: list[Piece] = []
+        self.before: list[Segment] = []
+        self.behind: list[Segment] = []
         self._tags: Tags | None = None
         self._is_native = False
         self.endian = self._kept_endian(source_format, source_endian)
@@ -120,7 +108,7 @@ class Keeping:
             _copy(source, target, self.before)
             end = target.seek(0, io.SEEK_END)
             if self._kind in KINDS.values():
-                target.write(bytes(-end % (8 if self._kind == b"riff" else 1 if self._kind == b"caff" else 2)))
+                target.write(bytes(padding(self._kind, end)))
             _copy(source, target, self.behind)
             if self._kind in KINDS.values() and self.num_bytes:
                 self._count(target)
@@ -169,11 +157,10 @@ class Keeping:
                 if chunk.name in STALE:
                     self.losses.append(STALE[chunk.name])
                 elif is_same:
-                    pieces = [Piece(chunk.header, chunk.stop)]
-                    step = {b"riff": 8, b"caff": 1}.get(source.kind, 2)
-                    pieces.append(Piece(content=bytes(-(chunk.stop - chunk.header) % step)))
                     is_first = chunk.header < source.found.sound.header and source.kind in (b"RIFF", b"FORM")
-                    (self.before if is_first else self.behind).extend(pieces)
+                    zeros = bytes(padding(source.kind, chunk.stop - chunk.header))
+                    kept = self.before if is_first else self.behind
+                    kept += [Segment(chunk.header, chunk.stop), Segment(content=zeros)]
                 elif not is_tag(file, chunk) and chunk.name not in (b"chan",):
                     left.append(chunk.name.decode("latin-1").strip())
         if left:
@@ -187,7 +174,7 @@ class Keeping:
         if self._source.container == "MPEG" and self.format == "MP3":
             first, last = self._source.mpeg_tags()
             length = self._source.path.stat().st_size
-            self.before, self.behind = [Piece(0, first)], [Piece(last, length)]
+            self.before, self.behind = [Segment(0, first)], [Segment(last, length)]
             return
         self._is_native = source_format == self.format == "FLAC"
         if self._is_native:
@@ -209,9 +196,9 @@ class Keeping:
             content = to_id3_bytes(tags)
             name = b"id3 " if self._kind == b"RIFF" else b"ID3 "
             size = len(content).to_bytes(4, self._order)
-            self.behind.append(Piece(content=name + size + content + bytes(len(content) % 2)))
+            self.behind.append(Segment(content=name + size + content + bytes(len(content) % 2)))
         elif self._kind == b"MPEG":
-            self.before.append(Piece(content=to_id3_bytes(tags)))
+            self.before.append(Segment(content=to_id3_bytes(tags)))
         else:
             names = ", ".join(dict.fromkeys(name for name, _ in tags.comments))
             what = [f"the tags {names}"] if names else []
@@ -238,9 +225,7 @@ class Keeping:
             target.write(length.to_bytes(8, "little"))
         elif self._kind in (b"RIFF", b"FORM"):
             target.seek(4)
-            target.write(
-                (length - 8).to_bytes(4, "big" if self._kind == b"FORM" or self.endian == "BIG" else "little")
-            )
+            target.write((length - 8).to_bytes(4, self._order))
 
     def _describe(self, target: BinaryIO) -> None:
         """Writes the valid bits and the speakers of the source into the chunk of the format."""
@@ -266,7 +251,6 @@ class Keeping:
             self._kind == self._source.kind == b"RIFF"
             and len(layout) == len(content) == 40
             and layout[:16] == content[:16]
-            and layout[:2] == content[:2]
         ):
             # What kind of samples, as of ambisonics, and how many of their bits are valid.
             content = content[:16] + layout[16:]
@@ -313,13 +297,13 @@ def keeping_of(source: str | Path, *, format: str, subtype: str) -> Keeping:
         )
 
 
-def _copy(source: BinaryIO, target: BinaryIO, pieces: Iterable[Piece]) -> None:
-    for piece in pieces:
-        if piece.content is not None:
-            target.write(piece.content)
+def _copy(source: BinaryIO, target: BinaryIO, segments: Iterable[Segment]) -> None:
+    for segment in segments:
+        if segment.content is not None:
+            target.write(segment.content)
             continue
-        source.seek(piece.start)
-        left = len(piece)
+        source.seek(segment.start)
+        left = len(segment)
         while left > 0 and (block := source.read(min(left, COPIED_BYTES))):
             target.write(block)
             left -= len(block)

@@ -14,7 +14,7 @@ from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 
 from ..survey.chunks import ChunkFile, FileChunk, chunks_of, read_chunk
-from ..survey.mpeg import tag_size
+from ..survey.mpeg import synchsafe, tag_size
 from ..survey.survey import survey_audio
 from .speakers import mask_of_caf, mask_of_comments, mask_of_format
 from .tags import TEXT_CHUNKS, Tags, from_comments, from_id3, from_id3_bytes, from_info, from_text_chunk
@@ -166,8 +166,7 @@ def _tags_behind(file: BinaryIO, length: int) -> int:
         elif footer[-9:] == b"LYRICS200" and footer[-15:-9].isdigit():
             start -= int(footer[-15:-9]) + 15
         elif footer[22:25] == b"3DI":
-            size = sum(byte << 7 * (3 - place) for place, byte in enumerate(footer[28:32]))
-            start -= size + 20
+            start -= synchsafe(footer[28:32]) + 20
         else:
             break
     return max(start, 0)

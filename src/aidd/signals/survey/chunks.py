@@ -25,10 +25,12 @@ UNKNOWN_SIZES = (range(1), range(0x7FFFF000, 0x7FFFF100), range(0x7FFFFF00, 0x80
 # Names of chunks that stand behind the samples, and what other tags there begin with.
 LATE_NAMES = re.compile(
     rb"(?i:LIST|id3 |bext|iXML|axml|cue |smpl|inst|JUNK|PEAK|_PMX|chna|DISP|acid|aXML|afsp|MARK|INST|COMT|NAME|AUTH|"
-    rb"ANNO|\(c\) |APPL|MIDI|info|strg|uuid|mark|free|fact|PAD |umid|levl|cart|minf|elm1|regn|SAUR)"
+    rb"ANNO|\(c\) |APPL|MIDI|info|strg|uuid|mark|free|fact|PAD |umid|levl|cart|minf|elm1|regn|SAUR|aidd)"
 )
 TRAILERS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3")
 SEARCHED_BYTES = 2**24
+# Chunks begin at multiples of so many bytes, by container: 2 in most.
+ALIGNMENT = {b"riff": 8, b"caff": 1}
 # COMM's sample size is that of the sound before compression.
 AIFC_BYTES = {b"ulaw": 1, b"ULAW": 1, b"alaw": 1, b"ALAW": 1}
 # Codings of AIFF-C whose frames are packets of several samples.
@@ -83,6 +85,11 @@ class ChunkFile:
         return next((chunk for chunk in self.chunks if chunk.name == name), None)
 
 
+def padding(container: bytes, num_bytes: int) -> int:
+    """How many bytes stand between a chunk of `num_bytes`, with or without its header, and the next chunk."""
+    return -num_bytes % ALIGNMENT.get(container, 2)
+
+
 def read_chunk(file: BinaryIO, chunk: FileChunk, num_bytes: int | None = None) -> bytes:
     """Content of a chunk, or its first bytes."""
     file.seek(chunk.start)
@@ -111,9 +118,9 @@ def chunks_of(file: BinaryIO, length: int) -> ChunkFile:
     if sound is None:
         return ChunkFile(container, tuple(chunks), None, length, order)
     stop = _sound_stop(file, container, sound, length, order)
-    behind = stop + (-(stop - sound.header) % 8 if container == b"riff" else (stop - sound.start) % 2)
-    if container == b"caff" or not _is_chain(file, container, behind, length, order):
-        # CAF pads nothing, and some programs pad nothing elsewhere.
+    behind = stop + padding(container, stop - sound.start)
+    if not _is_chain(file, container, behind, length, order):
+        # Some programs pad nothing.
         behind = stop
     if _is_chain(file, container, behind, length, order):
         chunks += _walk(file, container, behind, length, order)
@@ -169,16 +176,16 @@ def _walk(
         file.seek(position)
         head = file.read(header)
         if container == b"riff":
-            size, step = int.from_bytes(head[16:], "little") - header, 8
+            size = int.from_bytes(head[16:], "little") - header
         elif container == b"caff":
-            size, step = int.from_bytes(head[4:], "big", signed=True), 1
+            size = int.from_bytes(head[4:], "big", signed=True)
             size = 0xFFFFFFFF if size == -1 else size
         else:
-            size, step = int.from_bytes(head[4:], order), 2
+            size = int.from_bytes(head[4:], order)
         if size < 0:
             return
         yield FileChunk(head[:4], position, position + header, size)
-        position += header + size + -size % step
+        position += header + size + padding(container, size)
 
 
 def _is_chain(file: BinaryIO, container: bytes, position: int, length: int, order: Literal["big", "little"]) -> bool:

@@ -14,15 +14,15 @@ from typing import BinaryIO
 @dataclass(frozen=True)
 class Segment:
     """
-    Bytes of a view.
+    Bytes of a view, or bytes to copy.
 
     Args:
         start, stop: range of bytes of the file.
-        content: bytes that are shown in place of the file's, if not None.
+        content: bytes in place of the file's, if not None.
     """
 
-    start: int
-    stop: int
+    start: int = 0
+    stop: int = 0
     content: bytes | None = None
 
     def __len__(self) -> int:

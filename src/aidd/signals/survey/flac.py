@@ -166,7 +166,7 @@ def _head(file: BinaryIO, link: Link, num_samples: int) -> list[Segment]:
     packed = int.from_bytes(head[TOTAL], "big") & ~(2**36 - 1) | num_samples
     head[TOTAL] = packed.to_bytes(5, "big")
     head[26:42] = bytes(16)
-    return [Segment(0, 0, bytes(head))]
+    return [Segment(content=bytes(head))]
 
 
 def _num_decoded(file: BinaryIO, segments: tuple[Segment, ...]) -> int:

@@ -120,11 +120,15 @@ class _Bytes:
         return self.content[position - self.start : position - self.start + size]
 
 
+def synchsafe(four: bytes) -> int:
+    """A number of 28 bits as ID3 writes it: seven in each byte, so that no tag holds the start of a frame."""
+    return sum(byte << 7 * (3 - place) for place, byte in enumerate(four))
+
+
 def tag_size(head: bytes) -> int:
     """Bytes of an ID3v2, APE or ID3v1 tag that begins with `head`, of 32 bytes; 0 where none does."""
     if head[:3] == b"ID3" and len(head) >= 10 and max(head[6:10]) < 128:
-        size = sum(byte << 7 * (3 - place) for place, byte in enumerate(head[6:10]))
-        return 10 + size + (10 if head[5] & 0x10 else 0)
+        return 10 + synchsafe(head[6:10]) + (10 if head[5] & 0x10 else 0)
     if head[:8] == b"APETAGEX" and len(head) >= 24:
         has_header, is_header = head[23] >> 7, head[23] >> 5 & 1
         return int.from_bytes(head[12:16], "little") + (32 if has_header and is_header else 0) if is_header else 32
@@ -240,7 +244,7 @@ def _bridge(stream: _Stream, last: FrameHeader, num_bytes: int) -> None:
     mean = stream.num_bytes / stream.num_frames if stream.num_frames else last.size
     num_frames = max(round(num_bytes / mean), 1)
     stream.hole_segment = len(stream.segments)
-    stream.segments.append(Segment(0, 0, _silent_frame(last) * num_frames))
+    stream.segments.append(Segment(content=_silent_frame(last) * num_frames))
     stream.holes.append((stream.num_frames, num_frames))
     stream.num_frames += num_frames
     stream.num_bytes += num_bytes
@@ -263,7 +267,7 @@ def _reaches_back(stream: _Stream, header: FrameHeader, content: _Bytes, positio
         return False
     side = position + start + header.side_bytes
     stream.append(Segment(position, position + start))
-    stream.append(Segment(0, 0, bytes(header.side_bytes)))
+    stream.append(Segment(content=bytes(header.side_bytes)))
     stream.append(Segment(side, position + header.size))
     first, num_frames = stream.holes[-1]
     if first + num_frames == stream.num_frames - 1:
@@ -291,7 +295,7 @@ def _complete(stream: _Stream, last: FrameHeader) -> None:
     if not frame[place - 1] & 1 or missing <= 0:
         return
     first, num_frames = stream.holes[0]
-    stream.segments.insert(stream.hole_segment, Segment(0, 0, _silent_frame(last) * missing))
+    stream.segments.insert(stream.hole_segment, Segment(content=_silent_frame(last) * missing))
     stream.holes[0] = (first, num_frames + missing)
     stream.num_frames += missing
     stream.num_bytes += missing * len(_silent_frame(last))

@@ -158,7 +158,7 @@ def survey_ogg(file: BinaryIO, length: int) -> Survey:
     pages: list[Page] = []
     num_bytes, num_holes, ended, link = 0, 0, True, -1
     serial, packets_left = -1, 0
-    origin = 0
+    end_of_sound = 0
 
     def close() -> None:
         if pages:
@@ -189,7 +189,7 @@ def survey_ogg(file: BinaryIO, length: int) -> Survey:
             continue
         pages.append(page)
         num_bytes += page.stop - page.start
-        origin = page.stop
+        end_of_sound = page.stop
         ended = bool(page.kind & LAST)
     close()
     notes = []
@@ -199,8 +199,8 @@ def survey_ogg(file: BinaryIO, length: int) -> Survey:
         notes.append(f"the file is a chain of {link + 1} streams, which are read as one recording")
     if not ended:
         notes.append("the stream is cut short: it ends before the page that is marked as its last")
-    elif length - origin > 8 and not skipped:
-        notes.append(f"the last {length - origin} bytes of the file are no part of the stream, and are not read")
+    elif length - end_of_sound > 8 and not skipped:
+        notes.append(f"the last {length - end_of_sound} bytes of the file are no part of the stream, and are not read")
     whole = link <= 0 and num_holes == 0 and not skipped
     parts = []
     for stretch in stretches:

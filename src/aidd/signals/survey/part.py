@@ -40,7 +40,6 @@ class Survey:
         container: the bytes that name the container, such as `RIFF`; empty where it is another.
         read_share: data that is read over data that the header promises: below 1 where the file is cut short, above
             it where more lies in the file.
-        origin: the number that `end` counts from, where the first part of a link does not begin there.
         num_samples: samples of each channel that the stream promises, if it says so.
         notes: what is damaged, or not read, in words.
         num_bytes: bytes of sound in a compressed stream, or None.

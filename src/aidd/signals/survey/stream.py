@@ -203,8 +203,8 @@ class Stream:
             elif self._position < piece.stop:
                 try:
                     block = self._decode(min(left, piece.stop - self._position), dtype)
-                except sf.LibsndfileError:
-                    self._turn_to_parts()
+                except sf.LibsndfileError as error:
+                    self._turn_to_parts(error)
                     continue
                 if len(block) == 0 and is_last:
                     break
@@ -222,16 +222,16 @@ class Stream:
             self._position += len(block)
         return np.concatenate(blocks) if blocks else np.zeros((0, self.channels), dtype)
 
-    def _turn_to_parts(self) -> None:
+    def _turn_to_parts(self, error: sf.LibsndfileError) -> None:
         """Lays out a FLAC file by the frames that can be decoded; raises the error of any other."""
         if self._survey.container != "fLaC" or any(
             piece.part and piece.part.start is not None for piece in self._pieces
         ):
-            raise
+            raise error
         position = self._position
         self._survey = survey_damaged(self._source)
         if not self._survey.parts:
-            raise
+            raise error
         self._lay_out()
         self.seek(position)
 
