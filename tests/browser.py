@@ -1,5 +1,6 @@
 """Chromium for tests of pages: headless, and quiet but for what the pages ask for."""
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,8 @@ from selenium.common.exceptions import StaleElementReferenceException
 
 
 CHROMIUM = shutil.which("chromium")
-WAIT_SECONDS = 60
+# Long, as other work may keep the machine busy.
+WAIT_SECONDS = 240
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
@@ -48,3 +50,10 @@ def wait(condition: Callable):
             pass
         time.sleep(0.1)
     raise TimeoutError("waited in vain")
+
+
+def requests(browser: webdriver.Chrome) -> list[tuple[str, str]]:
+    """What the pages have asked for since the last call: which tab each was in, and the address."""
+    entries = [json.loads(entry["message"]) for entry in browser.get_log("performance")]
+    sent = [entry for entry in entries if entry["message"]["method"] == "Network.requestWillBeSent"]
+    return [(entry["webview"], entry["message"]["params"]["request"]["url"]) for entry in sent]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from browser import chromium, in_browser, wait
+from browser import chromium, in_browser, requests, wait
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 
@@ -215,8 +215,7 @@ def test_a_listener_rejects_by_keyboard_and_takes_back_what_was_rejected(folder,
         wait(lambda: Path("rejected.json").exists())
         # The page has asked for nothing, and nothing went wrong in it.
         assert not browser.get_log("browser")
-        sent = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-        asked = [one["params"]["request"]["url"] for one in sent if one["method"] == "Network.requestWillBeSent"]
+        asked = [address for _, address in requests(browser)]
         assert not [address for address in asked if address.startswith(("http", "ws", "ftp"))]
         assert {address for address in asked if address.startswith("file")} == {(folder / "page.html").as_uri()}
 

@@ -1,10 +1,8 @@
 """The Space in a browser, as its visitors use it: from upload to download, two of them at once."""
 
 import configparser
-import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,11 +17,11 @@ import numpy as np
 import pytest
 import soundfile as sf
 import yaml
+from browser import chromium, in_browser, requests, wait
 from packaging.requirements import Requirement
 from processes import python
 from scripts import EXAMPLES
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 
@@ -34,10 +32,6 @@ from aidd.signals.formats import SubtypeError
 
 
 SPACE = EXAMPLES / "space"
-CHROMIUM = shutil.which("chromium")
-# Long, as other work may keep the machine busy.
-WAIT_SECONDS = 240
-in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
 @pytest.fixture
@@ -78,33 +72,8 @@ def url(tmp_path_factory) -> Iterator[str]:
 
 @pytest.fixture
 def browser(tmp_path) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    flags = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-sync"
-    flags += " disable-component-update disable-dev-shm-usage use-fake-device-for-media-stream"
-    flags += f" use-fake-ui-for-media-stream window-size=1400,1000 user-data-dir={tmp_path / 'profile'}"
-    for flag in flags.split(" "):
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
-    options.add_experimental_option("prefs", {"download.default_directory": str(tmp_path)})
-    # What Debian has, and no download of another.
-    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
-
-
-def wait(condition: Callable):
-    """What a condition gives, once it is true."""
-    end = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < end:
-        try:
-            if value := condition():
-                return value
-        except StaleElementReferenceException:
-            # Redrawn in between.
-            pass
-        time.sleep(0.1)
-    raise TimeoutError("waited in vain")
+    with chromium(tmp_path) as driver:
+        yield driver
 
 
 class Visitor:
@@ -154,14 +123,6 @@ class Visitor:
     def download(self, number: int, path: Path) -> Path:
         self.one(f"#download-{number}").click()
         return wait(lambda: path.exists() and path)
-
-
-def requests(browser: webdriver.Chrome) -> list[tuple[str, str]]:
-    """What the pages have asked for since the last call, and which tab each was in."""
-    entries = [json.loads(entry["message"]) for entry in browser.get_log("performance")]
-    sent = [entry for entry in entries if entry["message"]["method"] == "Network.requestWillBeSent"]
-    asked = [(entry["webview"], entry["message"]["params"]["request"]["url"]) for entry in sent]
-    return [(tab, address) for tab, address in asked if urlsplit(address).scheme in ("http", "https")]
 
 
 def played(asked: list[tuple[str, str]], visitor: Visitor, name: str, folder: Path) -> np.ndarray:
@@ -248,7 +209,8 @@ def test_two_visitors_repair_their_recordings(url, browser, tmp_path, tones, mod
     first.one("#play-variation-2 .play-pause-button").click()
     wait(lambda: first.one("#play-variation-2 #time").text != "0:00")
     # No font, script or figure comes from elsewhere.
-    assert {urlsplit(address).netloc for _, address in asked} == {urlsplit(url).netloc}
+    fetched = [urlsplit(address) for _, address in asked]
+    assert {one.netloc for one in fetched if one.scheme in ("http", "https")} == {urlsplit(url).netloc}
 
 
 @in_browser

@@ -189,3 +189,40 @@ def test_a_chunk_is_found_in_files_beyond_four_gibibytes(tmp_path, tones):
     sf.write(path, tones(101, RATE).T, RATE, subtype="DOUBLE", format="RF64")
     append_chunk(path, b"aidd", b"odd")
     assert find_chunk(path, b"aidd") == b"odd" and read_audio(path).samples.shape == (1, 101)
+
+
+def test_floats_whose_chunk_passes_four_gibibytes_are_rf64_or_refused(tmp_path, monkeypatch):
+    """The sound alone would fit, and the chunk of the bits that differ stands beside it."""
+    rng = np.random.default_rng(0)
+    first, second, path = tmp_path / "in.wav", tmp_path / "out.wav", tmp_path / "difference.wav"
+    for name in (first, second):
+        sf.write(name, rng.normal(size=(BLOCK_SAMPLES + 500, 1)), RATE, subtype="DOUBLE")
+    num_bytes = 8 * (BLOCK_SAMPLES + 500)
+    monkeypatch.setattr("aidd.signals.formats.MAX_SOUND_BYTES", num_bytes)
+    write_difference(path, first, first)
+    assert sf.info(path).format == "RF64"
+    monkeypatch.setattr("aidd.signals.formats.MAX_SOUND_BYTES", 2 * num_bytes)
+    write_difference(path, first, first)
+    assert sf.info(path).format == "WAV"
+    write_difference(path, first, second)
+    assert sf.info(path).format == "RF64"
+    with DifferenceReader(path) as reader:
+        assert np.array_equal(reader.before(read_audio(second).samples, 0).view(np.uint64), bits_of(first))
+    written = path.read_bytes()
+    monkeypatch.setattr("aidd.repair.difference.MAX_CHUNK_BYTES", num_bytes)
+    monkeypatch.setattr("aidd.repair.difference.writing_audio", None)
+    with pytest.raises(ValueError, match=r"difference.wav: expected recordings whose differing bits fit into"):
+        write_difference(path, first, second)
+    assert path.read_bytes() == written and len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("num_cut", [1, 200, 3000])
+def test_a_difference_that_is_cut_short_is_refused(tmp_path, num_cut):
+    rng = np.random.default_rng(0)
+    for name in ("in.wav", "out.wav"):
+        sf.write(tmp_path / name, rng.normal(size=300), RATE, subtype="DOUBLE")
+    path = tmp_path / "difference.wav"
+    write_difference(path, tmp_path / "in.wav", tmp_path / "out.wav")
+    path.write_bytes(path.read_bytes()[:-num_cut])
+    with pytest.raises(ValueError, match=r"difference.wav: expected a difference that is whole, got"):
+        DifferenceReader(path)

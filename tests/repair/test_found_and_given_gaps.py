@@ -8,7 +8,7 @@ import soundfile as sf
 
 from aidd.masks.gaps import gaps_of, mask_of
 from aidd.repair.damage import UnmarkedSilenceWarning, find_damage, warn_of_unmarked_silence
-from aidd.repair.recipe import given_gaps
+from aidd.repair.recipe import marks_of
 from aidd.repair.scan import scan_audio
 
 
@@ -106,7 +106,7 @@ def test_what_lies_in_a_given_gap_is_not_listened_to(damaged, value, place):
         find_damage(scan, ["clicks"], given=[given[0], given[0][:0]])
 
 
-def test_given_gaps_of_all_kinds_unite(damaged, tmp_path):
+def test_gaps_of_all_kinds_of_masks_unite(damaged, tmp_path):
     _, scan = damaged()
     mask = np.zeros((2, 24_000), bool)
     mask[1, 100:200] = True
@@ -114,9 +114,6 @@ def test_given_gaps_of_all_kinds_unite(damaged, tmp_path):
     np.save(tmp_path / "b.npy", np.asfortranarray(mask[1:]))
     (tmp_path / "c.txt").write_text("0.5\t0.6\ta\n0.55\t0.7\tb\n")
     masks = [tmp_path / name for name in ("a.npy", "b.npy", "c.txt")]
-    assert [gaps.tolist() for gaps in given_gaps(scan, [(0.0, 0.001)], masks[:1])] == [
-        [[0, 24]],
-        [[0, 24], [100, 200]],
-    ]
-    assert [gaps.tolist() for gaps in given_gaps(scan, [], masks)] == [[[100, 200], [12_000, 16_800]]] * 2
-    assert [gaps.tolist() for gaps in given_gaps(scan, [])] == [[], []]
+    assert [gaps.tolist() for gaps in marks_of(scan, masks[:1]).gaps] == [[], [[100, 200]]]
+    assert [gaps.tolist() for gaps in marks_of(scan, masks).gaps] == [[[100, 200], [12_000, 16_800]]] * 2
+    assert [gaps.tolist() for gaps in marks_of(scan, []).gaps] == [[], []]

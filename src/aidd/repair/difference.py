@@ -22,20 +22,22 @@ from __future__ import annotations
 import io
 import struct
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from ..masks.gaps import find_gaps
 from ..signals.blocks import BLOCK_SAMPLES, AudioReader, writing_audio
-from ..signals.formats import INTEGER_BITS, LOSSLESS_SUBTYPES
+from ..signals.formats import INTEGER_BITS, LOSSLESS_SUBTYPES, format_for
 from ..signals.replacing import replacing
+from ..signals.survey.chunks import chunks_of, read_chunk
 
 
 # Bits of integers whose differences a FLOAT holds: it has 24 for the magnitude, and one for the sign.
 MAX_FLOAT_BITS = 24
 CHUNK = b"aidd"
-# Sizes in RIFF files have 32 bits; beyond, and with a megabyte for all that is not samples, they are RF64.
-MAX_RIFF_BYTES = 2**32 - 2**20
+# The size of a chunk has 32 bits, in RF64 files too.
+MAX_CHUNK_BYTES = 2**32 - 1
 
 
 def write_difference(path: str | Path, before: str | Path, after: str | Path) -> None:
@@ -48,37 +50,61 @@ def write_difference(path: str | Path, before: str | Path, after: str | Path) ->
 
     Raises:
         ValueError: another suffix, a file that is one of the two, recordings that differ in rate, channels or length,
-            and as [`~aidd.signals.files.read_audio`] and [`~aidd.signals.files.write_audio`].
+            floats that differ in so many samples that no chunk holds their bits, and as
+            [`~aidd.signals.files.read_audio`] and [`~aidd.signals.files.write_audio`].
     """
     path = check_difference_path(path, before, after)
     with AudioReader(before) as first, AudioReader(after) as second:
-        for name in ("sampling_rate", "channels", "num_samples"):
-            expected, got = getattr(first, name), getattr(second, name)
-            if expected != got:
-                raise ValueError(f"{after}: expected the {name} of {before}, {expected}, got {got}")
-        exact_integers = {first.subtype, second.subtype} <= INTEGER_BITS.keys()
-        lossless = {first.subtype, second.subtype} <= LOSSLESS_SUBTYPES
-        bits = max(INTEGER_BITS[one.subtype] for one in (first, second)) if exact_integers else 64
+        check_extent(after, second, before, first)
+        subtypes = {first.subtype, second.subtype}
+        # Floats, and what lossy encodings give, are read as float64.
+        bits = max(INTEGER_BITS.get(subtype, 64) for subtype in subtypes)
         subtype = "FLOAT" if bits <= MAX_FLOAT_BITS else "DOUBLE"
-        size = first.num_samples * first.channels * (4 if subtype == "FLOAT" else 8)
-        found = [no_runs()]
+        payload = changes_of(path, first, second) if bits == 64 and subtypes <= LOSSLESS_SUBTYPES else b""
+        format = format_for(
+            path,
+            "WAV",
+            subtype,
+            channels=first.channels,
+            num_samples=first.num_samples,
+            num_other_bytes=len(payload),
+        )
         with replacing(path) as temporary:
             with writing_audio(
                 [temporary],
                 sampling_rate=first.sampling_rate,
                 subtype=subtype,
                 channels=first.channels,
-                format="WAV" if size <= MAX_RIFF_BYTES else "RF64",
+                format=format,
             ) as (writer,):
                 for start in range(0, first.num_samples, BLOCK_SAMPLES):
                     blocks = [one.read(start, start + BLOCK_SAMPLES) for one in (first, second)]
-                    if lossless and not exact_integers:
-                        here, values = changed_bits(*blocks)
-                        found.append((here + np.array([0, start, start]), values))
                     finite = [np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0) for block in blocks]
                     writer.write(finite[1] - finite[0])
-            if lossless and not exact_integers:
-                append_chunk(temporary, CHUNK, as_payload(*map(np.concatenate, zip(*found, strict=True))))
+            if payload:
+                append_chunk(temporary, CHUNK, payload)
+
+
+class Extent(Protocol):
+    """What has the rate, the channels and the length of a recording: a file that is read, or a record of one."""
+
+    @property
+    def sampling_rate(self) -> int: ...
+
+    @property
+    def channels(self) -> int: ...
+
+    @property
+    def num_samples(self) -> int: ...
+
+
+def check_extent(path: str | Path, got: Extent, whose: str | Path, expected: Extent) -> None:
+    """Raises `ValueError` unless what is read from `path` has the rate, the channels and the length of another."""
+    for name in ("sampling_rate", "channels", "num_samples"):
+        if getattr(got, name) != getattr(expected, name):
+            raise ValueError(
+                f"{path}: expected the {name} of {whose}, {getattr(expected, name)}, got {getattr(got, name)}"
+            )
 
 
 def check_difference_path(path: str | Path, before: str | Path, after: str | Path) -> Path:
@@ -102,11 +128,13 @@ class DifferenceReader:
         path: of the difference, as [`write_difference`] writes it.
 
     Raises:
-        ValueError: as [`~aidd.signals.files.read_audio`], or a chunk of another form.
+        ValueError: as [`~aidd.signals.files.read_audio`], a file that is not whole, or a chunk of another form.
     """
 
     def __init__(self, path: str | Path):
         self._reader = AudioReader(path)
+        if losses := self._reader.losses(self._reader.num_samples):
+            raise ValueError(f"{path}: expected a difference that is whole, got {'; '.join(losses)}")
         payload = find_chunk(Path(path), CHUNK)
         self._exact = payload is not None
         self._runs, self._bits = no_runs() if payload is None else as_runs(path, payload)
@@ -151,6 +179,34 @@ class DifferenceReader:
             offset = self._first[number] - first
             bits[channel, low - start : high - start] ^= self._bits[offset + low : offset + high]
         return bits.view(np.float64)
+
+
+def changes_of(path: str | Path, first: AudioReader, second: AudioReader) -> bytes:
+    """
+    What the chunk of a difference holds.
+
+    Args:
+        path: of the difference, that errors name.
+        first, second: the two recordings, lossless ones, which are read from their start, and gone back to it.
+
+    Raises:
+        ValueError: more than a chunk can hold.
+    """
+    found, num_bytes = [no_runs()], 0
+    for start in range(0, first.num_samples, BLOCK_SAMPLES):
+        stop = start + BLOCK_SAMPLES
+        runs, bits = changed_bits(*(one.read(start, stop) for one in (first, second)))
+        found.append((runs + np.array([0, start, start]), bits))
+        num_bytes += runs.nbytes + bits.nbytes
+        # NumPy's two headers take less than a kilobyte.
+        if num_bytes + 2**10 > MAX_CHUNK_BYTES:
+            raise ValueError(
+                f"{path}: expected recordings whose differing bits fit into a chunk of {MAX_CHUNK_BYTES / 2**30:.1f} "
+                f"GiB, got more within {stop / first.sampling_rate:.0f} s; recordings of PCM_24 need no such chunk"
+            )
+    for reader in (first, second):
+        reader.jump(0)
+    return as_payload(*map(np.concatenate, zip(*found, strict=True)))
 
 
 def changed_bits(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -216,18 +272,6 @@ def append_chunk(path: Path, name: bytes, payload: bytes) -> None:
 def find_chunk(path: Path, name: bytes) -> bytes | None:
     """What a chunk of a RIFF or RF64 file holds; None where there is no such chunk, or the file is another."""
     with path.open("rb") as file:
-        kind, _, form = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
-        if kind not in (b"RIFF", b"RF64") or form != b"WAVE":
-            return None
-        data_size = 0
-        while len(header := file.read(8)) == 8:
-            chunk, size = struct.unpack("<4sI", header)
-            if chunk == name:
-                return file.read(size)
-            if chunk == b"ds64":
-                _, data_size = struct.unpack("<QQ", file.read(16))
-                size -= 16
-            elif chunk == b"data" and kind == b"RF64":
-                size = data_size
-            file.seek(size + size % 2, io.SEEK_CUR)
-    return None
+        found = chunks_of(file, file.seek(0, io.SEEK_END))
+        chunk = found.find(name) if found.container in (b"RIFF", b"RF64") else None
+        return None if chunk is None else read_chunk(file, chunk)

@@ -19,7 +19,7 @@ from .clipping import within_bounds
 from .damage import Damage
 from .density import check_crackle
 from .encoded import HeldFillings, check_range
-from .examination import NothingToRepairError, destination, examine, gaps_in_channels, numbered
+from .examination import NothingToRepairError, destination, examine, numbered
 from .filling import fill_as_planned, fill_file, unobserved
 from .loading import generator_of, model_name, pipeline_for, short_gap_seconds_of
 from .methods import CELL_FUNCTIONS, method_of
@@ -30,7 +30,7 @@ from .request import RepairRequest, RequestError
 from .scan import Scan, scan_audio
 
 
-__all__ = ["NothingToRepairError", "given_gaps", "marks_of", "numbered", "preview_file", "repair_file"]
+__all__ = ["NothingToRepairError", "marks_of", "numbered", "preview_file", "repair_file"]
 
 
 def repair_file(
@@ -169,29 +169,6 @@ def preview_file(source: str | Path | Scan, output: str | Path, request: RepairR
     return replace(examined.report, filled_by=planned.filled_by, gaps=planned.gaps)
 
 
-def given_gaps(
-    scan: Scan, seconds: Sequence[tuple[float, float]], masks: Sequence[str | Path] = ()
-) -> list[np.ndarray]:
-    """
-    Gaps in seconds and those of mask files together.
-
-    Args:
-        scan: of the recording.
-        seconds: starts and ends of gaps in all channels.
-        masks: files of masks, of all channels alike or of each.
-
-    Returns:
-        Gaps of every channel, int64 `(gaps, 2)`.
-
-    Raises:
-        ValueError: what is no gap of this recording, or a mask of another number of channels.
-    """
-    marks = marks_of(scan, masks)
-    if marks.boxes:
-        raise ValueError(f"expected masks of gaps, got {len(marks.boxes)} labels with frequencies, which are boxes")
-    return [unite(gaps) for gaps in zip(gaps_in_channels(scan, seconds), marks.gaps, strict=True)]
-
-
 def marks_of(scan: Scan, masks: Sequence[str | Path]) -> Marks:
     """
     What mask files mark, together.
@@ -204,7 +181,7 @@ def marks_of(scan: Scan, masks: Sequence[str | Path]) -> Marks:
         Gaps of every channel, and boxes.
 
     Raises:
-        ValueError: as [`given_gaps`].
+        ValueError: as [`~aidd.masks.files.read_marks`], or a mask of another number of channels.
     """
     channels: list[list[np.ndarray]] = [[] for _ in range(scan.channels)]
     boxes: list[Box] = []

@@ -16,7 +16,7 @@ import numpy as np
 from ..signals.blocks import BLOCK_SAMPLES, AudioReader, writing_audio
 from ..signals.encoding import encode
 from ..signals.formats import INTEGER_BITS, LOSSLESS_SUBTYPES
-from .difference import DifferenceReader
+from .difference import DifferenceReader, check_extent
 from .digests import audio_digests, samples_sha256
 from .record import Repair, RepairRecord
 
@@ -40,11 +40,7 @@ def repairs_in(path: str | Path, record: RepairRecord) -> list[Repair]:
             [`~aidd.signals.files.read_audio`].
     """
     with AudioReader(path) as reader:
-        for name in ("sampling_rate", "channels", "num_samples"):
-            if getattr(reader, name) != getattr(record, name):
-                raise ValueError(
-                    f"{path}: expected the {name} of the record, {getattr(record, name)}, got {getattr(reader, name)}"
-                )
+        check_extent(path, reader, "the record", record)
         held = []
         for repair in record.repairs:
             digest = samples_sha256(reader.read(repair.start, repair.stop)[repair.channels])
@@ -165,18 +161,13 @@ def reading_originals(
     """
     reader: AudioReader | DifferenceReader
     if difference is not None and source is None:
-        reader = DifferenceReader(difference)
+        path, reader = difference, DifferenceReader(difference)
     elif source is not None and difference is None:
-        reader = AudioReader(source)
+        path, reader = source, AudioReader(source)
     else:
         raise ValueError("expected the recording before the repair or the difference, one of the two")
     with reader:
-        for name in ("sampling_rate", "channels", "num_samples"):
-            if getattr(reader, name) != getattr(record, name):
-                raise ValueError(
-                    f"{source or difference}: expected the {name} of the record, {getattr(record, name)}, got "
-                    f"{getattr(reader, name)}"
-                )
+        check_extent(path, reader, "the record", record)
         if isinstance(reader, DifferenceReader):
             yield reader.before
         else:

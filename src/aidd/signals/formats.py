@@ -131,14 +131,22 @@ def encoding_for(
     return subtype or source_subtype, format
 
 
-def format_for(path: str | Path, format: str, subtype: str, *, channels: int, num_samples: int) -> str:
+def format_for(
+    path: str | Path, format: str, subtype: str, *, channels: int, num_samples: int, num_other_bytes: int = 0
+) -> str:
     """
-    The format, or one of its kind that holds as much sound: RF64 in place of WAV beyond 4 GiB.
+    The format, or one of its kind that holds as much: RF64 in place of WAV beyond 4 GiB.
+
+    Args:
+        path: that errors name.
+        format, subtype: in libsndfile's terms.
+        channels, num_samples: of the sound.
+        num_other_bytes: of large chunks beside the sound.
 
     Raises:
-        ValueError: sound that no format of this kind can hold.
+        ValueError: more than any format of this kind can hold.
     """
-    size = num_samples * channels * SAMPLE_BYTES.get(subtype, 1)
+    size = num_samples * channels * SAMPLE_BYTES.get(subtype, 1) + num_other_bytes
     if size <= MAX_SOUND_BYTES or format not in SHORT_FORMATS:
         return format
     longer = SHORT_FORMATS[format]
