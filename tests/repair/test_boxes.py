@@ -127,6 +127,30 @@ def test_the_record_has_each_place_and_reverts_it(folder, capsys):
     assert np.array_equal(read_audio("out.wav").samples, before)
 
 
+def test_gaps_and_boxes_are_filled_in_turn_and_taken_back_in_the_other_order(folder, capsys):
+    audio = read_audio("in.wav").samples.copy()
+    audio[:, 3 * RATE + 800 : 3 * RATE + 1_100] = 0
+    sf.write("damaged.wav", audio.T, RATE, subtype="PCM_24")
+    gaps = "--detect dropouts --method linear --report gaps.json --difference gaps.wav"
+    boxes = "--box 1900 2100 3 3.2 --report boxes.json --difference boxes.wav"
+    assert run(f"damaged.wav filled.wav {gaps}") == run(f"filled.wav out.wav {boxes}") == 0
+    damaged, filled, out = (read_audio(name).samples for name in ("damaged.wav", "filled.wav", "out.wav"))
+    (gap,), (box,) = read_record("gaps.json").repairs, read_record("boxes.json").repairs
+    assert np.flatnonzero((filled != damaged).any(0)).tolist() == list(range(gap.start, gap.stop))
+    assert power_in("out.wav", *box.boxes[0]) < 0.1 * power_in("filled.wav", *box.boxes[0])
+    # The other way round the dropout is filled with what is left of the beep's frames, and is none any more.
+    assert run("damaged.wav boxes_first.wav --box 1900 2100 3 3.2") == 0
+    assert run("boxes_first.wav both.wav --detect dropouts") == 3
+
+    back = [f"revert out.wav --report {name}.json --difference {name}.wav --all".split() for name in ("boxes", "gaps")]
+    assert main(back[1]) == 2
+    assert "out.wav: expected the samples of repair 1" in capsys.readouterr().err
+    assert np.array_equal(read_audio("out.wav").samples, out)
+    for command, expected in zip(back, (filled, damaged), strict=True):
+        assert main(command) == 0
+        assert np.array_equal(read_audio("out.wav").samples, expected)
+
+
 def test_a_model_fills_boxes_up_to_its_frequencies(folder, tiny_spectrogram_pipeline, capsys):
     pipeline = tiny_spectrogram_pipeline()
     request = {"boxes": [(1_900.0, 2_100.0, 3.0, 3.02)], "method": "spectrogram_repaint", "model": pipeline, "seed": 0}
@@ -163,7 +187,7 @@ def test_a_model_fills_boxes_up_to_its_frequencies(folder, tiny_spectrogram_pipe
         ),
         ("--box 300 4001 1 2", "got (300.0, 4001.0, 1.0, 2.0)"),
         ("--box 300 400 5 6.1", "got (300.0, 400.0, 5.0, 6.1)"),
-        ("--box 300 400 1 2 --gap 3 4", "--box must stand alone, without gaps; fill the ones and then the others"),
+        ("--box 300 400 1 2 --gap 3 4", "--box must stand alone, without gaps; fill the gaps, and then the boxes in"),
         ("--box 300 400 1 2 --detect clicks", "--box must stand alone, without gaps"),
         ("--mask mixed.txt", "--box must stand alone, without gaps"),
         (

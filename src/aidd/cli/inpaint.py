@@ -34,6 +34,10 @@ examples:
   aidd inpaint damaged.wav restored.wav --box 300 1500 3.2 3.4 --box 45 55 0 8
   aidd inpaint damaged.wav restored.wav --detect dropouts,clicks,clipping --subtype FLOAT
 
+  Gaps and boxes of one recording, in turn:
+  aidd inpaint damaged.wav filled.wav --detect dropouts --report gaps.json --difference gaps.wav
+  aidd inpaint filled.wav restored.wav --box 300 1500 3.2 3.4 --report boxes.json --difference boxes.wav
+
 masks:
   A .npy mask is bool, (samples,) or (1, samples) for all channels alike, or (channels, samples). True means MISSING:
   to be filled. (Some other programs mean the opposite.) A .txt mask is a label track as Audacity exports it: every
@@ -43,7 +47,9 @@ boxes:
   --box, and labels with frequencies (Audacity's spectral selection), mark a part of the spectrum: a cough, a
   telephone, a hum. auto fills it by log_magnitude, which draws lines through the magnitudes on both sides;
   spectrogram_repaint is a model, up to 12 kHz. Samples outside the frames of a box, which reach up to 43 ms further,
-  stay as they are. Inside, other frequencies change as far as frames overlap; how much is printed, in dB.
+  stay as they are. Inside, other frequencies change as far as frames overlap; how much is printed, in dB. Boxes
+  together with gaps are refused: fill the gaps, and then the boxes in the output. To take both back with aidd revert,
+  begin with the report of the boxes.
 
 detection:
   Dropouts are runs of silence, or of one value, with an abrupt edge on both sides. Silence of more than 0.75 s, and

@@ -80,7 +80,9 @@ def repair_file(
     boxes = {"given": request.boxes, "mask": marks.boxes}
     if any(map(len, boxes.values())):
         if request.gaps or request.detect or any(map(len, marks.gaps)):
-            raise RequestError("boxes", "must stand alone, without gaps; fill the ones and then the others")
+            raise RequestError(
+                "boxes", "must stand alone, without gaps; fill the gaps, and then the boxes in the output"
+            )
         encoding = (subtype, format)
         report = repair_boxes(scan, outputs, request, boxes, encoding=encoding, recorder=recorder, progress=progress)
         return replace(report, seconds=time.perf_counter() - began)
