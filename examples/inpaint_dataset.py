@@ -37,11 +37,12 @@ from accelerate import PartialState
 from accelerate.utils import parse_flag_from_env
 from tqdm.auto import tqdm
 
-from aidd import METHODS, AIDDPipeline, RepairRequest, SpectrogramRePaintPipeline, repair_file
+from aidd import METHODS, RepairRequest, repair_file
 from aidd.evaluation.protocols.recordings import hub_recordings_of
 from aidd.evaluation.runs.journal import Journal
 from aidd.masks.gaps import no_gaps, num_missing, unite
 from aidd.models.loading import pipeline_digest
+from aidd.pipelines import InpaintingPipeline
 from aidd.pipelines.loading import load_pipeline
 from aidd.repair.folder import FolderContent, Unused, content_of
 from aidd.repair.methods import row_of
@@ -85,7 +86,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--model",
         help="Folder or Hub id: an AIDD pipeline for auto and aidd, a spectrogram RePaint pipeline for "
-        "spectrogram_repaint. Default: the one that comes with the package.",
+        "spectrogram_repaint, a CQT-Diff+ pipeline for cqtdiff. Default: the one that comes with the package, which "
+        "cqtdiff has not.",
     )
     parser.add_argument("--subtype", help="Encoding of repaired files, such as FLOAT. Default: the recording's.")
     parser.add_argument("--seed", type=int, default=0, help="Seed of all draws.")
@@ -135,7 +137,7 @@ def repair(
     path: Path,
     masks: list[Path],
     args: argparse.Namespace,
-    pipeline: AIDDPipeline | SpectrogramRePaintPipeline | None,
+    pipeline: InpaintingPipeline | None,
 ) -> dict:
     """Repairs a recording, or copies one without gaps. Returns what a row says of it."""
     scan = scan_audio(path)

@@ -22,7 +22,7 @@ from handlers import (
 )
 from repair import ENCODINGS
 
-from aidd.repair.methods import CELL_AUTO_METHOD, CELL_FUNCTIONS, CELL_MODEL_METHOD, METHODS, ROWS
+from aidd.repair.methods import CELL_AUTO_METHOD, CELL_FUNCTIONS, CELL_MODEL_METHOD, ROWS
 from aidd.repair.request import DETECTED_KINDS
 
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from aidd import AIDDPipeline
 
 LABELS = {"Difference": "Difference of variation 1"}
+# What fills gaps: methods that need no model of the visitor's.
+GAP_METHODS = [name for name, row in ROWS.items() if not row.needs_own_model]
 # What fills boxes, the default first.
 BOX_METHODS = list(dict.fromkeys([CELL_AUTO_METHOD, *CELL_FUNCTIONS, CELL_MODEL_METHOD]))
 # Visitors that wait for their turn.
@@ -139,7 +141,7 @@ def page(examples: dict[str, Path], pipeline: AIDDPipeline | None = None) -> gr.
                     )
                     search = gr.Button("Find damage, to be edited among the gaps", size="sm", elem_id="find")
             with gr.Row():
-                method = gr.Dropdown(list(METHODS), value="auto", label="Method", min_width=140, elem_id="method")
+                method = gr.Dropdown(GAP_METHODS, value="auto", label="Method", min_width=140, elem_id="method")
                 variations = gr.Slider(
                     1, MAX_VARIATIONS, 2, step=1, label="Variations", min_width=200, elem_id="variations"
                 )

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+import torch
 from diffusers.utils import logging as diffusers_logging
 from processes import python
 from transformers.utils import logging as transformers_logging
@@ -329,6 +330,21 @@ def test_the_spectrogram_model_is_a_method_like_others(folder, spectrogram_model
             assert not np.array_equal(restored[:, mask], other[:, mask])
 
 
+def test_a_model_of_waveforms_is_given_and_fills_as_its_pipeline_does(folder, tiny_cqtdiff_pipeline, capsys):
+    tiny_cqtdiff_pipeline.save_pretrained(folder / "cqtdiff")
+    command = "in.wav {} --gap 0.5 0.53 --method cqtdiff --model cqtdiff --subtype DOUBLE --seed {}"
+    assert run(command.format("a.wav", 1)) == run(command.format("b.wav", 2) + " --variations 2") == 0
+    assert "in.wav: 1 gap by cqtdiff" in capsys.readouterr().out
+    mask = mask_from_seconds(0.5, 0.53, num_samples=NUM_SAMPLES, sampling_rate=RATE)
+    before, *after = (read_audio(name).samples for name in ("in.wav", "a.wav", "b-1.wav", "b-2.wav"))
+    for number, restored in enumerate(after):
+        assert np.array_equal(restored[:, ~mask], before[:, ~mask])
+        for other in (before, *after[:number]):
+            assert not np.array_equal(restored[:, mask], other[:, mask])
+    options = {"sampling_rate": RATE, "generator": torch.Generator().manual_seed(1)}
+    assert np.allclose(tiny_cqtdiff_pipeline(before, mask, **options).audios, after[0], atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("method", "model", "message"),
     [
@@ -452,6 +468,7 @@ def test_info(folder, capsys):
     for methods, model in (("aidd, auto", DEFAULT_MODEL), ("spectrogram_repaint", DEFAULT_SPECTROGRAM_MODEL)):
         (line,) = re.findall(rf"^default model of {methods}: (.*)$", output, re.MULTILINE)
         assert line.endswith(f"in {model}" if os.path.isdir(model) else f"(expected in {model})")
+    assert output.splitlines()[-1].startswith("cqtdiff needs a folder with a CQTDiffPipeline, as none comes with")
 
 
 def test_the_console_entry(folder):
@@ -523,13 +540,18 @@ BAD_INPUTS = [
     ("in.wav out.wav --method json:nothing --gap 0.1 0.2", "json:nothing: module json has no function nothing"),
     ("in.wav out.wav --gap 0.1 0.2 --model nowhere", "nowhere: no such model folder"),
     ("in.wav out.wav --method spectrogram_repaint --gap 0.1 0.2 --model nowhere", "nowhere: no such model folder"),
+    (
+        "in.wav out.wav --method cqtdiff --gap 0.1 0.2",
+        "--model must be given for cqtdiff: it needs a folder with a CQTDiffPipeline, as none comes with the package: "
+        "examples/train_cqtdiff.py and examples/assemble_cqtdiff_pipeline.py make one",
+    ),
     ("in.wav out.wav --gap 0.1 0.2 --model ./a/b", "./a/b: no such model folder"),
     ("in.wav out.wav --gap 0.1 0.2 --model folder.wav", "folder.wav: the folder holds no pipeline"),
     ("in.wav out.wav --gap 0.1 0.2 --model in.wav", "in.wav: no such model folder"),
     ("in.wav out.wav --method linear --gap 0.1 0.2 --model a/b", "--model must be left out for linear"),
     (
         "in.wav out.wav --method linear --gap 0.1 0.2 --variations 2",
-        "--variations must be 1 for linear; the methods aidd, auto and spectrogram_repaint give several results",
+        "--variations must be 1 for linear; the methods aidd, auto, cqtdiff and spectrogram_repaint give several",
     ),
     ("in.wav out.wav --gap 0.1 0.105 --variations 2", "--variations must be 1 for gaps of up to 5 ms: janssen"),
     ("in.wav out.wav --gap 0.1 0.2 --variations 0", "--variations must be at least 1, got 0"),

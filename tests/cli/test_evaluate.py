@@ -11,6 +11,7 @@ import soundfile as sf
 
 from aidd.cli.main import main
 from aidd.evaluation.methods.names import PROTOCOLS
+from aidd.models.loading import pipeline_digest
 
 
 @pytest.fixture
@@ -148,6 +149,24 @@ def test_a_users_method_and_metric_have_rows_tables_and_plots(recordings, tmp_pa
     assert "rows of my_module:hum of another run" in said and "metrics_digest" in said and "method_digest" in said
     user_module.write_text(MODULE)
     assert "another run: expected {'metrics': None}" in refused(capsys, recordings, output, *command[:2])
+
+
+def test_a_model_of_waveforms_is_evaluated_and_stands_in_its_rows(recordings, tmp_path, capsys, tiny_cqtdiff_pipeline):
+    pytest.importorskip("matplotlib")
+    output, model = tmp_path / "results", tmp_path / "cqtdiff"
+    tiny_cqtdiff_pipeline.save_pretrained(model)
+    protocol = json.loads((PROTOCOLS / "tiny.json").read_text())
+    short = {"geometry": "centred_gap", "gap_seconds": [0.03]}
+    (tmp_path / "gaps.json").write_text(json.dumps(protocol | {"conditions": [short]}))
+    command = (recordings, output, "--protocol", tmp_path / "gaps.json", "--method", "linear", "--method", "cqtdiff")
+    assert "must be given for cqtdiff" in refused(capsys, *command) and not output.exists()
+    assert "no such model folder" in refused(capsys, *command, "--cqtdiff_model", tmp_path / "none")
+    assert evaluate(*command, "--cqtdiff_model", model) == 0
+    rows = pd.read_parquet(output / "items.parquet").set_index("method")
+    assert set(rows.loc["cqtdiff", "cqtdiff_model"]) == {"cqtdiff"} and rows.loc["cqtdiff", "snr"].notna().all()
+    assert rows.loc["linear", "cqtdiff_model"].isna().all()
+    assert set(rows.loc["cqtdiff", "cqtdiff_model_digest"]) == {pipeline_digest(tiny_cqtdiff_pipeline)[:16]}
+    assert "cqtdiff model cqtdiff" in (output / "results.md").read_text()
 
 
 def test_a_users_method_must_keep_intact_samples(recordings, tmp_path, capsys, user_module):

@@ -10,9 +10,9 @@ from aidd.repair.methods import ROWS
 
 
 @pytest.fixture
-def models(tmp_path, tiny_pipeline, tiny_spectrogram_pipeline):
-    """Folders of both kinds, by the names of their classes."""
-    pipes = {type(pipe).__name__: pipe for pipe in (tiny_pipeline, tiny_spectrogram_pipeline())}
+def models(tmp_path, tiny_pipeline, tiny_spectrogram_pipeline, tiny_cqtdiff_pipeline):
+    """Folders of all kinds, by the names of their classes."""
+    pipes = {type(pipe).__name__: pipe for pipe in (tiny_pipeline, tiny_spectrogram_pipeline(), tiny_cqtdiff_pipeline)}
     for name, pipe in pipes.items():
         pipe.save_pretrained(tmp_path / name)
     return {name: str(tmp_path / name) for name in pipes}
@@ -21,10 +21,10 @@ def models(tmp_path, tiny_pipeline, tiny_spectrogram_pipeline):
 def test_every_method_with_a_model_loads_its_kind_alone(models):
     for class_name in {row.pipeline_class for row in ROWS.values() if row.has_model}:
         assert type(load_pipeline(models[class_name], class_name)).__name__ == class_name
-        (other,) = models.keys() - {class_name}
-        message = f"{models[other]}: cannot be loaded as {class_name}: expected a pipeline of class {class_name}, "
-        with pytest.raises(ValueError, match=f"^{re.escape(message)}got {other}$"):
-            load_pipeline(models[other], class_name)
+        for other in models.keys() - {class_name}:
+            message = f"{models[other]}: cannot be loaded as {class_name}: expected a pipeline of class {class_name}, "
+            with pytest.raises(ValueError, match=f"^{re.escape(message)}got {other}$"):
+                load_pipeline(models[other], class_name)
     assert type(load_pipeline(models["AIDDPipeline"])).__name__ == "AIDDPipeline"
 
 

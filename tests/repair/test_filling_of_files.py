@@ -114,6 +114,27 @@ def test_one_gap_is_filled_as_the_pipeline_fills_it_in_the_array(tmp_path, tones
     assert not np.array_equal(restored[0], restored[1])
 
 
+@pytest.mark.parametrize(("rate", "subtype"), [(24_000, "DOUBLE"), (44_100, "FLOAT")])
+@pytest.mark.parametrize("place", [0.0, 0.07, 0.55, 0.99])
+def test_one_gap_is_filled_as_by_the_pipeline_of_waveforms(
+    tmp_path, wide_stereo, tiny_cqtdiff_pipeline, rate, subtype, place
+):
+    audio = wide_stereo(rate)
+    start = round(place * (audio.shape[1] - rate // 50))
+    gap = np.array([[start, start + rate // 50]])
+    mask, reach = (
+        mask_of(gap, 0, audio.shape[1]),
+        reach_of("cqtdiff", sampling_rate=rate, pipeline=tiny_cqtdiff_pipeline),
+    )
+    options = {"reach": reach, "generator": seeded(), "subtype": subtype}
+    inpaint_file(tmp_path / "in.wav", [tmp_path / "out.wav"], [gap] * 2, tiny_cqtdiff_pipeline.as_method(), **options)
+    restored = read_audio(tmp_path / "out.wav").samples
+    expected = tiny_cqtdiff_pipeline(audio, mask, sampling_rate=rate, generator=seeded()).audios
+    assert np.allclose(restored, expected, rtol=0, atol=1e-6) and not np.allclose(restored, audio, atol=1e-3)
+    # The file is not read whole.
+    assert reach.samples + reach.grid < audio.shape[1] / 3
+
+
 def fill_by_spectrograms(pipe, audio, mask, **options):
     steps = {"num_inference_steps": 2, "jump_length": 1, "num_resamplings": 2}
     return pipe(audio, mask, **options, **steps).audios

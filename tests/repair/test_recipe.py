@@ -113,7 +113,7 @@ def test_a_dropout_that_is_marked_in_part_is_warned_of_with_the_option_that_help
         ({"num_variations": 0}, "num_variations", "must be at least 1, got 0"),
         ({"seed": 2**63}, "seed", f"must lie in [0, 2^63), got {2**63}"),
         ({"method": "linear", "model": "a/b"}, "model", "must be left out for linear, which has none; "),
-        ({"method": "linear", "num_variations": 2}, "num_variations", "must be 1 for linear; the methods aidd, auto "),
+        ({"method": "linear", "num_variations": 2}, "num_variations", "must be 1 for linear; the methods aidd, "),
     ],
 )
 def test_what_cannot_be_met_is_refused_by_field(options, field, problem):

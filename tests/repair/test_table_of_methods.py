@@ -6,21 +6,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from snippets import ROOT
 
 import aidd
 from aidd import METHODS, AIDDPipeline, SpectrogramRePaintPipeline
+from aidd.evaluation.recipe import EvaluationRequest
 from aidd.repair.methods import MODEL_METHODS, ROWS, default_pipeline, load_method, row_of
 
 
-def test_every_method_has_a_row_and_those_with_a_model_their_default():
+def test_every_method_has_a_row_and_those_with_a_model_their_default_or_what_trains_one():
     assert list(METHODS) == list(ROWS) and set(MODEL_METHODS) == {name for name in ROWS if ROWS[name].has_model}
     for name, row in ROWS.items():
-        assert row.has_model == bool(row.pipeline_class) == bool(row.default_model)
+        assert row.has_model == bool(row.pipeline_class) == (bool(row.default_model) != bool(row.trained_by))
+        assert bool(row.needs_own_model) == bool(row.trained_by) == (name == "cqtdiff")
         assert METHODS[name].__name__ == name
     assert {"auto": aidd.DEFAULT_MODEL, "aidd": aidd.DEFAULT_MODEL}.items() <= MODEL_METHODS.items()
     assert MODEL_METHODS["spectrogram_repaint"] == aidd.DEFAULT_SPECTROGRAM_MODEL
     # Where the package carries its models, and `aidd info` looks for them.
-    assert len({Path(model).parent for model in MODEL_METHODS.values()}) == 1
+    assert len({Path(model).parent for model in MODEL_METHODS.values() if model}) == 1
     with pytest.raises(TypeError):
         MODEL_METHODS["linear"] = aidd.DEFAULT_MODEL
 
@@ -49,6 +52,24 @@ def test_a_method_is_its_pipeline_with_the_default_model_which_is_loaded_once(to
 def test_the_default_model_of_a_method_without_one_is_refused():
     with pytest.raises(ValueError, match="expected a method with a model, got 'linear'"):
         default_pipeline("linear")
+
+
+def test_a_method_whose_model_does_not_come_along_says_what_makes_one():
+    scripts = re.findall(r"examples/\w+\.py", ROWS["cqtdiff"].trained_by)
+    assert len(scripts) == 2 and all((ROOT / script).is_file() for script in scripts)
+    said = "a folder with a CQTDiffPipeline, as none comes with the package: examples/train_cqtdiff.py and "
+    for asked in (
+        lambda: default_pipeline("cqtdiff"),
+        lambda: METHODS["cqtdiff"](np.ones(100), np.arange(100) == 50, sampling_rate=8_000),
+    ):
+        with pytest.raises(ValueError, match=f"^cqtdiff needs {said}"):
+            asked()
+    for request, field in (
+        (lambda: aidd.RepairRequest(method="cqtdiff"), "model"),
+        (lambda: EvaluationRequest(Path("results"), methods=["cqtdiff"]), "cqtdiff_model"),
+    ):
+        with pytest.raises(ValueError, match=f"^{field} must be given for cqtdiff: it needs {said}"):
+            request()
 
 
 MODULE = """

@@ -117,6 +117,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="Type that this model computes in; bfloat16 is faster on processors that have it.",
     )
     parser.add_argument(
+        "--cqtdiff_model", default="", help="Model of cqtdiff, a folder or Hub id; none comes with the package."
+    )
+    parser.add_argument(
         "--seed", type=int, help="Seed of the items and of the methods' draws; 0 by default, or the manifest's own."
     )
     parser.add_argument(
@@ -175,6 +178,7 @@ def request_of(arguments: argparse.Namespace) -> EvaluationRequest:
         model=arguments.model,
         spectrogram_model=arguments.spectrogram_model,
         spectrogram_dtype=arguments.spectrogram_dtype,
+        cqtdiff_model=arguments.cqtdiff_model,
         seed=arguments.seed,
         with_visqol=arguments.visqol,
         with_notes=arguments.notes,

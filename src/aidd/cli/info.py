@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from .. import __version__
-from ..repair.methods import METHODS, MODEL_METHODS
+from ..repair.methods import METHODS, MODEL_METHODS, ROWS
 from .console import BAD_INPUT, DONE, Console
 
 
@@ -84,11 +84,11 @@ def _installation() -> list[str]:
 
     packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     lines = [f"aidd {__version__}", f"python {sys.version.split()[0]}, {packages}", f"methods: {', '.join(METHODS)}"]
-    for model in dict.fromkeys(MODEL_METHODS.values()):
+    for model in dict.fromkeys(filter(None, MODEL_METHODS.values())):
         methods = [method for method, default in MODEL_METHODS.items() if default == model]
         first, *parts = model_facts(Path(model))
         lines += [f"default model of {', '.join(methods)}: {first}", *parts]
-    return lines
+    return lines + [f"{method} needs {row.needs_own_model}" for method, row in ROWS.items() if row.needs_own_model]
 
 
 def model_facts(folder: Path) -> list[str]:

@@ -63,7 +63,8 @@ detection:
 methods:
   auto fills gaps of up to 5 ms by janssen, gaps of up to 20 ms by the autoregressive continuation of both edges
   (reported as continuation), and longer ones by the model aidd. spectrogram_repaint is another kind of model, a
-  diffusion of spectrograms, to compare aidd with; it takes longer. A gap that is longer than the model fills (1.40 s
+  diffusion of spectrograms, to compare aidd with; it takes longer. cqtdiff, a diffusion of waveforms, needs a model
+  of yours: docs/cqtdiff.md shows how to train one. A gap that is longer than the model fills (1.40 s
   with the default one) is refused before anything is loaded, or filled by --fallback. A function of yours is given as
   package.module:function, and called as function(audio, mask, sampling_rate=..., generator=...) with the whole
   recording. Samples outside the gaps must come back as they were.
@@ -165,7 +166,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--model",
         metavar="FOLDER_OR_HUB_ID",
         help="the pipeline to use, a folder or a repository on the Hugging Face Hub: an AIDD pipeline for auto and "
-        "aidd, a spectrogram RePaint pipeline for spectrogram_repaint (default: the one that comes with the package)",
+        "aidd, a spectrogram RePaint pipeline for spectrogram_repaint (default: the one that comes with the package), "
+        "or a CQT-Diff+ pipeline for cqtdiff (which has no default)",
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="same seed, same audio (default: another result every time)"

@@ -78,13 +78,14 @@ UNKNOWN_DIGITS = 3
 PROVENANCE = (
     *("protocol", "protocol_version", "protocol_digest", "seed"),
     *("model", "model_digest", "spectrogram_model", "spectrogram_model_digest", "spectrogram_dtype"),
+    *("cqtdiff_model", "cqtdiff_model_digest"),
     "embedder",
 )
 # Columns that describe the run, the item and the method. Every other numeric column is a metric.
 RUN_COLUMNS = (
     *PROVENANCE,
     *("with_visqol", "with_notes", "metrics", "metrics_digest", "method_digest"),
-    *("model_config_digest", "spectrogram_model_config_digest"),
+    *("model_config_digest", "spectrogram_model_config_digest", "cqtdiff_model_config_digest"),
 )
 ITEM_COLUMNS = (
     *("item", "recording", "file_sha256", "start", "num_samples", "sampling_rate", "item_seed"),

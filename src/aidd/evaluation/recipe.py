@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..classical.cells import zeroing
-from ..repair.methods import DEFAULT_MODEL, DEFAULT_SPECTROGRAM_MODEL, load_method
+from ..repair.methods import DEFAULT_MODEL, DEFAULT_SPECTROGRAM_MODEL, load_method, row_of
 from ..signals.samples import sample_recordings
 from .embedders import BasicPitchEmbedder, Embedder, RandomProjectionEmbedder
 from .methods.loading import load_methods
@@ -51,6 +51,7 @@ class EvaluationRequest:
         metrics: `module:function` of further metrics of gaps, see [`~aidd.evaluation.runs.measuring.load_metrics`].
         model, spectrogram_model: folders or Hub ids of the models.
         spectrogram_dtype: `float32` or `bfloat16`, what the network of the spectrogram model computes in.
+        cqtdiff_model: folder or Hub id of the model of `cqtdiff`, which has no default.
         seed: seed of the items and of the methods' draws; 0 if None, and a manifest's own.
         with_visqol: measures ViSQOL too.
         embedder: name of what embeds windows for KAD and FAD, one of `EMBEDDERS`.
@@ -58,7 +59,7 @@ class EvaluationRequest:
         freeze: only writes down the items.
 
     Raises:
-        ValueError: a seed outside [0, 2^63), or an unknown embedder.
+        ValueError: a seed outside [0, 2^63), an unknown embedder, or `cqtdiff` without a model.
     """
 
     output: Path
@@ -71,6 +72,7 @@ class EvaluationRequest:
     model: str = DEFAULT_MODEL
     spectrogram_model: str = DEFAULT_SPECTROGRAM_MODEL
     spectrogram_dtype: str = "float32"
+    cqtdiff_model: str = ""
     seed: int | None = None
     embedder: str = EMBEDDERS[0]
     with_visqol: bool = False
@@ -82,6 +84,8 @@ class EvaluationRequest:
             raise ValueError(f"embedder must be one of {', '.join(EMBEDDERS)}, got {self.embedder!r}")
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise ValueError(f"the seed must lie in [0, 2^63), got {self.seed}")
+        if "cqtdiff" in self.methods and not self.cqtdiff_model:
+            raise ValueError(f"cqtdiff_model must be given for cqtdiff: it needs {row_of('cqtdiff').needs_own_model}")
 
 
 def prepare(request: EvaluationRequest) -> Selection:
@@ -211,6 +215,7 @@ def fill_and_measure(
         model=request.model,
         spectrogram_model=request.spectrogram_model,
         spectrogram_dtype=request.spectrogram_dtype,
+        cqtdiff_model=request.cqtdiff_model,
     )
     metrics = chosen_metrics(request, selection)
     run(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 
 if TYPE_CHECKING:
-    from . import AIDDPipeline, SpectrogramRePaintPipeline
+    from . import AIDDPipeline, InpaintingPipeline, SpectrogramRePaintPipeline
 
 
 @overload
@@ -24,12 +24,10 @@ def load_pipeline(
 
 
 @overload
-def load_pipeline(model: str, class_name: str, dtype: str = ...) -> AIDDPipeline | SpectrogramRePaintPipeline: ...
+def load_pipeline(model: str, class_name: str, dtype: str = ...) -> InpaintingPipeline: ...
 
 
-def load_pipeline(
-    model: str, class_name: str = "AIDDPipeline", dtype: str = "float32"
-) -> AIDDPipeline | SpectrogramRePaintPipeline:
+def load_pipeline(model: str, class_name: str = "AIDDPipeline", dtype: str = "float32") -> InpaintingPipeline:
     """
     Loads a pipeline, without the libraries' messages and progress bars.
 

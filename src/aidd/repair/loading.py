@@ -13,10 +13,10 @@ from .request import RepairRequest
 if TYPE_CHECKING:
     from torch import Generator
 
-    from ..pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+    from ..pipelines import InpaintingPipeline
 
 
-def pipeline_for(request: RepairRequest) -> AIDDPipeline | SpectrogramRePaintPipeline:
+def pipeline_for(request: RepairRequest) -> InpaintingPipeline:
     """The pipeline that a request brings, or loads by name."""
     # Gaps that need no model need no torch either.
     from ..pipelines.loading import load_pipeline

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Generator, Tensor
 
-    from ..pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+    from ..pipelines import AIDDPipeline, InpaintingPipeline, SpectrogramRePaintPipeline
     from ..signals.arrays import Method, Waveform
 
 DEFAULT_MODEL = str(Path(__file__).parents[1] / "pretrained" / "aidd-mel-small")
@@ -39,6 +39,7 @@ class MethodRow:
         pipeline_class: class of `aidd.pipelines` whose model fills the gaps, by name; empty for methods without a
             model. Methods with a model draw: they may give several variations.
         default_model: folder of the model that comes with the package; empty for methods without one.
+        trained_by: commands that make a model, for methods that need one and come without.
         reach_seconds: seconds of a recording that are read on each side of a gap, at most. A method with a model reads
             a window of its pipeline, too.
         grid: module and name of a function that gives the distance of the method's frames, in samples, from the
@@ -50,6 +51,7 @@ class MethodRow:
     function: str
     pipeline_class: str = ""
     default_model: str = ""
+    trained_by: str = ""
     reach_seconds: float = REACH_SECONDS
     grid: str | None = None
     longest_gap_seconds: float = math.inf
@@ -59,11 +61,23 @@ class MethodRow:
         """Whether a model fills gaps."""
         return bool(self.pipeline_class)
 
+    @property
+    def needs_own_model(self) -> str:
+        """What a method needs whose model does not come with the package, in words; empty for all others."""
+        if not self.has_model or self.default_model:
+            return ""
+        return f"a folder with a {self.pipeline_class}, as none comes with the package: {self.trained_by} make one"
+
 
 ROWS: dict[str, MethodRow] = {
     "aidd": MethodRow("aidd.repair.methods:aidd", "AIDDPipeline", DEFAULT_MODEL, longest_gap_seconds=1.4),
     "auto": MethodRow("aidd.repair.auto:auto", "AIDDPipeline", DEFAULT_MODEL, longest_gap_seconds=1.4),
     "autoregressive": MethodRow("aidd.classical.autoregressive:autoregressive"),
+    "cqtdiff": MethodRow(
+        "aidd.repair.methods:cqtdiff",
+        "CQTDiffPipeline",
+        trained_by="examples/train_cqtdiff.py and examples/assemble_cqtdiff_pipeline.py",
+    ),
     "envelope_noise": MethodRow("aidd.classical.envelope_noise:envelope_noise"),
     "janssen": MethodRow("aidd.classical.janssen:janssen"),
     "linear": MethodRow("aidd.classical.linear:linear"),
@@ -120,7 +134,7 @@ class Methods(Mapping[str, "Method"]):
 
 
 METHODS = Methods(ROWS)
-# Default models of the methods that have one, by the methods' names.
+# Default models of the methods that have a model, by the methods' names; empty where none comes with the package.
 MODEL_METHODS = MappingProxyType({name: row.default_model for name, row in ROWS.items() if row.has_model})
 
 
@@ -192,6 +206,23 @@ def spectrogram_repaint(
     return pipeline(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
 
 
+def cqtdiff(
+    audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
+) -> Waveform:
+    """
+    [`CQTDiffPipeline`]. No model of it comes with the package, so this function raises. A pipeline of yours is a
+    method by its `as_method`, and a [`~aidd.repair.request.RepairRequest`] takes one as its model.
+
+    Args, returns:
+        as of [`aidd`].
+
+    Raises:
+        ValueError: always, and says how to make a model.
+    """
+    pipeline = default_pipeline("cqtdiff")
+    return pipeline(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
+
+
 @overload
 def default_pipeline(method: Literal["aidd", "auto"] = ...) -> AIDDPipeline: ...
 
@@ -201,24 +232,26 @@ def default_pipeline(method: Literal["spectrogram_repaint"]) -> SpectrogramRePai
 
 
 @overload
-def default_pipeline(method: str) -> AIDDPipeline | SpectrogramRePaintPipeline: ...
+def default_pipeline(method: str) -> InpaintingPipeline: ...
 
 
-def default_pipeline(method: str = "aidd") -> AIDDPipeline | SpectrogramRePaintPipeline:
+def default_pipeline(method: str = "aidd") -> InpaintingPipeline:
     """
     The pipeline of a method with its default model, loaded when it is first asked for: always the same object.
 
     Raises:
-        ValueError: a method without a model.
+        ValueError: a method without a model, or one whose model does not come with the package.
     """
     row = row_of(method)
     if not row.has_model:
         raise ValueError(f"expected a method with a model, got {method!r}")
+    if row.needs_own_model:
+        raise ValueError(f"{method} needs {row.needs_own_model}")
     return _default_pipeline(row.pipeline_class, row.default_model)
 
 
 @cache
-def _default_pipeline(pipeline_class: str, model: str) -> AIDDPipeline | SpectrogramRePaintPipeline:
+def _default_pipeline(pipeline_class: str, model: str) -> InpaintingPipeline:
     pipeline = imported(f"aidd.pipelines:{pipeline_class}").from_pretrained(model)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

@@ -21,7 +21,7 @@ from .places import imported
 
 
 if TYPE_CHECKING:
-    from ..pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+    from ..pipelines import InpaintingPipeline
 
 # Fewest samples that are read on each side of a gap: at rates at which half a second is next to nothing, some methods
 # still ask whether 3 samples are there.
@@ -63,9 +63,7 @@ class Region:
     fill_stop: int
 
 
-def reach_of(
-    method: str, *, sampling_rate: int, pipeline: AIDDPipeline | SpectrogramRePaintPipeline | None = None
-) -> Reach:
+def reach_of(method: str, *, sampling_rate: int, pipeline: InpaintingPipeline | None = None) -> Reach:
     """
     How much of a recording a method reads around a gap.
 

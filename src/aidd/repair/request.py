@@ -11,7 +11,7 @@ from .methods import CELL_FUNCTIONS, MODEL_METHODS, check_model, row_of
 
 
 if TYPE_CHECKING:
-    from ..pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+    from ..pipelines import InpaintingPipeline
 
 # Kinds of damage that can be looked for.
 DETECTED_KINDS = ("dropouts", "clicks", "clipping")
@@ -50,7 +50,7 @@ class RepairRequest:
         fallback: a method without a model that fills the gaps that are longer than the method's model fills. Without
             one, such gaps are refused.
         model: the pipeline of a method with a model, or its folder or its name on the Hub. Default: the model that
-            comes with the package.
+            comes with the package; `cqtdiff` has none.
         seed: seed of all draws, in [0, 2^63). Same seed, same audio; None draws anew every time.
         boxes: holes in the spectrogram of all channels, each the lowest and the highest frequency in Hz and start and
             end in seconds. They are filled by `auto`, which is `log_magnitude` here, `fading`, `phain_tf`, `zeroing`
@@ -59,7 +59,8 @@ class RepairRequest:
         subtype: encoding of the samples in libsndfile's terms, such as `PCM_24` or `FLOAT`. Default: the recording's.
 
     Raises:
-        RequestError: a value out of range, no such method, or a model or variations of a method that has no model.
+        RequestError: a value out of range, no such method, a model or variations of a method that has no model, or no
+            model for a method whose own does not come with the package.
         ValueError: no such model folder.
     """
 
@@ -67,7 +68,7 @@ class RepairRequest:
     masks: Sequence[str | Path] = ()
     detect: Sequence[str] = ()
     method: str = "auto"
-    model: str | AIDDPipeline | SpectrogramRePaintPipeline | None = None
+    model: str | InpaintingPipeline | None = None
     seed: int | None = None
     num_variations: int = 1
     subtype: str | None = None
@@ -93,6 +94,8 @@ class RepairRequest:
             return
         row = row_of(self.method)
         if row.has_model:
+            if self.model is None and row.needs_own_model:
+                raise RequestError("model", f"must be given for {self.method}: it needs {row.needs_own_model}")
             model = self.model or row.default_model
             if isinstance(model, str):
                 check_model(model)

@@ -22,8 +22,9 @@ def spectrogram_pipeline(tiny_spectrogram_pipeline):
 
 
 @pytest.fixture
-def methods(tiny_pipeline, spectrogram_pipeline):
-    return methods_without_model() | methods_of_aidd(tiny_pipeline) | methods_of_spectrogram(spectrogram_pipeline)
+def methods(tiny_pipeline, spectrogram_pipeline, tiny_cqtdiff_pipeline):
+    with_model = methods_of_aidd(tiny_pipeline) | methods_of_spectrogram(spectrogram_pipeline)
+    return methods_without_model() | with_model | {"cqtdiff": tiny_cqtdiff_pipeline.as_method()}
 
 
 def test_all_are_there_and_of_one_signature(methods, tiny_pipeline):
@@ -36,8 +37,8 @@ def test_all_are_there_and_of_one_signature(methods, tiny_pipeline):
 
 def test_each_fills_the_gap_and_none_but_the_ceiling_reads_it(methods, tones):
     audio, mask = tones(RATE, RATE)[0], np.zeros(RATE, bool)
-    mask[9_000:11_500] = True
-    ten_ms_away = ~mask & (np.abs(np.arange(RATE) - 10_249.5) > 1_250 + 240)
+    mask[9_900:10_600] = True
+    ten_ms_away = ~mask & (np.abs(np.arange(RATE) - 10_249.5) > 350 + 240)
     for name, method in methods.items():
         restored = [
             method(hidden, mask, sampling_rate=RATE, generator=torch.Generator().manual_seed(0))

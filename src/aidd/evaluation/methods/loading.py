@@ -20,6 +20,7 @@ def load_methods(
     model: str,
     spectrogram_model: str,
     spectrogram_dtype: str = "float32",
+    cqtdiff_model: str = "",
 ) -> MethodSet:
     """
     Loads methods and the models that they use, and no others.
@@ -29,6 +30,7 @@ def load_methods(
         for_cells: names in `CELL_METHODS`.
         model, spectrogram_model: folders or Hub ids of the pipelines.
         spectrogram_dtype: what the network of the spectrogram model computes in, `float32` or `bfloat16`.
+        cqtdiff_model: folder or Hub id of the pipeline of `cqtdiff`.
 
     Raises:
         ValueError: no such model or function, or a spectrogram model on another grid than the protocols'.
@@ -51,6 +53,12 @@ def load_methods(
         cells |= cell_methods_of_spectrogram(spectrogram_pipe) if for_cells else {}
         of_model = provenance_of_model(spectrogram_pipe, spectrogram_model, "spectrogram_model")
         provenance["spectrogram_repaint"] = of_model | {"spectrogram_dtype": spectrogram_dtype}
+    if "cqtdiff" in for_gaps:
+        check_model(cqtdiff_model)
+        cqtdiff_pipe = load_pipeline(cqtdiff_model, "CQTDiffPipeline")
+        cqtdiff_pipe.set_progress_bar_config(disable=True)
+        gaps["cqtdiff"] = cqtdiff_pipe.as_method()
+        provenance["cqtdiff"] = provenance_of_model(cqtdiff_pipe, cqtdiff_model, "cqtdiff_model")
     for name in filter(is_custom, for_gaps):
         gaps[name] = load_method(name)
         # A changed source is another method: its rows are not mixed with those of the former one.

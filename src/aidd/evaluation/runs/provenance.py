@@ -15,7 +15,7 @@ from ..protocols.protocol import canonical_json
 
 
 if TYPE_CHECKING:
-    from ...pipelines import AIDDPipeline, SpectrogramRePaintPipeline
+    from ...pipelines import InpaintingPipeline
     from ..protocols.selection import Selection
 
 PACKAGES = ("aidd", "torch", "torchaudio", "transformers", "diffusers", "numpy", "scipy")
@@ -40,9 +40,7 @@ def provenance_of_packages() -> dict[str, str]:
     return {f"version_{name}": importlib.metadata.version(name) for name in PACKAGES}
 
 
-def provenance_of_model(
-    pipe: AIDDPipeline | SpectrogramRePaintPipeline, model: str, column: str = "model"
-) -> dict[str, str]:
+def provenance_of_model(pipe: InpaintingPipeline, model: str, column: str = "model") -> dict[str, str]:
     """
     Columns for a model: its name without its folder, a digest of its weights, and one of the settings that decide
     what it fills in: the configurations of the pipeline and of its parts, the scheduler's among them.
