@@ -113,6 +113,26 @@ def test_the_study_of_short_gaps_has_a_line_a_gap_and_method(work, tmp_path):
     assert [line.split(" | ")[:3] for line in lines] == [[f"| {gap}", name, "1"] for gap in (1, 5) for name in methods]
 
 
+def test_the_study_of_guided_sampling_knows_its_own_error_from_that_of_guidance(tmp_path):
+    run(
+        *("study_edm_oracle", "--output_file", tmp_path / "study.md", "--num_signals", 2, "--num_draws", 1000),
+        *("--guidance_scales", 0, 1),
+    )
+    lines = [line.strip("| ").split(" | ") for line in (tmp_path / "study.md").read_text().splitlines()[4:]]
+    rows = {tuple(line[:2]): [float(cell.split(" ")[0]) for cell in line[3:]] for line in lines}
+    samplers = ("EDMHeunScheduler", "EDMAncestralScheduler")
+    assert list(rows) == [
+        ("the posterior itself", ""),
+        *((name, told) for name in samplers for told in ("exact", "0", "1")),
+    ]
+    for told in (rows["the posterior itself", ""], rows["EDMHeunScheduler", "exact"]):
+        assert told[0] < 0.1 and told[1] == pytest.approx(1, abs=0.1) and told[2] < 0.15
+    for name in samplers:
+        exact, without, guided = (rows[name, told] for told in ("exact", "0", "1"))
+        assert exact[0] < without[0] and exact[2] < without[2]
+        assert 1 < guided[1] < without[1] and guided[2] < without[2]
+
+
 def test_the_study_of_detection_has_a_line_a_kind(work, tmp_path):
     run(
         *("study_detection", "--data_dir", work / "recordings", "--output_file", tmp_path / "study.md"),
