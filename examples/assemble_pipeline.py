@@ -15,12 +15,15 @@ from transformers import WavTokenizerModel
 import aidd
 from aidd.models.model_types import check_model_type
 from aidd.models.wavtokenizer import load_wavtokenizer
+from aidd.schedulers import DiscreteScheduler
 from aidd.training.codec.codec_record import codec_digest
 from aidd.training.runs.arguments import read_arguments
 from aidd.training.runs.scripts import HelpFormatter, errors_in_one_line
 
 
-SCHEDULERS = [name for name in aidd.__all__ if name.endswith("Scheduler")]
+SCHEDULERS = [
+    name for name in aidd.__all__ if name.endswith("Scheduler") and issubclass(getattr(aidd, name), DiscreteScheduler)
+]
 
 
 def parse_args() -> argparse.Namespace:

@@ -180,6 +180,18 @@ def test_a_token_model_is_assembled_with_the_codec_of_its_tokens_alone(codec, tr
     assert aidd.AIDDPipeline.from_pretrained(tmp_path / "converted").codec.config.codebook_size == 32
 
 
+def test_samplers_of_other_pipelines_are_not_offered(codec, transformer, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(
+            *("assemble_pipeline", "--codec", codec, "--transformer", transformer),
+            *("--output_dir", tmp_path / "pipeline", "--scheduler", "EDMHeunScheduler"),
+        )
+    told = capsys.readouterr().err
+    assert "invalid choice: 'EDMHeunScheduler'" in told
+    offered = set(re.findall(r"\w+Scheduler", told.partition("choose from")[2]))
+    assert offered == {scheduler.__name__ for scheduler in aidd.MaskedDiscreteScheduler().compatibles}
+
+
 def test_a_pipeline_is_not_assembled_into_another(codec, transformer, pipeline, capsys):
     before = (pipeline / "model_index.json").read_bytes()
     with pytest.raises(SystemExit, match="2"):

@@ -134,10 +134,12 @@ def test_chunks_behind_wrongly_counted_samples_are_no_sound(tmp_path, size):
     assert samples.shape == (1, NUM_SAMPLES) and len(words) == 1
 
 
-@pytest.mark.parametrize(("rest", "word"), [(bytes(5000), "no samples"), (b"TAG" + bytes(125), "no samples")])
-def test_what_is_no_sound_behind_the_samples_is_named(tmp_path, rest, word):
-    samples, words = read(tmp_path, file_of("WAV") + rest)
-    assert samples.shape == (1, NUM_SAMPLES) and len(words) == 1 and word in words[0]
+@pytest.mark.parametrize("rest", [bytes(5000), b"TAG" + bytes(125)], ids=["zeros", "ID3v1"])
+@pytest.mark.parametrize("format", ["WAV", "FLAC"])
+def test_what_is_no_sound_behind_the_samples_is_named(tmp_path, format, rest):
+    samples, words = read(tmp_path, encoded(format, "PCM_16") + rest)
+    assert samples.shape == (1, NUM_SAMPLES) and len(words) == 1 and "no samples" in words[0]
+    assert f"the last {len(rest)} bytes of the file" in words[0]
 
 
 def test_the_frames_of_aiff_are_counted_twice(tmp_path):
@@ -153,7 +155,12 @@ def test_bw64_is_read(tmp_path):
 
 CHAINS = {
     "WAV": ("WAV", "PCM_16", RATE),
+    "WAV of 24 bits": ("WAV", "PCM_24", RATE),
+    "RF64": ("RF64", "PCM_16", RATE),
+    "W64": ("W64", "PCM_16", RATE),
     "AIFF": ("AIFF", "PCM_16", RATE),
+    "CAF": ("CAF", "PCM_16", RATE),
+    "AU": ("AU", "PCM_16", RATE),
     "FLAC": ("FLAC", "PCM_16", RATE),
     "Vorbis": ("OGG", "VORBIS", RATE),
     "Opus": ("OGG", "OPUS", 48_000),
@@ -164,12 +171,28 @@ CHAINS = {
 @pytest.mark.parametrize("name", CHAINS)
 def test_a_chain_of_streams_is_one_recording(tmp_path, name):
     format, subtype, rate = CHAINS[name]
-    first = encoded(format, subtype, rate=rate)
-    second = encoded(format, subtype, rate=rate, num_samples=20_000)
-    samples, words = read(tmp_path, first + second)
-    expected = np.concatenate([read(tmp_path, one)[0] for one in (first, second)], -1)
-    assert np.array_equal(samples, expected)
-    assert len(words) == 1 and "a chain of " in words[0]
+    streams = [encoded(format, subtype, rate=rate, num_samples=number) for number in (NUM_SAMPLES, 20_001, 5_000, 7)]
+    for num_streams in range(2, len(streams) + 1):
+        samples, words = read(tmp_path, b"".join(streams[:num_streams]))
+        expected = np.concatenate([read(tmp_path, stream)[0] for stream in streams[:num_streams]], -1)
+        assert np.array_equal(samples, expected)
+        assert len(words) == 1 and f"a chain of {num_streams} " in words[0]
+
+
+INFO = b"LIST" + struct.pack("<I", 16) + b"INFOINAM" + struct.pack("<I", 4) + b"abc\0"
+
+
+@pytest.mark.parametrize("size", [0, 20_000, 0xFFFFFFFF], ids=["unknown", "too small", "all ones"])
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("tail", [b"", INFO], ids=["no tags", "tags"])
+def test_headers_in_a_chain_may_count_wrongly(tmp_path, size, number, tail):
+    """The size of the sound, and that of the file, which programs that write to a pipe do not know either."""
+    files = [file_of("WAV")] * 3
+    files[number] = with_u32(with_u32(files[number], 4, size), 40, size)
+    samples, words = read(tmp_path, b"".join(file + tail for file in files))
+    assert np.array_equal(samples, np.tile(read(tmp_path, file_of("WAV"))[0], 3))
+    assert "a chain of 3 files" in words[0]
+    assert [f"file {number + 1} of the chain has 300.0%" in word for word in words[1:]] == [True] * (size == 20_000)
 
 
 @pytest.mark.parametrize("name", ["FLAC", "Vorbis", "MP3"])
@@ -207,6 +230,26 @@ def test_flac_is_as_long_as_its_frames(tmp_path, num_samples):
     samples, words = read(tmp_path, bytes(content), "a.flac")
     assert np.array_equal(samples, sf.read(io.BytesIO(encoded("FLAC", "PCM_16")), always_2d=True)[0].T)
     assert bool(words) == bool(num_samples)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 8])
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_24"])
+@pytest.mark.parametrize("num_samples", [1, 4096, 10_000])
+def test_bytes_behind_the_last_frame_of_flac_are_counted(tmp_path, channels, subtype, num_samples):
+    """A frame does not say how long it is; noise, which is not compressed, makes the longest."""
+    draw = np.random.default_rng(0)
+    file, rest = io.BytesIO(), draw.bytes(3_000)
+    sf.write(file, draw.uniform(-1, 1, (num_samples, channels)), RATE, subtype, format="FLAC")
+    whole = file.getvalue()
+    samples, words = read(tmp_path, whole)
+    assert samples.shape == (channels, num_samples) and not words
+    for content in (whole, whole[:21] + bytes([whole[21] & 0xF0]) + bytes(4) + whole[26:]):
+        with_rest, words = read(tmp_path, content + rest)
+        assert np.array_equal(with_rest, samples)
+        assert words == ["the last 3000 bytes of the file are no samples, and are not read"]
+    chained, words = read(tmp_path, whole + rest + whole)
+    assert np.array_equal(chained, np.concatenate([samples, samples], -1))
+    assert "the last 3000 bytes before stream 2 of the chain are no samples, and are not read" in words
 
 
 def test_flac_that_is_cut_short(tmp_path):

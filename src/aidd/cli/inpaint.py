@@ -47,9 +47,10 @@ boxes:
   --box, and labels with frequencies (Audacity's spectral selection), mark a part of the spectrum: a cough, a
   telephone, a hum. auto fills it by log_magnitude, which draws lines through the magnitudes on both sides;
   spectrogram_repaint is a model, up to 12 kHz. Samples outside the frames of a box, which reach up to 43 ms further,
-  stay as they are. Inside, other frequencies change as far as frames overlap; how much is printed, in dB. Boxes
-  together with gaps are refused: fill the gaps, and then the boxes in the output. To take both back with aidd revert,
-  begin with the report of the boxes.
+  stay as they are. Inside, other frequencies change as far as frames overlap; how much is printed, in dB. Boxes are
+  filled in one way, without --variations, and cannot be looked at by --dry-run. Boxes together with gaps are refused:
+  fill the gaps, and then the boxes in the output. To take both back with aidd revert, begin with the report of the
+  boxes.
 
 detection:
   Dropouts are runs of silence, or of one value, with an abrupt edge on both sides. Silence of more than 0.75 s, and

@@ -29,9 +29,9 @@ class Segment:
         return self.stop - self.start if self.content is None else len(self.content)
 
 
-def patched(stop: int, patches: dict[int, bytes]) -> list[Segment]:
-    """The first `stop` bytes of a file, with other bytes of the same number at the offsets in `patches`."""
-    segments, position = [], 0
+def patched(start: int, stop: int, patches: dict[int, bytes]) -> list[Segment]:
+    """A range of bytes of a file, with other bytes of the same number at the offsets in `patches`."""
+    segments, position = [], start
     for offset, content in sorted(patches.items()):
         # A file that is cut short has no such bytes.
         if offset + len(content) > stop:

@@ -7,7 +7,7 @@ Source: RFC 9639.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -27,6 +27,20 @@ BLOCK_BYTES = 2**22
 BLOCK_SAMPLES = 2**16
 
 
+def _crc(content: Iterable[int], width: int, polynomial: int) -> int:
+    """Checksum of bytes, CRC of so many bits and of a polynomial without its leading term."""
+    crc, top = 0, 1 << width - 1
+    for byte in content:
+        crc ^= byte << width - 8
+        for _ in range(8):
+            crc = (crc << 1 ^ polynomial if crc & top else crc << 1) & (1 << width) - 1
+    return crc
+
+
+# By byte, its CRC-16 of the polynomial x^16 + x^15 + x^2 + 1.
+CRC_16 = [_crc([byte], 16, 0x8005) for byte in range(256)]
+
+
 @dataclass(frozen=True)
 class Frame:
     """A frame: the offset of its header, its first sample, and its number of samples."""
@@ -34,6 +48,11 @@ class Frame:
     offset: int
     start: int
     num_samples: int
+
+    @property
+    def stop(self) -> int:
+        """First sample behind the frame."""
+        return self.start + self.num_samples
 
 
 @dataclass(frozen=True)
@@ -61,18 +80,17 @@ def survey_flac(file: BinaryIO, length: int, start: int = 0) -> Survey:
     for number, link in enumerate(links):
         promised += link.num_samples
         num_samples = link.num_samples
-        ends = _last_ends(file, link)
+        ends = {frame.stop for frame in _last_frames(file, link)}
         if ends and num_samples not in ends and max(ends) > num_samples:
             is_whole, num_samples = False, max(ends)
         segments = (*_head(file, link, num_samples), Segment(link.first, link.stop))
         parts.append(Part(segments, link=number))
-    notes = [f"the file is a chain of {len(links)} streams, which are read as one recording"] if len(links) > 1 else []
     promises_all = all(link.num_samples for link in links)
     return Survey(
         () if is_whole else tuple(parts),
         container="fLaC",
         num_samples=promised if promises_all else None,
-        notes=tuple(notes),
+        notes=_notes(file, links),
     )
 
 
@@ -81,7 +99,17 @@ def survey_damaged_flac(file: BinaryIO, length: int, start: int = 0) -> Survey:
     links = _links(file, length, start)
     parts = [part for number, link in enumerate(links) for part in _decodable(file, link, number)]
     promised = sum(link.num_samples for link in links)
-    return Survey(tuple(parts), container="fLaC", num_samples=promised or None)
+    return Survey(tuple(parts), container="fLaC", num_samples=promised or None, notes=_notes(file, links))
+
+
+def _notes(file: BinaryIO, links: list[Link]) -> tuple[str, ...]:
+    notes = [f"the file is a chain of {len(links)} streams, which are read as one recording"] if len(links) > 1 else []
+    for number, link in enumerate(links):
+        stop = _frames_stop(file, link)
+        if stop is not None and stop < link.stop:
+            place = "of the file" if number == len(links) - 1 else f"before stream {number + 2} of the chain"
+            notes.append(f"the last {link.stop - stop} bytes {place} are no samples, and are not read")
+    return tuple(notes)
 
 
 def _decodable(file: BinaryIO, link: Link, number: int) -> Iterator[Part]:
@@ -123,20 +151,39 @@ def _links(file: BinaryIO, length: int, start: int) -> list[Link]:
     ]
 
 
-def _last_ends(file: BinaryIO, link: Link) -> set[int]:
-    """Where frames near the end of a stream end, in samples: those that follow on another, or come first."""
+def _last_frames(file: BinaryIO, link: Link) -> list[Frame]:
+    """Frames near the end of a stream: those that follow on another, or come first."""
     stop = link.stop
     while stop > link.first:
         begin = max(stop - BLOCK_BYTES, link.first)
         frames = list(_frames_between(file, link, begin, link.stop))
-        ends = {frame.start + frame.num_samples for frame in frames}
-        found = {
-            frame.start + frame.num_samples for frame in frames if frame.start in ends or frame.offset == link.first
-        }
+        ends = {frame.stop for frame in frames}
+        found = [frame for frame in frames if frame.start in ends or frame.offset == link.first]
         if found:
             return found
         stop = begin
-    return set()
+    return []
+
+
+def _frames_stop(file: BinaryIO, link: Link) -> int | None:
+    """Offset behind a stream's last frame, or None where that cannot be decoded."""
+    last = max(_last_frames(file, link), key=lambda frame: frame.stop, default=None)
+    if last is None:
+        return None
+    _, depth, channels = _format(file, link)
+    # Samples stored as they are, one bit wider for a difference of channels, and what describes them.
+    longest = last.num_samples * channels * (depth + 1) // 8 + LONGEST_HEADER + 8 * channels
+    file.seek(last.offset)
+    crc = 0
+    for size, byte in enumerate(file.read(min(longest, link.stop - last.offset)), 1):
+        crc = (crc << 8 & 0xFF00) ^ CRC_16[crc >> 8 ^ byte]
+        # A frame ends in its checksum, by which that of the whole is 0. Where it is so by chance, nothing is decoded.
+        if crc == 0:
+            stop = last.offset + size
+            segments = (*_head(file, link, last.num_samples), Segment(last.offset, stop))
+            if _num_decoded(file, segments) == last.num_samples:
+                return stop
+    return None
 
 
 def first_frame(file: BinaryIO, start: int) -> int:
@@ -196,10 +243,7 @@ def _decoded_one_by_one(file: BinaryIO, segments: tuple[Segment, ...], decoded: 
 
 def _frames_between(file: BinaryIO, link: Link, begin: int, stop: int) -> Iterator[Frame]:
     """Headers of frames whose checksum is right, from one offset up to another."""
-    file.seek(link.start + 8)
-    info = file.read(34)
-    fixed_size = int.from_bytes(info[:2], "big")
-    depth = (int.from_bytes(info[12:14], "big") >> 4 & 31) + 1
+    fixed_size, depth, _ = _format(file, link)
     position = begin
     while position < stop:
         file.seek(position)
@@ -209,6 +253,14 @@ def _frames_between(file: BinaryIO, link: Link, begin: int, stop: int) -> Iterat
             if frame is not None:
                 yield frame
         position += BLOCK_BYTES
+
+
+def _format(file: BinaryIO, link: Link) -> tuple[int, int, int]:
+    """From STREAMINFO: samples of a frame, where all frames have as many, bits of a sample, and channels."""
+    file.seek(link.start + 8)
+    info = file.read(34)
+    packed = int.from_bytes(info[12:14], "big")
+    return int.from_bytes(info[:2], "big"), (packed >> 4 & 31) + 1, (packed >> 9 & 7) + 1
 
 
 def _frame_at(block: bytes, offset: int, base: int, fixed_size: int, depth: int) -> Frame | None:
@@ -237,16 +289,6 @@ def _frame_at(block: bytes, offset: int, base: int, fixed_size: int, depth: int)
     else:
         num_samples = 192 if size_code == 1 else 576 << size_code - 2 if size_code < 6 else 256 << size_code - 8
     place += {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
-    if place >= len(head) or _crc8(head[:place]) != head[place]:
+    if place >= len(head) or _crc(head[:place], 8, 0x07) != head[place]:
         return None
     return Frame(base + offset, number if head[1] & 1 else number * fixed_size, num_samples)
-
-
-def _crc8(content: bytes) -> int:
-    """CRC-8 of the polynomial x^8 + x^2 + x + 1."""
-    crc = 0
-    for byte in content:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x107) if crc & 0x80 else crc << 1
-    return crc
