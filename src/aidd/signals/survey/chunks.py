@@ -29,8 +29,8 @@ FILE_HEAD = re.compile(
 # Names of chunks and files that stand behind the samples, and what other tags there begin with.
 LATE_NAMES = re.compile(
     rb"(?i:RIF[FX]|RF64|BW64|FORM|caff|\.snd|LIST|id3 |bext|iXML|axml|cue |smpl|inst|JUNK|PEAK|_PMX|chna|DISP|acid|"
-    rb"aXML|afsp|MARK|INST|COMT|NAME|AUTH|ANNO|\(c\) |APPL|MIDI|info|strg|uuid|mark|free|fact|PAD |umid|levl|cart|minf|"
-    rb"elm1|regn|SAUR|aidd)"
+    rb"aXML|afsp|MARK|INST|COMT|NAME|AUTH|ANNO|\(c\) |APPL|MIDI|info|strg|uuid|mark|free|fact|PAD |umid|levl|cart|"
+    rb"minf|elm1|regn|SAUR|aidd)"
 )
 TRAILERS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3")
 SEARCHED_BYTES = 2**24
