@@ -187,6 +187,8 @@ def test_peaks_beyond_the_subtype_name_another(folder, capsys, method):
 def test_a_mask_that_looks_inverted_is_warned_of(folder, capsys):
     assert run("in.wav out.wav --method linear --gap 0.1 0.9") == 0
     assert re.fullmatch(r"aidd: warning: 80% of a channel is marked .*\n", capsys.readouterr().err)
+    assert run("in.wav out.wav --method linear --gap 0 1") == 0
+    assert "warning: 99% of a channel" in capsys.readouterr().err
 
 
 def test_the_same_seed_gives_the_same_file(folder):
@@ -287,6 +289,9 @@ def test_broadband_crackle_is_refused(folder, capsys):
     assert run("crackle.wav out.wav --detect clicks --method linear --dry-run --json") == 0
     report = json.loads(capsys.readouterr().out)
     assert report["densities"]["clicks"]["per_minute"] > 1200 and "broadband crackle" in report["warnings"][0]
+    assert (report["gaps"], report["filled_by"]) == ([[]], [[]]) and len(report["found"]["clicks"][0]) > 100
+    assert run("crackle.wav out.wav --detect clicks --method linear --dry-run") == 0
+    assert capsys.readouterr().out.endswith("crackle.wav: nothing would be filled\n")
 
 
 def test_a_lossy_file_says_why_its_dropouts_are_not_found(folder, damaged_tones, capsys):
@@ -458,6 +463,9 @@ def test_info(folder, capsys):
         "in.wav: 8000 Hz, 2 channels, 1.001625 s (8013 samples), WAV PCM_24",
         "float.wav: 8000 Hz, 2 channels, 1.001625 s (8013 samples), WAV FLOAT",
     ]
+    # The system refuses such a name, and the next file is shown.
+    assert main(["info", f"{'a' * 300}.wav", "in.wav"]) == 2
+    assert capsys.readouterr().out.startswith("in.wav: 8000 Hz")
     assert main(["info"]) == 0
     output = capsys.readouterr().out
     assert (
@@ -707,3 +715,14 @@ def test_a_picture_that_cannot_be_drawn_is_refused_before_any_work(folder, capsy
     (folder / "sub.png").mkdir()
     assert run(f"in.wav out.wav --method linear --gap 0.5 0.75 --plot {name}") == 2
     assert said in capsys.readouterr().err and not (folder / "out.wav").exists()
+
+
+@pytest.mark.parametrize("option", ["--plot locked/a.png", "--report locked/a.json", "--difference locked/a.wav"])
+def test_what_cannot_be_written_beside_the_recording_is_said_before_any_work(folder, capsys, monkeypatch, option):
+    (folder / "locked").mkdir(mode=0o555)
+    if os.geteuid() == 0:
+        # Root may write everywhere; what the permissions say to everyone else.
+        monkeypatch.setattr(os, "access", lambda path, mode: bool(os.stat(path).st_mode & 0o222))
+    assert run(f"in.wav out.wav --method linear --gap 0.5 0.75 {option}") == 2
+    assert capsys.readouterr().err == f"aidd: error: {option}: no permission to write to locked\n"
+    assert not (folder / "out.wav").exists()

@@ -226,6 +226,18 @@ def test_changes_elsewhere_are_relative_to_what_was_there():
     assert -40 < change_elsewhere(audio, faded, mask, grid) < -5
 
 
+@pytest.mark.parametrize("num_samples", [40, 100, 170, 171, 341, 400])
+@pytest.mark.parametrize("method", ["log_magnitude", "zeroing"])
+def test_recordings_of_few_frames(tmp_path, num_samples, method):
+    """A frame has 342 samples at this rate; a shorter recording has one that is padded."""
+    rng = np.random.default_rng(0)
+    sf.write(tmp_path / "in.wav", 0.1 * rng.standard_normal(num_samples), RATE, subtype="PCM_24")
+    request = RepairRequest(boxes=[(300, 1_500, 0, 0.9 * num_samples / RATE)], method=method)
+    report = repair_file(tmp_path / "in.wav", tmp_path / "out.wav", request)
+    assert report.num_samples == num_samples == read_audio(tmp_path / "out.wav").samples.shape[1]
+    assert report.other_frequencies_db is not None
+
+
 def test_evidence_says_what_is_known_and_how_level_a_box_goes_on():
     grid = own_grid(RATE)
     noise = np.random.default_rng(0).normal(size=(1, RATE))

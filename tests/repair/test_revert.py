@@ -131,6 +131,20 @@ def test_it_goes_on_where_it_stopped_and_says_when_nothing_is_left(folder, capsy
     assert capsys.readouterr().err == "aidd: error: out.wav: nothing to take back: none of these repairs is in it\n"
 
 
+def test_fillings_that_are_what_was_there_are_neither_taken_back_nor_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    sf.write("silence.wav", np.zeros(8_000), 8_000)
+    assert (
+        main(["inpaint", "silence.wav", "out.wav", "--gap", "0.2", "0.3", "--method", "linear", "--report", "r.json"])
+        == 0
+    )
+    capsys.readouterr()
+    assert run("out.wav --report r.json --all") == 3
+    assert capsys.readouterr().err.endswith("nothing to take back: these repairs have changed nothing\n")
+    assert main(["audit", "out.wav", "--report", "r.json"]) == 3
+    assert capsys.readouterr().err.endswith("no repair to show: it holds none that changed it\n")
+
+
 def test_a_file_that_was_tagged_or_encoded_anew_is_still_the_one(folder):
     samples, rate = sf.read("out.wav", dtype="int32", always_2d=True)
     with sf.SoundFile("other.flac", "w", rate, 2, "PCM_24") as file:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .console import DONE, NOTHING_TO_REPAIR, Console
+from .places import check_place
 from .revert import source_of
 
 
@@ -72,8 +73,7 @@ def audit(arguments: argparse.Namespace, console: Console) -> int:
     page = arguments.page or arguments.output.with_name(f"{arguments.output.name}.html")
     if page.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"--page {page}: expected a name that ends in .html")
-    if page.is_dir() or not page.parent.is_dir():
-        raise ValueError(f"--page {page}: {'is a folder' if page.is_dir() else f'no such folder: {page.parent}'}")
+    check_place("--page", page)
     if arguments.most < 1:
         raise ValueError(f"--most must be at least 1, got {arguments.most}")
     if arguments.below is not None and not 0 <= arguments.below <= 1:
@@ -88,9 +88,10 @@ def audit(arguments: argparse.Namespace, console: Console) -> int:
     held = repairs_in(arguments.output, record)
     shown = riskiest(held, arguments.most, arguments.below)
     if not shown:
-        console.error(
-            f"{arguments.output}: no repair to show: it holds {len(held)}, none of them as doubtful as asked for"
+        why = (
+            f"it holds {len(held)}, none of them as doubtful as asked for" if held else "it holds none that changed it"
         )
+        console.error(f"{arguments.output}: no repair to show: {why}")
         return NOTHING_TO_REPAIR
     write_audit(
         page,

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .places import check_place
+
 
 if TYPE_CHECKING:
     from ..repair.recorder import Recorder
@@ -39,11 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check(arguments: argparse.Namespace) -> None:
     """Raises `ValueError` where what is asked for cannot be written."""
-    paths = {"--difference": arguments.difference, "--report": arguments.report}
-    for option, path in paths.items():
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            problem = "is a folder" if path.is_dir() else f"no such folder: {path.parent}"
-            raise ValueError(f"{option} {path}: {problem}")
+    for option, path in {"--difference": arguments.difference, "--report": arguments.report}.items():
+        if path is not None:
+            check_place(option, path)
     if arguments.report is not None and arguments.report.suffix.lower() != ".json":
         raise ValueError(f"--report {arguments.report}: expected a name that ends in .json")
     if arguments.difference is None:

@@ -54,7 +54,7 @@ def info(arguments: argparse.Namespace, console: Console) -> int:
     for path in arguments.files:
         try:
             print("\n".join(_facts(path)))
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             console.error(str(error))
             code = BAD_INPUT
     if not arguments.files:

@@ -12,6 +12,7 @@ from ..repair.methods import CELL_FUNCTIONS, CELL_MODEL_METHOD, METHODS
 from ..repair.request import DEFAULT_SENSITIVITY, DETECTED_KINDS, RepairRequest, RequestError
 from . import changed
 from .console import DONE, EXIT_CODES, NOTHING_TO_REPAIR, Console
+from .places import check_place
 from .sentences import print_preview, print_report
 
 
@@ -123,7 +124,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--box",
         nargs=4,
-        type=_time,
+        type=_frequency_or_time,
         action="append",
         default=[],
         metavar=("F_LOW", "F_HIGH", "START", "END"),
@@ -205,6 +206,16 @@ def _time(text: str) -> float:
         return seconds_of(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _frequency_or_time(text: str) -> float:
+    """A number, which may be Hz or seconds, or a time."""
+    try:
+        return _time(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"expected a frequency in Hz, such as 300, or a time in seconds, such as 62.5, or as 1:02.5, got {text!r}"
+        ) from None
 
 
 # Options that are not called like the field of a request that they set.
@@ -299,9 +310,6 @@ def _check_options(arguments: argparse.Namespace) -> None:
     if arguments.plot is not None:
         if arguments.plot.suffix not in (".png", ".svg"):
             raise ValueError(f"--plot {arguments.plot}: expected a picture's name, *.png or *.svg")
-        if arguments.plot.is_dir():
-            raise ValueError(f"--plot {arguments.plot}: is a folder")
-        if not arguments.plot.parent.is_dir():
-            raise ValueError(f"--plot {arguments.plot}: no such folder: {arguments.plot.parent}")
+        check_place("--plot", arguments.plot)
         if importlib.util.find_spec("matplotlib") is None:
             raise ValueError('--plot needs matplotlib: pip install "aidd[report]"')

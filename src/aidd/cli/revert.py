@@ -94,7 +94,9 @@ def revert(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.json:
         console.answer = {"output": str(arguments.output), "reverted": numbers, "left": left}
     if not reverted:
-        console.error(f"{arguments.output}: nothing to take back: none of these repairs is in it")
+        changing = [one for one in record.repairs if one.number in wanted and one.before_sha256 != one.after_sha256]
+        why = "none of these repairs is in it" if changing or not wanted else "these repairs have changed nothing"
+        console.error(f"{arguments.output}: nothing to take back: {why}")
         return NOTHING_TO_REPAIR
     if not arguments.json:
         print(f"{arguments.output}: took back {len(numbers)} of {len(held)} repairs: {', '.join(map(str, numbers))}")

@@ -41,6 +41,9 @@ def print_preview(report: RepairReport) -> None:
             f"  {kind:10} {density.gaps:7} {density.per_minute:9.1f} {density.seconds:9.3f} {density.share:8.3%} "
             f"{density.longest_seconds:9.4f}"
         )
+    if not any(map(len, report.gaps)):
+        print(f"{report.input}: nothing would be filled")
+        return
     print(f"{report.input}: would be filled, and nothing is written: {report.fillers()}")
     rows = [
         (start, end, channel, filler)

@@ -172,8 +172,9 @@ def change_elsewhere(before: np.ndarray, after: np.ndarray, mask: np.ndarray, gr
         mask: the boxes' cells, bool `(bins, frames)`.
         grid: of the cells.
     """
-    # Frames that share a sample with a box's.
-    near = np.convolve(mask.any(0), np.ones(2 * grid.overlap - 1), mode="same") > 0
+    # Frames that share a sample with a box's, of which there may be fewer than of frames that overlap.
+    reach = grid.overlap - 1
+    near = np.convolve(mask.any(0), np.ones(2 * reach + 1))[reach : reach + mask.shape[1]] > 0
     weights = np.where(~mask & near, cell_weights(grid), 0.0)
     changed, present = (
         float((weights * np.square(np.abs(stft(signal, grid)))).sum()) for signal in (after - before, before)

@@ -148,7 +148,8 @@ def preview_file(source: str | Path | Scan, output: str | Path, request: RepairR
         source, output, request: as of `repair_file`.
 
     Returns:
-        The report, without outputs: gaps, what was found and how dense it is, and what would fill each gap.
+        The report, without outputs: gaps, what was found and how dense it is, and what would fill each gap. Without
+        gaps where the repair would be refused for crackle.
 
     Raises:
         RequestError: boxes, which cannot be examined so.
@@ -167,6 +168,7 @@ def preview_file(source: str | Path | Scan, output: str | Path, request: RepairR
         check_crackle(examined.damage.found, num_samples=scan.num_samples, sampling_rate=scan.sampling_rate)
     except ValueError as error:
         warn_at_caller(f"{scan.path}: a repair is refused: {error}")
+        return replace(examined.report, gaps=[unite([])] * scan.channels)
     planned = examined.plan(short_gap_seconds_of(request))
     return replace(examined.report, filled_by=planned.filled_by, gaps=planned.gaps)
 

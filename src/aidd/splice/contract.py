@@ -114,7 +114,9 @@ def check_share(share: float) -> None:
         warn_at_caller("the mask is empty: nothing is missing, and the audio comes back as it came", MaskWarning)
     if share > 0.5:
         warn_at_caller(
-            f"{share:.0%} of a channel is marked as missing. True means missing: is the mask inverted?", MaskWarning
+            # Not 100% where something is left.
+            f"{min(share, 0.99):.0%} of a channel is marked as missing. True means missing: is the mask inverted?",
+            MaskWarning,
         )
 
 
