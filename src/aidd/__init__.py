@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from . import classical, masks
     from .masks import cells as tf_masks
     from .masks import files as mask_io
-    from .models.cqtdiff import CQTDiffPlusUNet
+    from .models.cqtdiff import CQTDiffPlusUNet, CQTDiffUNet
     from .models.dit_token import DiTTokenConfig, DiTTokenModel
     from .models.mel_tokenizer import MelTokenizerConfig, MelTokenizerModel
     from .models.spectrogram import SpectrogramFrontEnd
@@ -49,6 +49,7 @@ __all__ = [
     "AudioPipelineOutput",
     "CQTDiffPipeline",
     "CQTDiffPlusUNet",
+    "CQTDiffUNet",
     "DiTTokenConfig",
     "DiTTokenModel",
     "EDMAncestralScheduler",
@@ -93,6 +94,7 @@ _MODULES = {
     "AudioPipelineOutput": "diffusers",
     "CQTDiffPipeline": "aidd.pipelines.pipeline_cqtdiff",
     "CQTDiffPlusUNet": "aidd.models.cqtdiff",
+    "CQTDiffUNet": "aidd.models.cqtdiff",
     "DiTTokenConfig": "aidd.models.dit_token",
     "DiTTokenModel": "aidd.models.dit_token",
     "EDMAncestralScheduler": "aidd.schedulers",

@@ -14,6 +14,7 @@ from types import ModuleType
 # Parts of pipelines, as `model_index.json` names them: ["aidd", class name].
 COMPONENTS = (
     "CQTDiffPlusUNet",
+    "CQTDiffUNet",
     "DiTTokenModel",
     "EDMAncestralScheduler",
     "EDMHeunScheduler",

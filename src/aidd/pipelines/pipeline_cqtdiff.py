@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..masks.gaps import given_mask, missing_when_resampled
-from ..models.cqtdiff import CQTDiffPlusUNet, denoise
+from ..models.cqtdiff import CQTDiffPlusUNet, CQTDiffUNet, denoise
 from ..schedulers.reconstruction_guidance import guide, within_bounds
 from ..schedulers.scheduling_edm import EDMScheduler
 from ..signals.arrays import Seconds
@@ -36,7 +36,7 @@ class CQTDiffPipeline(InpaintingPipeline):
     by the distance of the denoised signal from what is intact, and what is intact is put in its place to the sample.
 
     Args:
-        unet ([`CQTDiffPlusUNet`]): Denoises waveforms; `sample_size` is a window.
+        unet ([`CQTDiffPlusUNet`] or [`CQTDiffUNet`]): Denoises waveforms; `sample_size` is a window.
         scheduler ([`EDMHeunScheduler`] or [`EDMAncestralScheduler`]): Takes the steps.
         num_inference_steps (`int`, defaults to 35):
             Steps of the sampler. Each calls the network once with an `EDMAncestralScheduler`, twice with an
@@ -51,12 +51,12 @@ class CQTDiffPipeline(InpaintingPipeline):
     model_cpu_offload_seq: Any = "unet"  # None to the base class.
     _callback_tensor_inputs = ("sample", "denoised")
 
-    unet: CQTDiffPlusUNet
+    unet: CQTDiffPlusUNet | CQTDiffUNet
     scheduler: EDMScheduler
 
     def __init__(
         self,
-        unet: CQTDiffPlusUNet,
+        unet: CQTDiffPlusUNet | CQTDiffUNet,
         scheduler: EDMScheduler,
         num_inference_steps: int = 35,
         guidance_scale: float = 0.2,

@@ -1,7 +1,8 @@
-"""CQT-Diff+: a diffusion model of waveforms whose network works on a constant-Q transform."""
+"""CQT-Diff and CQT-Diff+: diffusion models of waveforms whose networks work on a constant-Q transform."""
 
 from .preconditioning import denoise, edm_scalings
+from .unet_cqtdiff import CQTDiffUNet
 from .unet_cqtdiff_plus import CQTDiffPlusUNet
 
 
-__all__ = ["CQTDiffPlusUNet", "denoise", "edm_scalings"]
+__all__ = ["CQTDiffPlusUNet", "CQTDiffUNet", "denoise", "edm_scalings"]

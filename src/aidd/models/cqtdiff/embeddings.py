@@ -1,4 +1,4 @@
-"""The embedding of the noise level in the network of CQT-Diff+."""
+"""The embedding of the noise level in the networks of CQT-Diff."""
 
 import math
 from itertools import pairwise
