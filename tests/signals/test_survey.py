@@ -252,6 +252,17 @@ def test_bytes_behind_the_last_frame_of_flac_are_counted(tmp_path, channels, sub
     assert "the last 3000 bytes before stream 2 of the chain are no samples, and are not read" in words
 
 
+def test_damaged_metadata_of_a_stream_in_a_chain(tmp_path):
+    """A size that reaches beyond the next stream, which begins where it does all the same."""
+    first, second = (encoded("FLAC", "PCM_16", num_samples=number) for number in (5_000, 6_000))
+    place = first.index(b"fLaC") + 42
+    damaged = first[:place] + b"\x04\x00\xff\xff" + first[place + 4 :]
+    samples, words = read(tmp_path, second + damaged + second)
+    assert np.array_equal(samples, np.tile(read(tmp_path, second)[0], 2))
+    assert any("a chain of 3 streams" in word for word in words)
+    assert any("its header promises 17000 samples" in word for word in words)
+
+
 def test_flac_that_is_cut_short(tmp_path):
     content = encoded("FLAC", "PCM_16")
     samples, words = read(tmp_path, content[: len(content) // 2], "a.flac")

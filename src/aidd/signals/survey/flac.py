@@ -146,7 +146,8 @@ def _links(file: BinaryIO, length: int, start: int) -> list[Link]:
         position += BLOCK_BYTES
     stops = [*starts[1:], length]
     return [
-        Link(begin, first_frame(file, begin), stop, _num_samples(file, begin))
+        # Sizes of damaged blocks of metadata reach into the next stream.
+        Link(begin, min(first_frame(file, begin), stop), stop, _num_samples(file, begin))
         for begin, stop in zip(starts, stops, strict=True)
     ]
 
