@@ -1,5 +1,5 @@
 """
-Make a pipeline folder of what `examples/train_cqtdiff.py` has trained.
+Make a pipeline folder of what `examples/train_cqtdiff.py` has trained, or of a converted network.
 
     python examples/assemble_cqtdiff_pipeline.py --model outputs/cqtdiff --output_dir pipeline --dtype bfloat16
 
@@ -7,6 +7,7 @@ The folder loads with `CQTDiffPipeline.from_pretrained`, and can be pushed to th
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
@@ -15,9 +16,14 @@ import aidd
 from aidd.training.runs.scripts import HelpFormatter, errors_in_one_line
 
 
+NETWORKS = {network.__name__: network for network in (aidd.CQTDiffPlusUNet, aidd.CQTDiffUNet)}
+
+
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
-    parser.add_argument("--model", type=Path, required=True, help="Output of the training, with the folder unet.")
+    parser.add_argument(
+        "--model", type=Path, required=True, help="Output of the training, or folder of the network as unet."
+    )
     parser.add_argument("--output_dir", required=True, help="Where the pipeline is written.")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="Type of saved weights.")
     parser.add_argument(
@@ -37,11 +43,19 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def load_unet(folder: Path, dtype: torch.dtype) -> aidd.CQTDiffPlusUNet | aidd.CQTDiffUNet:
+    """The network of a folder, of the class that its configuration names."""
+    name = json.loads((folder / "config.json").read_text())["_class_name"]
+    if name not in NETWORKS:
+        raise ValueError(f"{folder} has a {name}, expected a {' or '.join(NETWORKS)}")
+    return NETWORKS[name].from_pretrained(folder, dtype=dtype)
+
+
 def main() -> None:
     args = parse_args()
     with errors_in_one_line():
         pipe = aidd.CQTDiffPipeline(
-            aidd.CQTDiffPlusUNet.from_pretrained(args.model / "unet", dtype=getattr(torch, args.dtype)),
+            load_unet(args.model / "unet", getattr(torch, args.dtype)),
             getattr(aidd, args.scheduler)(),
             num_inference_steps=args.num_inference_steps,
             guidance_scale=args.guidance_scale,

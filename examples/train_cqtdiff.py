@@ -1,12 +1,13 @@
 """
-Train a diffusion model of waveforms on folders of recordings: CQT-Diff+, whose network sees a constant-Q transform.
+Train a diffusion model of waveforms on folders of recordings: CQT-Diff or CQT-Diff+, whose networks see a constant-Q
+transform.
 
     accelerate launch examples/train_cqtdiff.py --config_path examples/configs/piano_gpu/cqtdiff_plus_unet.json \\
         --train_data_dir recordings --output_dir outputs/cqtdiff
 
 A step takes random segments, brings them near a common level (`sigma_data` of the configuration), adds noise of random
-strength, and teaches a `CQTDiffPlusUNet` to take it away. The network is trained without gaps: they are filled by
-guiding its denoising towards what is intact.
+strength, and teaches a `CQTDiffPlusUNet` or a `CQTDiffUNet` to take it away. The network is trained without gaps: they
+are filled by guiding its denoising towards what is intact.
 
 What to know before a long run:
 
@@ -35,7 +36,7 @@ from accelerate.utils import ProjectConfiguration, set_seed
 from diffusers.training_utils import EMAModel
 from torch.utils.data import DataLoader
 
-from aidd.models.cqtdiff import CQTDiffPlusUNet
+from aidd.models.cqtdiff import CQTDiffPlusUNet, CQTDiffUNet
 from aidd.models.model_types import model_name
 from aidd.training.data.dummy_recording import write_dummy_recording
 from aidd.training.losses.edm import NoisyWaveformDataset, edm_error
@@ -51,6 +52,7 @@ from aidd.training.runs.training_run import TrainingRun
 logger = get_logger(__name__)
 # Standard deviations of noise whose errors are logged.
 VALIDATION_SIGMAS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+NETWORKS = {network.__name__: network for network in (CQTDiffPlusUNet, CQTDiffUNet)}
 
 
 def parse_args() -> argparse.Namespace:
@@ -65,8 +67,10 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--validation_data_dir", nargs="+", help="Folders of audio files to validate on.")
     parser.add_argument("--use_dummy_data", action="store_true", help="Train on synthetic tones instead.")
-    parser.add_argument("--config_path", type=Path, required=True, help="A CQTDiffPlusUNet config.json.")
-    parser.add_argument("--init_from", help="Folder of a trained CQTDiffPlusUNet whose weights are the start.")
+    parser.add_argument(
+        "--config_path", type=Path, required=True, help="A config.json of a CQTDiffPlusUNet or CQTDiffUNet."
+    )
+    parser.add_argument("--init_from", help="Folder of a trained network whose weights are the start.")
     parser.add_argument("--seed", type=int, default=0, help="Seed of weights, segments and noise.")
     parser.add_argument("--sigma_min", type=float, default=1e-4, help="Standard deviation of the weakest noise.")
     parser.add_argument("--sigma_max", type=float, default=2.0, help="Standard deviation of the strongest noise.")
@@ -93,7 +97,7 @@ def parse_args() -> argparse.Namespace:
 
 
 @torch.no_grad()
-def validate(unet: CQTDiffPlusUNet, held_out: list[dict[str, torch.Tensor]]) -> dict[str, float]:
+def validate(unet: CQTDiffPlusUNet | CQTDiffUNet, held_out: list[dict[str, torch.Tensor]]) -> dict[str, float]:
     """Errors at several strengths of noise, each the mean over fixed segments and noises."""
     unet.eval()
     metrics = {}
@@ -113,19 +117,24 @@ def validate(unet: CQTDiffPlusUNet, held_out: list[dict[str, torch.Tensor]]) -> 
     return metrics
 
 
-def load_unet(args: argparse.Namespace) -> CQTDiffPlusUNet:
+def load_unet(args: argparse.Namespace) -> CQTDiffPlusUNet | CQTDiffUNet:
     config = json.loads(args.config_path.read_text())
-    if config.get("_class_name") != "CQTDiffPlusUNet":
-        raise ValueError(f"{args.config_path} is {model_name(config)}, expected a CQTDiffPlusUNet")
-    unet = CQTDiffPlusUNet.from_config(config)
+    if config.get("_class_name") not in NETWORKS:
+        raise ValueError(f"{args.config_path} is {model_name(config)}, expected a {' or '.join(NETWORKS)}")
+    network = NETWORKS[config["_class_name"]]
+    unet = network.from_config(config)
     if args.init_from:
-        unet.load_state_dict(CQTDiffPlusUNet.from_pretrained(args.init_from).state_dict())
+        unet.load_state_dict(network.from_pretrained(args.init_from).state_dict())
     # Convolutions are faster with the channels last, most of all in bfloat16.
     return unet.train().to(memory_format=torch.channels_last)
 
 
 def make_dataset(
-    args: argparse.Namespace, unet: CQTDiffPlusUNet, folders: list[str], num_segments: int, **options: Any
+    args: argparse.Namespace,
+    unet: CQTDiffPlusUNet | CQTDiffUNet,
+    folders: list[str],
+    num_segments: int,
+    **options: Any,
 ) -> NoisyWaveformDataset:
     return NoisyWaveformDataset(
         folders,

@@ -100,7 +100,9 @@ def test_bfloat16_and_autocast_are_near(tmp_path):
         unet.save_pretrained(tmp_path)
         half = CQTDiffUNet.from_pretrained(tmp_path, torch_dtype=torch.bfloat16)(sample, level)
         again = CQTDiffUNet.from_pretrained(tmp_path)(sample, level)
+        channels_last = unet.to(memory_format=torch.channels_last)(sample, level)
     assert torch.equal(again, expected)
+    torch.testing.assert_close(channels_last, expected, rtol=1e-4, atol=1e-5)
     for other in (cast, half):
         assert other.dtype == torch.float32
         assert (other - expected).square().mean() < 1e-2 * expected.square().mean()

@@ -197,7 +197,8 @@ class CQTDiffUNet(ModelMixin, ConfigMixin):
             states = down_block(states, embedding)
             skips.append(states)
             if level < last:
-                states, pyramid = self.halve_frames(states), self.halve_frames(pyramid)
+                # The resampler asks for this layout, which is not that of channels that lie last.
+                states, pyramid = (self.halve_frames(one.contiguous()) for one in (states, pyramid))
                 states = (states + self.pyramid_in[level](pyramid)) / 2**0.5
 
         states = self.mid_block(states, embedding)
@@ -206,7 +207,7 @@ class CQTDiffUNet(ModelMixin, ConfigMixin):
         for level in range(last - 1, -1, -1):
             # Doubling gives one frame too many where halving had to round up.
             frames = skips[level].shape[-1]
-            states, result = (self.double_frames(one)[..., :frames] for one in (states, result))
+            states, result = (self.double_frames(one.contiguous())[..., :frames] for one in (states, result))
             states = self.up_blocks[level](torch.cat([states, skips[level]], dim=1), embedding)
             result = (result + self.pyramid_out[max(level - 1, 0)](states)) / 2**0.5
         return result
