@@ -145,6 +145,21 @@ def test_the_study_of_detection_has_a_line_a_kind(work, tmp_path):
     assert int(rows["| flat, 0.45 ms"][0]) > 0
 
 
+def test_the_study_of_clicks_has_a_line_a_kind_and_program_and_changes_nothing_else(work, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    run(
+        *("study_clicks", "--data_dir", work / "recordings", "--output_file", tmp_path / "study.md"),
+        *("--click", "burst of noise", "--method", "linear", "u_phain"),
+    )
+    lines = [line.strip("| ").split(" | ") for line in (tmp_path / "study.md").read_text().splitlines()]
+    rows = {line[1]: [float(cell.split(" ")[0]) for cell in line[3:]] for line in lines if line[0] == "burst of noise"}
+    assert list(rows) == ["as damaged", "aidd, linear", "aidd, u_phain"]
+    # Nothing but what was found is changed, and little else is found.
+    assert rows["as damaged"][3] == 0 and rows["aidd, linear"][3] == rows["aidd, u_phain"][3] < 0.1
+    assert rows["as damaged"][0] < rows["aidd, u_phain"][0] and rows["as damaged"][1] < rows["aidd, u_phain"][1]
+    assert ["ffmpeg is not installed here, so its filter is not in the table."] in lines
+
+
 def test_the_study_of_methods_for_short_gaps_has_a_line_a_gap_and_method(work, tmp_path):
     methods = ("autoregressive", "u_phain", "b_phain", "u_phain, as published")
     run(
