@@ -1,6 +1,6 @@
 """
 Study which method fills short gaps best: SNR and log-spectral distance of Janssen's method, of autoregressive
-extrapolation and of the AIDD model against the gap's length. Behind `aidd.repair.plan.MAX_JANSSEN_SECONDS`.
+extrapolation and of the AIDD model against the gap's length. Behind `aidd.repair.plan.AUTO_LENGTHS`.
 
     python examples/studies/study_auto.py --data_dir recordings --output_file outputs/auto_study.md
 

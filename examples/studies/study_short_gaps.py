@@ -1,6 +1,6 @@
 """
 Study of methods for gaps of 5 to 100 ms: SNR and log-spectral distance in the gaps, PEAQ's grade, and seconds a gap.
-Behind the variant of PHAIN in `aidd.METHODS`.
+Behind the variant of PHAIN in `aidd.METHODS`, and the lengths of `aidd.repair.plan.AUTO_LENGTHS`.
 
     python examples/studies/study_short_gaps.py --data_dir recordings --output_file outputs/short_gaps_study.md
 
@@ -42,7 +42,7 @@ def parse_args() -> argparse.Namespace:
         "--data_dir", type=Path, nargs="+", required=True, help="Folders of intact recordings, averaged to mono."
     )
     parser.add_argument("--output_file", type=Path, required=True, help="Markdown table to write.")
-    parser.add_argument("--gap_ms", type=float, nargs="+", default=[5.0, 10.0, 20.0, 50.0, 100.0])
+    parser.add_argument("--gap_ms", type=float, nargs="+", default=[5.0, 10.0, 20.0, 30.0, 50.0, 70.0, 100.0])
     parser.add_argument("--method", nargs="+", choices=METHODS, default=list(METHODS), help="Methods to compare.")
     parser.add_argument("--segments_per_recording", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0, help="Seed of the methods that draw.")

@@ -7,7 +7,9 @@ from aidd.repair.auto import auto, auto_with
 
 
 RATE = 8_000
-janssen, linear, autoregressive = METHODS["janssen"], METHODS["linear"], METHODS["autoregressive"]
+janssen, u_phain, linear, autoregressive = (
+    METHODS[name] for name in ("janssen", "u_phain", "linear", "autoregressive")
+)
 
 
 def mask_of(num_samples: int, *gaps: tuple[int, int]) -> np.ndarray:
@@ -23,6 +25,13 @@ def test_short_gaps_alone_are_janssens(tones):
     assert np.array_equal(auto(audio, mask, sampling_rate=RATE), janssen(audio, mask, sampling_rate=RATE))
 
 
+def test_gaps_of_20_to_70_ms_alone_are_u_phains(tones):
+    audio, mask = tones(RATE, RATE, channels=2), np.zeros((2, RATE), bool)
+    mask[0, 1000:1161] = mask[1, 4000:4560] = True
+    expected = [u_phain(*channel, sampling_rate=RATE) for channel in zip(audio, mask, strict=True)]
+    assert np.array_equal(auto(audio, mask, sampling_rate=RATE), expected)
+
+
 def test_long_gaps_alone_are_the_models(tones):
     audio, mask = tones(24_000, 24_000), mask_of(24_000, (9_000, 14_000))
     results = [
@@ -34,11 +43,11 @@ def test_long_gaps_alone_are_the_models(tones):
 
 def test_short_gaps_come_first_and_long_ones_are_filled_from_them(tones):
     audio = tones(RATE, RATE)[0]
-    long, before, after = (3_000, 3_400), (2_970, 2_990), (3_402, 3_410)
+    long, before, after = (3_000, 3_600), (2_970, 2_990), (3_602, 3_610)
     mask = mask_of(RATE, long, before, after)
     # Each side of the long gap is a signal of its own: nothing is known of the gap.
     filled = audio.copy()
-    for side, gap in ((slice(0, 3_000), before), (slice(3_400, RATE), after)):
+    for side, gap in ((slice(0, 3_000), before), (slice(3_600, RATE), after)):
         filled[side] = janssen(audio[side], mask_of(RATE, gap)[side], sampling_rate=RATE)
     expected = autoregressive(filled, mask_of(RATE, long), sampling_rate=RATE)
     for hidden in (np.nan, 1e3):
@@ -50,7 +59,7 @@ def test_short_gaps_come_first_and_long_ones_are_filled_from_them(tones):
 def test_form_and_intact_samples_are_kept(tones):
     audio = tones(RATE, RATE, channels=6).reshape(2, 3, RATE).astype(np.float32)
     mask = np.zeros((2, 3, RATE), bool)
-    mask[0, 0, 100:110] = mask[0, 1, 105:600] = mask[1, 2, -1] = True
+    mask[0, 0, 100:110] = mask[0, 1, 105:700] = mask[1, 2, -1] = True
     restored = auto_with(linear, torch.from_numpy(audio), torch.from_numpy(mask), sampling_rate=RATE)
     assert restored.dtype == torch.float32 and restored.shape == audio.shape
     assert np.array_equal(restored.numpy()[~mask], audio[~mask])
@@ -61,7 +70,7 @@ def test_form_and_intact_samples_are_kept(tones):
 
 
 def test_variations_of_the_long_gaps_share_the_short_ones(tones):
-    audio, mask = tones(RATE, RATE), mask_of(RATE, (100, 120), (3_000, 3_400))
+    audio, mask = tones(RATE, RATE), mask_of(RATE, (100, 120), (3_000, 3_600))
 
     def two(audio, mask, *, sampling_rate, generator):
         return np.stack([method(audio, mask, sampling_rate=sampling_rate) for method in (linear, autoregressive)])
@@ -75,7 +84,7 @@ def test_variations_of_the_long_gaps_share_the_short_ones(tones):
 def test_it_warns_as_other_methods_do_and_once(tones):
     audio = tones(RATE, RATE)
     # Between the long gaps, 20 of 30 samples are missing, which is not warned of.
-    auto_with(linear, audio, mask_of(RATE, (1_000, 1_500), (1_505, 1_525), (1_530, 2_000)), sampling_rate=RATE)
+    auto_with(linear, audio, mask_of(RATE, (900, 1_500), (1_505, 1_525), (1_530, 2_100)), sampling_rate=RATE)
     with pytest.warns(UserWarning, match="75% of a channel") as warned:
         auto_with(linear, audio, mask_of(RATE, (1_000, 7_000)), sampling_rate=RATE)
     assert len(warned) == 1

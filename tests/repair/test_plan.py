@@ -13,7 +13,7 @@ from aidd.splice.filling import splice_short_gaps
 
 
 RATE = 24_000
-SHORT, LONG = np.array([[100, 200]]), np.array([[1000, 2000]])
+SHORT, MIDDLE, LONG = np.array([[100, 200]]), np.array([[5000, 6000]]), np.array([[1000, 3000]])
 NONE = np.zeros((0, 2), np.int64)
 
 
@@ -21,17 +21,32 @@ NONE = np.zeros((0, 2), np.int64)
 def test_models_are_needed_for_what_they_fill(name):
     plans = [
         plan_repair(gaps, method=name, num_samples=RATE, sampling_rate=RATE)
-        for gaps in ([SHORT, NONE], [SHORT, LONG], [NONE, LONG])
+        for gaps in ([SHORT, NONE], [SHORT, MIDDLE], [SHORT, LONG], [NONE, LONG])
     ]
-    has_model = ROWS[name].has_model
-    assert [plan.needs_model for plan in plans] == [has_model and name != "auto", has_model, has_model]
+    has_model, without = ROWS[name].has_model, ROWS[name].has_model and name != "auto"
+    assert [plan.needs_model for plan in plans] == [without, without, has_model, has_model]
 
 
-def test_short_gaps_are_those_up_to_5_ms_and_single_samples():
-    gaps = np.array([[0, 120], [200, 321], [400, 401], [600, 800]])
-    plan = plan_repair([gaps], method="auto", num_samples=1000, sampling_rate=24_000)
-    assert plan.filled_by == [["janssen", "aidd", "janssen", "aidd"]]
-    plan = plan_repair([np.array([[10, 11], [20, 22]])], method="auto", num_samples=100, sampling_rate=50)
+# Samples of gaps of 5, 20 and 70 ms, and one more, by their rates.
+EDGES = {24_000: (120, 480, 1680), 44_100: (220, 882, 3087)}
+
+
+@pytest.mark.parametrize("rate", EDGES)
+@pytest.mark.parametrize("short_gap_seconds", [0.0, 0.02])
+def test_auto_chooses_by_length(rate, short_gap_seconds):
+    lengths = [1, *(edge + more for edge in EDGES[rate] for more in (0, 1)), rate]
+    starts = np.cumsum([rate, *(length + rate for length in lengths)])[:-1]
+    gaps = np.stack([starts, starts + lengths], axis=-1)
+    plan = plan_repair(
+        [gaps], method="auto", num_samples=99 * rate, sampling_rate=rate, short_gap_seconds=short_gap_seconds
+    )
+    # Before there is a pipeline, what it continues is its own.
+    continued = 2 * [CONTINUATION if short_gap_seconds else "aidd"]
+    assert plan.filled_by == [["janssen", "janssen", *continued, "u_phain", "u_phain", "aidd", "aidd"]]
+
+
+def test_single_samples_are_janssens_at_any_rate():
+    plan = plan_repair([np.array([[10, 11], [20, 40]])], method="auto", num_samples=100, sampling_rate=50)
     assert plan.filled_by == [["janssen", "aidd"]]
 
 
@@ -41,7 +56,7 @@ def test_what_the_fillers_fill_is_disjoint_and_adds_up_to_the_mask(method):
     gaps = [find_gaps(channel) for channel in mask]
     plan = plan_repair(gaps, method=method, num_samples=6000, sampling_rate=RATE, short_gap_seconds=0.02)
     parts = plan.masks(1000, 5000)
-    assert list(parts) == {"auto": ["janssen", CONTINUATION, "aidd"], "aidd": [CONTINUATION, "aidd"]}.get(
+    assert list(parts) == {"auto": ["janssen", "u_phain", CONTINUATION, "aidd"], "aidd": [CONTINUATION, "aidd"]}.get(
         method, [method]
     )
     assert np.array_equal(np.sum(list(parts.values()), axis=0, dtype=int), mask[:, 1000:5000])
@@ -59,14 +74,15 @@ def test_what_is_no_method_or_no_rate_is_refused():
 
 def dense_gaps():
     """
-    Three channels of a second, the last whole. The others have gaps of up to 25 ms, some of which stand too close
-    together, or to the ends, for their edges to be continued.
+    Three channels of a second, the last whole. The others have gaps of up to 25 ms and one of more than 70 ms, some of
+    which stand too close together, or to the ends, for their edges to be continued.
     """
     draw = np.random.default_rng(0)
     missing = np.zeros((3, RATE), bool)
     for channel in missing[:2]:
         for start in [0, *draw.integers(RATE, size=60)]:
             channel[start : start + draw.integers(1, 600)] = True
+        channel[9000:11_000] = True
     return missing
 
 
@@ -75,15 +91,15 @@ def test_gaps_are_planned_as_a_pipeline_fills_them_by_itself(method):
     missing = dense_gaps()
     gaps = [find_gaps(channel) for channel in missing]
     plan = plan_repair(gaps, method=method, num_samples=RATE, sampling_rate=RATE, short_gap_seconds=0.02)
-    longer = missing.copy()
-    for channel, channel_gaps in zip(longer, gaps, strict=True):
+    others = missing.copy()
+    for channel, channel_gaps in zip(others, gaps, strict=True):
         for start, stop in channel_gaps.tolist():
-            channel[start:stop] = method == "aidd" or stop - start > 120
-    left = splice_short_gaps(np.zeros(longer.shape), longer, sampling_rate=RATE, longest_seconds=0.02)[1]
+            channel[start:stop] = method == "aidd" or 120 < stop - start <= 480 or stop - start > 1680
+    left = splice_short_gaps(np.zeros(others.shape), others, sampling_rate=RATE, longest_seconds=0.02)[1]
     for channel, channel_gaps, names in zip(range(3), gaps, plan.filled_by, strict=True):
         for (start, stop), filler in zip(channel_gaps.tolist(), names, strict=True):
             assert (filler == "aidd") == left[channel, start:stop].all() == left[channel, start:stop].any()
-            assert (filler == "janssen") == (method == "auto" and stop - start <= 120)
+            assert (filler in ("janssen", "u_phain")) == (not others[channel, start:stop].any())
     assert {name for names in plan.filled_by for name in names} == set(plan.fillers)
     assert plan.filled_by[2] == []
 

@@ -64,12 +64,12 @@ detection:
 
 methods:
   auto fills gaps of up to 5 ms by janssen, gaps of up to 20 ms by the autoregressive continuation of both edges
-  (reported as continuation), and longer ones by the model aidd. spectrogram_repaint is another kind of model, a
-  diffusion of spectrograms, to compare aidd with; it takes longer. cqtdiff, a diffusion of waveforms, needs a model
-  of yours: docs/cqtdiff.md shows how to train one. A gap that is longer than the model fills (1.40 s
-  with the default one) is refused before anything is loaded, or filled by --fallback. A function of yours is given as
-  package.module:function, and called as function(audio, mask, sampling_rate=..., generator=...) with the whole
-  recording. Samples outside the gaps must come back as they were.
+  (reported as continuation), gaps of up to 70 ms by u_phain, and longer ones by the model aidd. spectrogram_repaint
+  is another kind of model, a diffusion of spectrograms, to compare aidd with; it takes longer. cqtdiff, a diffusion of
+  waveforms, needs a model of yours: docs/cqtdiff.md shows how to train one. A gap that is longer than the model fills
+  (1.40 s with the default one) is refused before anything is loaded, or filled by --fallback. A function of yours is
+  given as package.module:function, and called as function(audio, mask, sampling_rate=..., generator=...) with the
+  whole recording. Samples outside the gaps must come back as they were.
 
 output:
   Rate and channels are those of IN. Format and subtype are too, where the suffix of OUT allows. A suffix of another

@@ -1,4 +1,4 @@
-"""The method that chooses: Janssen's for scattered samples and very short gaps, AIDD for the rest."""
+"""The method that chooses by the length of each gap: Janssen's, U-PHAIN or AIDD."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ def auto(
     audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
 ) -> Waveform:
     """
-    Fills scattered samples and gaps of up to 5 ms by Janssen's method first, and then the longer ones by AIDD with the
-    default model, which takes the restored samples as part of their surroundings.
-    [`~aidd.repair.plan.plan_repair`] decides which are which. If there are no longer ones, no model is loaded.
+    Fills scattered samples and gaps of up to 5 ms by Janssen's method first, then gaps of more than 20 ms and up to
+    70 ms by U-PHAIN, and then all others by AIDD with the default model, which continues the edges of gaps of up to 20
+    ms. Each takes the samples that were restored before as part of its surroundings.
+    [`~aidd.repair.plan.plan_repair`] decides which are which. If no gap is left for AIDD, no model is loaded.
 
     Args:
         audio: numpy array or torch tensor, float32 or float64, `(samples,)`, `(channels, samples)` or
@@ -45,7 +46,7 @@ def auto(
 
 
 def auto_with(
-    fill_longer: Callable[..., np.ndarray],
+    fill_others: Callable[..., np.ndarray],
     audio: Waveform,
     mask: np.ndarray | Tensor,
     *,
@@ -56,13 +57,13 @@ def auto_with(
     [`auto`] with another model or other options of AIDD.
 
     Args:
-        fill_longer: a method, such as a function that calls a pipeline. It gets float64 numpy audio
+        fill_others: a method, such as a function that calls a pipeline. It gets float64 numpy audio
             `(batch, channels, samples)`, and may return it with a leading axis of variations. It is not called if no
             gap is left for it.
         audio, mask, sampling_rate, generator: as of `auto`.
 
     Returns:
-        As `auto`, with the leading axis that `fill_longer` returns, if any.
+        As `auto`, with the leading axis that `fill_others` returns, if any.
     """
     prepared = prepare(audio, mask, sampling_rate)
     shape, num_samples = prepared.missing.shape, prepared.missing.shape[-1]
@@ -71,7 +72,7 @@ def auto_with(
     filled = fill_as_planned(
         prepared.signals,
         {filler: fills.reshape(shape) for filler, fills in plan.masks(0, num_samples).items()},
-        method=fill_longer,
+        method=fill_others,
         sampling_rate=sampling_rate,
         generator=generator,
     )

@@ -16,7 +16,7 @@ from ..signals.warning import warn_at_caller
 from .damage import Damage, find_damage, warn_of_pauses, warn_of_unmarked_silence
 from .filling import check_gaps
 from .methods import row_of
-from .plan import MAX_JANSSEN_SECONDS, RepairPlan, plan_repair
+from .plan import RepairPlan, plan_repair
 from .report import RepairReport
 from .request import RepairRequest, RequestError
 from .scan import Scan
@@ -88,9 +88,9 @@ class Examination:
             fallback=request.fallback,
         )
         if request.num_variations > 1 and not planned.needs_model:
-            longest = f"{1000 * MAX_JANSSEN_SECONDS:g} ms"
+            fillers = " and ".join(sorted({name for names in planned.filled_by for name in names}))
             raise RequestError(
-                "num_variations", f"must be 1 for gaps of up to {longest}: janssen fills them, which gives one result"
+                "num_variations", f"must be 1 where no gap needs the model: there is one result by {fillers}"
             )
         return planned
 

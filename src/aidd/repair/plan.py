@@ -4,6 +4,7 @@ What fills each gap. This is the one place that says which filler fills which le
 | filler | gaps that it fills |
 | --- | --- |
 | `janssen` | those of up to 5 ms, and single samples at any rate, by the method `auto` |
+| `u_phain` | those of more than 20 ms and up to 70 ms, by the method `auto` |
 | `continuation` | those of up to `short_gap_seconds` of the pipeline with intact edges, by methods with a model |
 | a method without a model | those that are longer than the model fills, where a fallback is given |
 | the model, `aidd` for `auto` | all others, by methods with a model |
@@ -17,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -26,9 +28,10 @@ from ..splice.filling import continued_gaps
 from .methods import row_of
 
 
-# Longest gap that `auto` fills by Janssen's method, in seconds. Up to here that method is no worse than its rivals in
-# either measure; from 10 ms on its spectra fall short: docs/auto_study.md, made by examples/studies/study_auto.py.
-MAX_JANSSEN_SECONDS = 0.005
+# What `auto` fills by methods without a model: the gaps longer than the first number and up to the second, in seconds.
+# At these lengths the method is nearest to the waveform, and no worse in spectrum than what would fill them otherwise:
+# docs/auto_study.md and docs/short_gaps_study.md.
+AUTO_LENGTHS = MappingProxyType({"janssen": (0.0, 0.005), "u_phain": (0.02, 0.07)})
 # What a gap is filled by that takes no model but the autoregressive models of its edges.
 CONTINUATION = "continuation"
 
@@ -93,20 +96,18 @@ def plan_repair(
     """
     check_sampling_rate(sampling_rate)
     main = "aidd" if method == "auto" else method
-    longest_for_janssen = max(round(MAX_JANSSEN_SECONDS * sampling_rate), 1) if method == "auto" else 0
+    lengths_of = AUTO_LENGTHS if method == "auto" else {}
     longest_for_edges = round(short_gap_seconds * sampling_rate) if row_of(method).has_model else 0
     longest_for_model = math.inf if fallback is None else longest_gap_seconds * sampling_rate
-    fillers = [main] if fallback is None else [fallback, main]
-    if longest_for_edges:
-        fillers.insert(0, CONTINUATION)
-    if longest_for_janssen:
-        fillers.insert(0, "janssen")
+    fillers = [*lengths_of, *([CONTINUATION] if longest_for_edges else []), *([fallback] if fallback else []), main]
     filled_by = []
     for channel_gaps in gaps:
         lengths = channel_gaps[:, 1] - channel_gaps[:, 0]
-        names = np.where(lengths <= longest_for_janssen, "janssen", main).astype(object)
-        (longer,) = np.nonzero(lengths > longest_for_janssen)
-        names[longer[continued_gaps(channel_gaps[longer], num_samples, longest_for_edges)]] = CONTINUATION
+        names = np.full(len(lengths), main, object)
+        for name, (above, longest) in lengths_of.items():
+            names[(lengths > above * sampling_rate) & (lengths <= max(round(longest * sampling_rate), 1))] = name
+        (others,) = np.nonzero(names == main)
+        names[others[continued_gaps(channel_gaps[others], num_samples, longest_for_edges)]] = CONTINUATION
         names[lengths > longest_for_model] = fallback
         filled_by.append(names.tolist())
     return RepairPlan(tuple(fillers), list(gaps), filled_by)
