@@ -185,7 +185,7 @@ class CQTDiffPipeline(InpaintingPipeline):
 
     def sample_window(self, known: np.ndarray, options: CallOptions) -> np.ndarray:
         """
-        Fills one window, of a level that the network was trained on.
+        Fills one window.
 
         Args:
             known: float64 `(samples,)`, at most a window, NaN where missing. What a window has more is missing, too.
@@ -194,21 +194,40 @@ class CQTDiffPipeline(InpaintingPipeline):
         Returns:
             float64 `(variations, samples)`.
         """
-        level, sigma_data = np.sqrt(np.nanmean(known**2)), self.unet.config["sigma_data"]
+        missing = np.isnan(known)
+        return self.sample_within(np.where(missing, -np.inf, known), np.where(missing, np.inf, known), options)
+
+    def sample_within(self, lower: np.ndarray, upper: np.ndarray, options: CallOptions) -> np.ndarray:
+        """
+        Samples one window, of a level that the network was trained on, within bounds.
+
+        Args:
+            lower, upper: float64 `(samples,)`, at most a window: equal where a sample is known, infinite where nothing
+                is, and one of them finite where it is known on which side of a level a sample lies.
+            options: steps, generators and callback.
+
+        Returns:
+            float64 `(variations, samples)`, within the bounds to the rounding of float32.
+        """
+        num_samples = len(lower)
+        known = np.clip(0.0, lower, upper)[np.isfinite(lower) | np.isfinite(upper)]
+        level, sigma_data = np.sqrt(np.mean(known**2)), self.unet.config["sigma_data"]
         gain = sigma_data / level if level > SILENCE else 1.0
-        padded = np.pad(gain * known, (0, self.window_hops - len(known)), constant_values=np.nan)
         device, steps, calls = self._execution_device, options.steps, count()
         generators = [one for one in options.generators if one is not None]
-        bounds = torch.from_numpy(padded).float().to(device)[None]
-        lower, upper = bounds.nan_to_num(-torch.inf), bounds.nan_to_num(torch.inf)
+        padding = (0, self.window_hops - num_samples)
+        bounds = [
+            torch.from_numpy(np.pad(gain * bound, padding, constant_values=nothing)).float().to(device)[None]
+            for bound, nothing in ((lower, -np.inf), (upper, np.inf))
+        ]
 
         def denoiser(sample: Tensor, sigma: float) -> Tensor:
             sample = sample.detach().requires_grad_()
             sigmas = torch.full((len(sample),), sigma, device=device)
             with torch.set_grad_enabled(steps.guidance_scale > 0):
                 estimate = self.unet.without_ends(denoise(self.unet, sample, sigmas, sigma_data))
-                guided = guide(estimate, sample, sigma, lower, upper, guidance_scale=steps.guidance_scale)
-            denoised = within_bounds(guided, lower, upper)
+                guided = guide(estimate, sample, sigma, *bounds, guidance_scale=steps.guidance_scale)
+            denoised = within_bounds(guided, *bounds)
             state = {"sample": sample.detach(), "denoised": denoised}
             changed = options.call_back(self, next(calls), sigmas[0], state, changeable=["denoised"])
             return changed.get("denoised", denoised)
@@ -221,7 +240,7 @@ class CQTDiffPipeline(InpaintingPipeline):
             device=device,
             progress=self.progress_bar,
         )
-        return filled[:, : len(known)].double().cpu().numpy() / gain
+        return filled[:, :num_samples].double().cpu().numpy() / gain
 
 
 def check_guidance(guidance_scale: float) -> None:
