@@ -25,7 +25,7 @@ from accelerate.logging import get_logger
 from accelerate.utils import DistributedDataParallelKwargs, ProjectConfiguration, set_seed
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
-from transformers import WavTokenizerConfig
+from transformers import WavTokenizerConfig, WavTokenizerModel
 
 from aidd.evaluation.metrics import log_spectral_distance
 from aidd.models.model_types import check_model_type
@@ -55,10 +55,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--use_dummy_data", action="store_true", help="Train on synthetic tones instead.")
     parser.add_argument(
         "--config_path",
-        help="The config.json of a WavTokenizer or a MelTokenizerModel. Default: the published architecture.",
+        help="The config.json of a WavTokenizer, a MelTokenizerModel or a BandTokenizerModel. Default: the published "
+        "architecture.",
     )
     parser.add_argument(
-        "--init_from", help="Folder or Hub id of a trained WavTokenizer whose weights and codebook are the start."
+        "--init_from",
+        help="Folder or Hub id of a trained WavTokenizer whose weights and codebook are the start. Where "
+        "--config_path is given too, the decoder's head starts anew.",
     )
     parser.add_argument("--seed", type=int, default=0, help="Seed of weights, segments, codebook and dropout.")
     parser.add_argument("--segment_seconds", type=float, default=0.64, help="Duration of a training segment.")
@@ -134,8 +137,8 @@ def parse_args() -> argparse.Namespace:
     if bool(args.train_data_dir) == args.use_dummy_data:
         parser.error("give either --train_data_dir or --use_dummy_data")
     if args.init_from:
-        if args.config_path or args.codebook_start_step:
-            parser.error("--init_from has a configuration and codebook: no --config_path, --codebook_start_step")
+        if args.codebook_start_step:
+            parser.error("--init_from has a codebook: no --codebook_start_step")
         args.codebook_start_step = 0
     if args.adversarial_start_step is not None and not 0 <= args.adversarial_start_step < args.max_train_steps:
         parser.error("--adversarial_start_step must lie in [0, --max_train_steps), or be left out")
@@ -184,9 +187,21 @@ def codebook_start_step(args: argparse.Namespace, checkpoint: Path | None) -> in
     return step
 
 
+def start_from(codec: WavTokenizerModel, trained: WavTokenizerModel) -> None:
+    """Gives a codec the weights of another one with the same encoder, codebook and backbone; its head stays new."""
+    weights = {name: tensor for name, tensor in trained.state_dict().items() if not name.startswith("head.")}
+    for name, tensor in codec.state_dict().items():
+        expected = tuple(tensor.shape)
+        got = tuple(weights[name].shape) if name in weights else None
+        if got != expected and not name.startswith("head."):
+            raise ValueError(f"--init_from: expected {name} of shape {expected}, as --config_path says, got {got}")
+    codec.load_state_dict(weights, strict=False)
+
+
 def load_model(args: argparse.Namespace) -> StraightThroughWavTokenizer:
-    if args.init_from:
-        codec = load_wavtokenizer(args.init_from).train()
+    trained = load_wavtokenizer(args.init_from) if args.init_from else None
+    if trained is not None and not args.config_path:
+        codec = trained.train()
     else:
         # The published 75 tokens a second: transformers' own default is the variant of 40.
         config = WavTokenizerConfig(upsampling_ratios=[8, 5, 4, 2])
@@ -195,6 +210,8 @@ def load_model(args: argparse.Namespace) -> StraightThroughWavTokenizer:
             config = config_class.from_pretrained(args.config_path)
         codec = CLASSES[type(config)](config)
         initialise_decoder(codec)
+        if trained is not None:
+            start_from(codec, trained)
     return StraightThroughWavTokenizer(codec, args.codebook_decay, args.dead_code_threshold, args.dropout)
 
 

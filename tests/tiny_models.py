@@ -9,6 +9,7 @@ import torch
 from diffusers import DDPMScheduler, UNet2DModel
 from transformers import WavTokenizerConfig, WavTokenizerModel
 
+from aidd.models.band_tokenizer import BandTokenizerConfig, BandTokenizerModel
 from aidd.models.cqtdiff import CQTDiffPlusUNet
 from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
 from aidd.models.mel_tokenizer import MelTokenizerConfig, MelTokenizerModel
@@ -62,6 +63,14 @@ def mel_codec() -> MelTokenizerModel:
     encoder = {"encoder_hidden_size": 32, "encoder_intermediate_size": 48, "encoder_num_layers": 2}
     config = MelTokenizerConfig(num_mel_bins=20, num_short_mel_bins=8, **encoder, **SIZES)
     return _with_codebook(MelTokenizerModel, config)
+
+
+@built_once
+def band_codec() -> BandTokenizerModel:
+    torch.manual_seed(0)
+    encoder = {"encoder_hidden_size": 32, "encoder_intermediate_size": 48, "encoder_num_layers": 2}
+    config = BandTokenizerConfig(num_mel_bins=20, num_short_mel_bins=8, num_bands=12, **encoder, **SIZES)
+    return _with_codebook(BandTokenizerModel, config)
 
 
 def _with_codebook(model_class: type[Codec], config: WavTokenizerConfig) -> Codec:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from . import classical, masks
     from .masks import cells as tf_masks
     from .masks import files as mask_io
+    from .models.band_tokenizer import BandTokenizerConfig, BandTokenizerModel
     from .models.cqtdiff import CQTDiffPlusUNet, CQTDiffUNet
     from .models.dit_token import DiTTokenConfig, DiTTokenModel
     from .models.mel_tokenizer import MelTokenizerConfig, MelTokenizerModel
@@ -47,6 +48,8 @@ __all__ = [
     "METHODS",
     "AIDDPipeline",
     "AudioPipelineOutput",
+    "BandTokenizerConfig",
+    "BandTokenizerModel",
     "CQTDiffPipeline",
     "CQTDiffPlusUNet",
     "CQTDiffUNet",
@@ -92,6 +95,8 @@ _MODULES = {
     "METHODS": "aidd.repair.methods",
     "AIDDPipeline": "aidd.pipelines.pipeline_aidd",
     "AudioPipelineOutput": "diffusers",
+    "BandTokenizerConfig": "aidd.models.band_tokenizer",
+    "BandTokenizerModel": "aidd.models.band_tokenizer",
     "CQTDiffPipeline": "aidd.pipelines.pipeline_cqtdiff",
     "CQTDiffPlusUNet": "aidd.models.cqtdiff",
     "CQTDiffUNet": "aidd.models.cqtdiff",

@@ -10,6 +10,7 @@ from transformers import PreTrainedConfig
 NAMES = {
     "wavtokenizer": "WavTokenizer",
     "aidd_mel_tokenizer": "MelTokenizerModel",
+    "aidd_band_tokenizer": "BandTokenizerModel",
     "aidd_dit_token": "DiTTokenModel",
 }
 # Model type of codecs that aidd saved before transformers had a WavTokenizer of its own.

@@ -13,6 +13,7 @@ from types import ModuleType
 
 # Parts of pipelines, as `model_index.json` names them: ["aidd", class name].
 COMPONENTS = (
+    "BandTokenizerModel",
     "CQTDiffPlusUNet",
     "CQTDiffUNet",
     "DiTTokenModel",

@@ -9,6 +9,7 @@ from safetensors import safe_open
 from transformers import WavTokenizerConfig, WavTokenizerFeatureExtractor, WavTokenizerModel
 from transformers.utils import SAFE_WEIGHTS_NAME, cached_file
 
+from ..band_tokenizer import BandTokenizerConfig, BandTokenizerModel
 from ..loading import check_complete
 from ..mel_tokenizer import MelTokenizerConfig, MelTokenizerModel
 from ..model_types import check_model_type
@@ -17,6 +18,7 @@ from ..model_types import check_model_type
 CLASSES: dict[type, type[WavTokenizerModel]] = {
     WavTokenizerConfig: WavTokenizerModel,
     MelTokenizerConfig: MelTokenizerModel,
+    BandTokenizerConfig: BandTokenizerModel,
 }
 
 
@@ -28,8 +30,9 @@ def load_wavtokenizer(
     **hub_arguments: Any,
 ) -> WavTokenizerModel:
     """
-    Loads a WavTokenizer or a [`~aidd.models.mel_tokenizer.MelTokenizerModel`] in float32, whatever its weights are
-    stored in: in bfloat16 its encoder would choose other codes. Weights are read from safetensors alone.
+    Loads a WavTokenizer, a [`~aidd.models.mel_tokenizer.MelTokenizerModel`] or a
+    [`~aidd.models.band_tokenizer.BandTokenizerModel`] in float32, whatever its weights are stored in: in bfloat16 its
+    encoder would choose other codes. Weights are read from safetensors alone.
 
     Args:
         pretrained_model_name_or_path: a folder, or a repository on the Hub, in transformers' own format, such as
