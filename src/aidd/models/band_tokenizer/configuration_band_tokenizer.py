@@ -13,13 +13,13 @@ class BandTokenizerConfig(MelTokenizerConfig):
 
     Args:
         num_bands (`int`, defaults to 64): Bands of equal auditory bandwidth, from 0 Hz to half the sampling rate.
-        frames_per_token (`int`, defaults to 2): Frames of levels that a token has; their step is its share of the hop.
+        frames_per_token (`int`, defaults to 4): Frames of levels that a token has; their step is its share of the hop.
     """
 
     model_type = "aidd_band_tokenizer"
 
     num_bands: int = 64
-    frames_per_token: int = 2
+    frames_per_token: int = 4
 
     def validate_architecture(self) -> None:
         """Called by the validation of `@strict` configurations."""
