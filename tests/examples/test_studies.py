@@ -541,6 +541,28 @@ def test_a_report_holds_the_tables_of_its_runs_and_brings_a_readme_up_to_date(ev
     )
 
 
+def test_a_run_is_joined_with_the_rows_of_methods_that_it_lacks(evaluation, tmp_path):
+    pytest.importorskip("matplotlib")
+    former, new, joined = tmp_path / "former", tmp_path / "new", tmp_path / "joined"
+    rows = pd.read_parquet(evaluation / "items.parquet")
+    former.mkdir()
+    # What the run has of its own is not taken from the former one.
+    rows.assign(lsd=rows["lsd"].where(rows["method"] == "linear", 99.0)).to_parquet(former / "items.parquet")
+    shutil.copytree(evaluation, new)
+    rows[rows["method"] != "linear"].to_parquet(new / "items.parquet")
+    run("join_runs", "--run", new, "--former", former, "--output_dir", joined)
+    found = pd.read_parquet(joined / "items.parquet")
+    pd.testing.assert_frame_equal(found[rows.columns], rows, check_dtype=False)
+    line = next(line for line in (evaluation / "summary.md").read_text().splitlines() if line.startswith("| linear |"))
+    assert line in (joined / "summary.md").read_text()
+    with pytest.raises(SystemExit, match="expected a new folder"):
+        run("join_runs", "--run", new, "--former", former, "--output_dir", joined)
+    for changed, said in (({"seed": 7}, "one seed, got"), ({"item": rows["item"] + "x"}, "the same items, got")):
+        rows.assign(**changed).to_parquet(former / "items.parquet")
+        with pytest.raises(SystemExit, match=said):
+            run("join_runs", "--run", new, "--former", former, "--output_dir", tmp_path / "refused")
+
+
 def test_one_table_of_a_readme_holds_several_runs(evaluation, tmp_path):
     pytest.importorskip("matplotlib")
     report, readme, other = tmp_path / "report", tmp_path / "README.md", tmp_path / "other"
