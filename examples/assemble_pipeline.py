@@ -51,6 +51,12 @@ def parse_args() -> argparse.Namespace:
         help="How much of the spectral lines around a gap its filling takes on.",
     )
     parser.add_argument(
+        "--edge_lines",
+        type=float,
+        default=0.0,
+        help="How much of a filling is lines and noise that run from edge to edge, at the levels of its tokens.",
+    )
+    parser.add_argument(
         "--expected_levels",
         type=float,
         default=0.5,
@@ -101,6 +107,7 @@ def main() -> None:
             reach_seconds=args.reach_seconds,
             short_gap_seconds=args.short_gap_seconds,
             fine_structure=args.fine_structure,
+            edge_lines=args.edge_lines,
             expected_levels=args.expected_levels,
             steady_partials=args.steady_partials,
             num_candidates=args.num_candidates,

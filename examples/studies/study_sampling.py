@@ -32,6 +32,7 @@ from aidd.evaluation.metrics import (
     level_error,
     log_mel_distance,
     log_spectral_distance,
+    note_pitch_agreement,
     onset_agreement,
     partials_lost,
     snr_in_gap,
@@ -54,7 +55,9 @@ METRICS = {
     "level": "level (dB)",
     "snr": "SNR (dB)",
 }
-DIGITS = {"lsd": 4, "lsd_gap": 3, "chroma": 3, "onsets": 3}
+# Measured with --notes.
+NOTES = {"notes": "notes that sound"}
+DIGITS = {"notes": 3, "lsd": 4, "lsd_gap": 3, "chroma": 3, "onsets": 3}
 REFERENCE = "default"
 # Settings of the pipeline and of the scheduler that a row does not name: those of the default model.
 BASE = {
@@ -62,6 +65,7 @@ BASE = {
     "top_p": 1.0,
     "reach_seconds": 0.08,
     "fine_structure": 1.0,
+    "edge_lines": 0.0,
     "expected_levels": 0.5,
     "steady_partials": 1.0,
 }
@@ -75,6 +79,9 @@ SETTINGS: dict[str, dict[str, float]] = {
     "reach 160 ms": {"reach_seconds": 0.16},
     "fine structure 0.5": {"fine_structure": 0.5},
     "fine structure 0.75": {"fine_structure": 0.75},
+    "edge lines 0.5": {"edge_lines": 0.5},
+    "edge lines 0.7": {"edge_lines": 0.7},
+    "edge lines 1": {"edge_lines": 1.0},
     "expected levels 0": {"expected_levels": 0.0},
     "expected levels 0.25": {"expected_levels": 0.25},
     "expected levels 0.75": {"expected_levels": 0.75},
@@ -107,12 +114,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--segments_per_recording", type=int, default=1)
     parser.add_argument("--num_draws", type=int, default=4)
     parser.add_argument("--settings", nargs="+", default=list(SETTINGS), choices=list(SETTINGS), metavar="SETTING")
+    parser.add_argument(
+        "--notes", action="store_true", help="Measure the agreement of notes too, as `aidd evaluate --notes` does."
+    )
     parser.add_argument("--process", type=int, nargs=2, default=[0, 1], metavar=("INDEX", "NUMBER"))
     return parser.parse_args()
 
 
-def measure(segment: np.ndarray, restored: np.ndarray, mask: np.ndarray, rate: int) -> dict[str, float]:
-    return {
+def measure(
+    segment: np.ndarray, restored: np.ndarray, mask: np.ndarray, rate: int, *, notes: bool
+) -> dict[str, float]:
+    of_notes = {"notes": note_pitch_agreement(segment, restored, mask, sampling_rate=rate)} if notes else {}
+    return of_notes | {
         "log_mel": log_mel_distance(segment, restored, mask=mask, sampling_rate=rate),
         "lsd": log_spectral_distance(segment, restored),
         "lsd_gap": log_spectral_distance(segment, restored, mask=mask),
@@ -180,7 +193,9 @@ def rows_of(pipe: aidd.AIDDPipeline, args: argparse.Namespace, done: set) -> Ite
                 else:
                     restored, likelihood = draws(pipe, SETTINGS[setting], damaged, mask, rate, seeds)
                 rows = [
-                    described | {"setting": setting, "draw": draw} | measure(segment, audio, mask, rate)
+                    described
+                    | {"setting": setting, "draw": draw}
+                    | measure(segment, audio, mask, rate, notes=args.notes)
                     for draw, audio in enumerate(restored)
                 ]
                 if setting in CHOSEN:
@@ -191,15 +206,16 @@ def rows_of(pipe: aidd.AIDDPipeline, args: argparse.Namespace, done: set) -> Ite
 
 def table(rows: pd.DataFrame) -> list[str]:
     """Means over items, and the difference in log-mel distance to the reference with its 95 % interval."""
+    metrics = {name: title for name, title in (METRICS | NOTES).items() if name in rows}
     known = rows[rows["setting"].isin(CHOSEN)]
     drawn = known.groupby(["recording", "start", "gap_ms", "setting"])["log_mel"]
     for which, places in {"best": drawn.idxmin(), "worst": drawn.idxmax()}.items():
         extreme = known.loc[places]
         rows = pd.concat([rows, extreme.assign(setting=extreme["setting"] + f", the {which}, knowing the answer")])
-    items = rows.groupby(["gap_ms", "setting", "recording", "start"], sort=False)[list(METRICS)].mean()
+    items = rows.groupby(["gap_ms", "setting", "recording", "start"], sort=False)[list(metrics)].mean()
     lines = [
-        f"| gap (ms) | setting | n | {' | '.join(METRICS.values())} | log-mel less that of {REFERENCE} |",
-        "| --- " * (len(METRICS) + 4) + "|",
+        f"| gap (ms) | setting | n | {' | '.join(metrics.values())} | log-mel less that of {REFERENCE} |",
+        "| --- " * (len(metrics) + 4) + "|",
     ]
     for gap_ms, of_gap in items.groupby(level="gap_ms"):
         of_gap = of_gap.droplevel("gap_ms")
@@ -210,7 +226,7 @@ def table(rows: pd.DataFrame) -> list[str]:
             difference = values.loc[common, "log_mel"] - reference.loc[common, "log_mel"]
             low, high = bootstrap_interval(difference.to_list(), [recording for recording, _ in common])
             means = values.mean()
-            shown = [f"{means[name]:.{DIGITS.get(name, 2)}f}" for name in METRICS]
+            shown = [f"{means[name]:.{DIGITS.get(name, 2)}f}" for name in metrics]
             lines.append(
                 f"| {gap_ms:g} | {setting} | {len(values)} | {' | '.join(shown)} | {difference.mean():+.2f} "
                 f"[{low:+.2f}, {high:+.2f}] |"

@@ -144,7 +144,7 @@ class InpaintingPipeline(DiffusionPipeline):
             short_gap_seconds=config.short_gap_seconds,
             fine_structure=config.fine_structure,
             # A pipeline without these settings leaves levels and partials as they are generated.
-            **{name: config.get(name, 0.0) for name in ("expected_levels", "steady_partials")},
+            **{name: config.get(name, 0.0) for name in ("edge_lines", "expected_levels", "steady_partials")},
         )
 
     def check_settings(self) -> None:

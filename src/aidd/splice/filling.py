@@ -11,6 +11,7 @@ import numpy as np
 from ..masks.gaps import find_gaps
 from ..signals.autoregressive import EDGE_ORDER, EDGE_SECONDS, SAMPLES_PER_COEFFICIENT
 from .continuation import continuation, continue_both_edges, fade_to_silence, mix
+from .edge_lines import put_lines_under
 from .fine_structure import match_fine_structure
 from .levels import move_levels
 from .matching import match_edges
@@ -43,6 +44,8 @@ class SpliceSettings:
         short_gap_seconds: gaps no longer than this are filled by the continuation of their edges alone.
         fine_structure: how much of the fine structure of the spectra around a gap the generated audio takes on, in
             [0, 1], see [`~aidd.splice.fine_structure.match_fine_structure`].
+        edge_lines: how much of the generated audio gives way to lines and noise that run from edge to edge at its
+            levels, in [0, 1], see [`~aidd.splice.edge_lines.put_lines_under`].
         expected_levels: how far the levels of a filling move towards those that run from one edge to the other, in
             [0, 1], see [`~aidd.splice.levels.move_levels`].
         steady_partials: how much of the partials that sound on steadily from one edge to the other a filling gets, in
@@ -57,6 +60,7 @@ class SpliceSettings:
     reach_seconds: float = 0.08
     short_gap_seconds: float = 0.02
     fine_structure: float = 0.0
+    edge_lines: float = 0.0
     expected_levels: float = 0.0
     steady_partials: float = 0.0
 
@@ -65,7 +69,7 @@ class SpliceSettings:
             seconds = getattr(self, name)
             if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
                 raise ValueError(f"{name} must be a finite number of at least 0, got {seconds!r}")
-        for name in ("fine_structure", "expected_levels", "steady_partials"):
+        for name in ("fine_structure", "edge_lines", "expected_levels", "steady_partials"):
             amount = getattr(self, name)
             if not isinstance(amount, (int, float)) or not 0 <= amount <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {amount!r}")
@@ -88,7 +92,8 @@ def fill_gaps(
 ) -> None:
     """
     Fills gaps in place: generated signals, with the spectral lines of their surroundings
-    ([`~aidd.splice.fine_structure.match_fine_structure`]) and the band above them that no model generates, are given
+    ([`~aidd.splice.fine_structure.match_fine_structure`], [`~aidd.splice.edge_lines.put_lines_under`]) and the band
+    above them that no model generates, are given
     to the channels by [`~aidd.splice.matching.match_edges`], and put into each with the continuation of its edges
     ([`~aidd.splice.continuation.mix`]). Last, where they are not the continuation's, levels are moved towards those
     between the edges ([`~aidd.splice.levels.move_levels`]), and partials that sound on steadily are put through
@@ -114,6 +119,7 @@ def fill_gaps(
         fade = fade_to_silence(mono, sampling_rate=rate)
         for signal, generator, filling in zip(generated, generators, matched, strict=True):
             signal = match_fine_structure(signal, mono, sampling_rate=rate, amount=settings.fine_structure)
+            signal = put_lines_under(signal, mono, sampling_rate=rate, amount=settings.edge_lines, generator=generator)
             if settings.cutoff < rate / 2:
                 signal = signal + surrounding_noise(
                     mono,
