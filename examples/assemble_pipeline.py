@@ -53,7 +53,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--edge_lines",
         type=float,
-        default=0.0,
+        default=1.0,
         help="How much of a filling is lines and noise that run from edge to edge, at the levels of its tokens.",
     )
     parser.add_argument(

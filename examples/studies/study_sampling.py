@@ -65,7 +65,7 @@ BASE = {
     "top_p": 1.0,
     "reach_seconds": 0.08,
     "fine_structure": 1.0,
-    "edge_lines": 0.0,
+    "edge_lines": 1.0,
     "expected_levels": 0.5,
     "steady_partials": 1.0,
 }
@@ -79,9 +79,9 @@ SETTINGS: dict[str, dict[str, float]] = {
     "reach 160 ms": {"reach_seconds": 0.16},
     "fine structure 0.5": {"fine_structure": 0.5},
     "fine structure 0.75": {"fine_structure": 0.75},
+    "edge lines 0": {"edge_lines": 0.0},
     "edge lines 0.5": {"edge_lines": 0.5},
     "edge lines 0.7": {"edge_lines": 0.7},
-    "edge lines 1": {"edge_lines": 1.0},
     "expected levels 0": {"expected_levels": 0.0},
     "expected levels 0.25": {"expected_levels": 0.25},
     "expected levels 0.75": {"expected_levels": 0.75},
@@ -186,6 +186,8 @@ def rows_of(pipe: aidd.AIDDPipeline, args: argparse.Namespace, done: set) -> Ite
                     continue
                 likelihood = np.zeros(1)
                 if setting == "codec":
+                    # Not with what the last setting left.
+                    pipe.register_to_config(**{name: BASE[name] for name in BASE if name not in SCHEDULER_SETTINGS})
                     restored = codec(segment, mask, sampling_rate=rate)[None]
                 elif setting == "envelope_noise":
                     options = {"sampling_rate": rate, "generator": torch.Generator().manual_seed(start)}

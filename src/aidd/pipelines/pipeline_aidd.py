@@ -32,7 +32,7 @@ class AIDDPipeline(CodecInpaintingPipeline):
             Tokens on each side of a gap that are sampled too: the codec's encoder sees the gap beyond its edges.
         reach_seconds, short_gap_seconds, fine_structure, edge_lines, expected_levels, steady_partials (`float`):
             How what is generated is put into gaps, see [`~aidd.splice.filling.SpliceSettings`]. Defaults: 0.08, 0.02,
-            1, 0, 0.5 and 1.
+            1, 1, 0.5 and 1.
         num_candidates (`int`, defaults to 1):
             Draws of each window, of which the one is taken that the others agree with most: better, and slower.
     """
@@ -53,7 +53,7 @@ class AIDDPipeline(CodecInpaintingPipeline):
         reach_seconds: float = 0.08,
         short_gap_seconds: float = 0.02,
         fine_structure: float = 1.0,
-        edge_lines: float = 0.0,
+        edge_lines: float = 1.0,
         expected_levels: float = 0.5,
         steady_partials: float = 1.0,
         num_candidates: int = 1,
