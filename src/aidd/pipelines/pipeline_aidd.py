@@ -31,10 +31,8 @@ class AIDDPipeline(CodecInpaintingPipeline):
         guard_tokens (`int`, defaults to 2):
             Tokens on each side of a gap that are sampled too: the codec's encoder sees the gap beyond its edges.
         reach_seconds, short_gap_seconds, fine_structure, edge_lines, expected_levels, steady_partials (`float`):
-            How what is generated is put into gaps, see [`~aidd.splice.filling.SpliceSettings`]. Defaults: 0.08, 0.02,
-            1, 1, 0.5 and 1.
-        num_candidates (`int`, defaults to 1):
-            Draws of each window, of which the one is taken that the others agree with most: better, and slower.
+            How what is generated is put into gaps, see [`~aidd.splice.filling.SpliceSettings`].
+        num_candidates (`int`, defaults to 1): Draws of each window, of which the most agreed with is taken.
     """
 
     model_name = "AIDD model"
