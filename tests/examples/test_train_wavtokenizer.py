@@ -163,8 +163,7 @@ def test_a_configuration_of_the_token_model_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (["--init_from", "codec", "--codebook_start_step", "3"], "no --config_path, --codebook_start_step"),
-        (["--init_from", "codec", "--config_path", "codec.json"], "no --config_path, --codebook_start_step"),
+        (["--init_from", "codec", "--codebook_start_step", "3"], "no --codebook_start_step"),
         (["--max_train_steps", "5", "--adversarial_start_step", "5"], "--adversarial_start_step must lie in"),
         (["--segment_seconds", "0.5", "--adversarial_seconds", "0.6"], "--adversarial_seconds must lie in"),
     ],
