@@ -188,7 +188,8 @@ def rows_of(pipe: aidd.AIDDPipeline, args: argparse.Namespace, done: set) -> Ite
                 if setting == "codec":
                     # Not with what the last setting left.
                     pipe.register_to_config(**{name: BASE[name] for name in BASE if name not in SCHEDULER_SETTINGS})
-                    restored = codec(segment, mask, sampling_rate=rate)[None]
+                    generator = torch.Generator().manual_seed(start)
+                    restored = codec(segment, mask, sampling_rate=rate, generator=generator)[None]
                 elif setting == "envelope_noise":
                     options = {"sampling_rate": rate, "generator": torch.Generator().manual_seed(start)}
                     restored = aidd.METHODS["envelope_noise"](damaged, mask, **options)[None]

@@ -55,7 +55,8 @@ def check_model_type(
         )
     found = next((one for one in config_classes if one.model_type == config.get("model_type")), None)
     if found is None:
-        expected = " or ".join(model_name({"model_type": one.model_type}) for one in config_classes)
+        *others, last = (model_name({"model_type": one.model_type}) for one in config_classes)
+        expected = f"{', '.join(others)} or {last}" if others else last
         place = f"{source}, {subfolder}," if subfolder else source
         raise ValueError(f"{place} is {model_name(config)}, expected {expected}")
     return found

@@ -147,7 +147,7 @@ class CodecInpaintingPipeline(InpaintingPipeline):
 
         Args:
             audio, mask, sampling_rate: the arguments of `__call__`; samples under the mask are read.
-            generator: of the noise above the codec's band.
+            generator: of the noise between lines, and above the codec's band.
 
         Returns:
             Audio of the same type, shape and dtype, equal to the bit outside the mask.
