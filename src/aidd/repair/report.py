@@ -30,9 +30,9 @@ class RepairReport:
         seconds: time that the repair took, that of loading the model too.
         boxes: holes in the spectrogram that were filled, see [`~aidd.repair.request.RepairRequest`]. The gaps are the
             samples that their frames hold then.
-        loading_seconds: time that loading the model took.
         other_frequencies_db: how much other frequencies have changed in these frames, relative to themselves; the most
             of any box, None without boxes or where nothing has.
+        loading_seconds: time that loading the model took.
     """
 
     input: str

@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..signals.bands import erb_bands, erb_transform
-from .partials import surrounding_lines
+from .levels import FLOOR, MAX_CHANGE
+from .partials import LEVEL_SECONDS, surrounding_lines
 from .surroundings import Surroundings, silent_side
 
 
 if TYPE_CHECKING:
     from torch import Generator
-
-# Floor of a band's power, relative to the loudest band of what was generated: -100 dB.
-FLOOR = 1e-10
-# Largest change of a band's power, either way: 20 dB.
-MAX_CHANGE = np.log(100.0)
 
 
 def put_lines_under(
@@ -46,10 +42,10 @@ def put_lines_under(
         generator: of the noise between the lines.
 
     Returns:
-        float64 `(samples,)`: changed inside the gap alone. The generated audio, where nothing intact, or only silence,
-        stands on one side of the gap.
+        float64 `(samples,)`: changed inside the gap alone. The generated audio, where it is silent, and where nothing
+        intact, or only silence, stands in the 0.1 s on one side of the gap.
     """
-    before, after = surroundings.before, surroundings.after
+    before, after = surroundings.sides(round(LEVEL_SECONDS * sampling_rate))
     here = slice(surroundings.start, surroundings.end)
     if not amount or not before.any() or not after.any() or silent_side(before, after) is not None:
         return generated

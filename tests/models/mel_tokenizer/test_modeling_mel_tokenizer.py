@@ -8,12 +8,10 @@ import tiny_models
 import torch
 from huggingface_hub.errors import StrictDataclassClassValidationError
 from processes import python
-from transformers import AutoModel
 
-import aidd
 from aidd.models.mel_tokenizer import MelTokenizerConfig, MelTokenizerModel
 from aidd.models.mel_tokenizer.modeling_mel_tokenizer import log_mels
-from aidd.models.wavtokenizer import decode, encode, load_wavtokenizer, save_wavtokenizer
+from aidd.models.wavtokenizer import decode, encode, load_wavtokenizer
 
 
 @pytest.fixture
@@ -23,12 +21,6 @@ def codec() -> MelTokenizerModel:
 
 def noise(num_samples: int, batch: int = 1) -> torch.Tensor:
     return 0.3 * torch.randn(batch, 1, num_samples, generator=torch.Generator().manual_seed(1))
-
-
-def test_polarity_does_not_change_a_token(codec):
-    audio = noise(9600, batch=2)
-    codes = encode(codec, audio)
-    assert torch.equal(encode(codec, -audio), codes) and len(codes.unique()) > 3
 
 
 def test_what_is_a_hop_later_has_its_tokens_a_hop_later(codec):
@@ -62,27 +54,6 @@ def test_frames_are_centred_on_their_steps_and_bands_on_their_frequencies():
     # Slaney's scale is linear up to 1 kHz, in steps of 200 / 3 Hz.
     top = 15 + np.log(12_000 / 1000) / (np.log(6.4) / 27)
     assert levels[0, 10].argmax() == round(15 / (top / 41) - 1)
-
-
-def test_a_saved_codec_is_the_same_through_every_class(codec, tmp_path):
-    save_wavtokenizer(codec, tmp_path)
-    audio = noise(4800)
-    for loaded in (load_wavtokenizer(tmp_path), AutoModel.from_pretrained(tmp_path)):
-        assert type(loaded) is MelTokenizerModel
-        assert torch.equal(encode(loaded.eval(), audio), encode(codec, audio))
-
-
-def test_a_pipeline_has_it_for_a_codec(codec, tiny_transformer, tmp_path):
-    pipe = tiny_models.pipeline(codec, tiny_transformer)
-    audio, mask = noise(48_000)[0, 0].numpy(), np.zeros(48_000, bool)
-    mask[20_000:24_000] = True
-    restored = pipe(audio, mask, generator=torch.Generator().manual_seed(0)).audios
-    assert np.array_equal(restored[~mask], audio[~mask]) and np.abs(restored[mask]).max() > 0
-    pipe.save_pretrained(tmp_path)
-    loaded = aidd.AIDDPipeline.from_pretrained(tmp_path)
-    assert type(loaded.codec) is MelTokenizerModel
-    loaded.set_progress_bar_config(disable=True)
-    assert np.array_equal(loaded(audio, mask, generator=torch.Generator().manual_seed(0)).audios, restored)
 
 
 def test_the_script_that_trains_codecs_trains_it(codec, tmp_path):

@@ -3,11 +3,13 @@
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, WavTokenizerConfig
 from transformers.models.wavtokenizer.modeling_wavtokenizer import WavTokenizerISTFTHead
 
+from ...signals.bands import erb_rate
 from ..mel_tokenizer import MelTokenizerModel
 from .configuration_band_tokenizer import BandTokenizerConfig
 
@@ -28,9 +30,7 @@ def band_weights(num_bins: int, num_bands: int, sampling_rate: int) -> Tensor:
     Returns:
         float32 `(num_bands, num_bins)`; the weights of a frequency add up to one.
     """
-    frequencies = torch.linspace(0, sampling_rate / 2, num_bins, dtype=torch.float64)
-    # Glasberg & Moore 1990, but for its factor.
-    rate = torch.log1p(0.00437 * frequencies)
+    rate = torch.from_numpy(erb_rate(np.linspace(0, sampling_rate / 2, num_bins)))
     position = (num_bands - 1) * rate / rate[-1]
     bands = torch.arange(num_bands, dtype=torch.float64)[:, None]
     return (1 - (position - bands).abs()).clamp(min=0).float()
@@ -81,7 +81,7 @@ class BandTokenizerModel(MelTokenizerModel):
     """
     A [`~aidd.models.mel_tokenizer.MelTokenizerModel`] whose decoder ends in levels of bands, which shape noise. Its
     round trip has no pitch of its own; in a gap, pitch comes from the lines of the edges
-    ([`aidd.splice.fine_structure`]).
+    ([`aidd.splice.edge_lines`]).
 
     It encodes, decodes and trains as a [`~transformers.WavTokenizerModel`] does.
 
