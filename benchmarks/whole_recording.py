@@ -45,6 +45,15 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def music_of(path: Path) -> np.ndarray:
+    """A recording at 44.1 kHz in stereo: int16 `(samples, 2)`."""
+    audio = read_audio(path)
+    samples = resample(
+        np.broadcast_to(audio.samples, (2, audio.samples.shape[-1])), audio.sampling_rate, SAMPLING_RATE
+    )
+    return (samples.T * 2**15).round().clip(-(2**15), 2**15 - 1).astype(np.int16)
+
+
 def write_recording(path: Path, music: np.ndarray, seconds: float, silence_at: float | None, silence: float) -> None:
     """Music `(samples, channels)`, int16, over and over, with silence inserted."""
     parts = [(seconds, True)] if silence_at is None else [(silence_at, True), (silence, False), (seconds, True)]
@@ -113,11 +122,7 @@ def cases(args: argparse.Namespace) -> Iterator[tuple[str, float, int, float | N
 def main() -> None:
     args = parse_args()
     results, took = Results(args), {}
-    audio = read_audio(args.audio)
-    samples = resample(
-        np.broadcast_to(audio.samples, (2, audio.samples.shape[-1])), audio.sampling_rate, SAMPLING_RATE
-    )
-    music = (samples.T * 2**15).round().clip(-(2**15), 2**15 - 1).astype(np.int16)
+    music = music_of(args.audio)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for title, seconds, num_gaps, silence_at, options in cases(args):

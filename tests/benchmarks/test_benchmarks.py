@@ -173,11 +173,12 @@ def test_a_table_shows_three_digits_and_leaves_gaps(load):
     assert write_readme.table(rows) == ["| a | b | c |", "| --- | --- | --- |", "| 1235 | 7 |  |", "| 0.0123 |  |  |"]
 
 
-def test_a_whole_recording_is_left_as_it_was_outside_its_gaps(run, load, pipeline, recording):
+@pytest.fixture
+def forked_cost_of(load):
+    """The first repair is measured; the others run in processes that share their memory with a warm one."""
     measured = []
 
     def cost_of(command: list[str], threads: int) -> tuple[float, float]:
-        """The first repair is measured; the others run in processes that share their memory with a warm one."""
         if not measured:
             measured.append(load("whole_recording").cost_of(command, threads))
             return measured[0]
@@ -186,12 +187,39 @@ def test_a_whole_recording_is_left_as_it_was_outside_its_gaps(run, load, pipelin
         assert result.returncode == 0, result.stderr[-4000:]
         return time.perf_counter() - start, measured[0][1]
 
+    return cost_of
+
+
+def test_a_whole_recording_is_left_as_it_was_outside_its_gaps(run, pipeline, recording, forked_cost_of):
     arguments = ("--model", pipeline, "--audio", recording, "--seconds", 8, "--num_gaps", 3, "--gap_ms", 60)
-    content = run("whole_recording", *arguments, cost_of=cost_of)
+    content = run("whole_recording", *arguments, cost_of=forked_cost_of)
     rows = content["rows"]
     assert [row["gaps"] for row in rows] == [1, 9, 1, 3, 1, 3] and [row["file s"] for row in rows[3:]] == [8, 16, 16]
     assert all(row["intact"] is True and row["seconds"] > 0 and row["peak MiB"] > 50 for row in rows)
     assert len(content["findings"]) == 2
+
+
+def test_dropouts_are_filled_and_nothing_else(run, load, pipeline, recording, forked_cost_of, monkeypatch):
+    load("dropouts")
+    monkeypatch.setattr(sys.modules["whole_recording"], "cost_of", forked_cost_of)
+    arguments = ("--model", pipeline, "--audio", recording, "--seconds", 10, "--num_gaps", 20, "--gap_ms", 20, 40)
+    content = run("dropouts", *arguments)
+    assert [(row["gaps"], row["file s"], row["intact"]) for row in content["rows"]] == [(2, 1, True), (20, 10, True)]
+    assert "times its memory" in content["findings"][0]
+
+
+def test_dropouts_have_lengths_of_the_range_and_do_not_touch(load):
+    gaps = load("dropouts").dropouts(3600.0, 1000, [20.0, 100.0], np.random.default_rng(0))
+    lengths = np.diff(gaps)[:, 0]
+    assert gaps.shape == (1000, 2) and lengths.min() == pytest.approx(0.02) and lengths.max() == pytest.approx(0.1)
+    assert np.all(gaps[1:, 0] > gaps[:-1, 1]) and gaps[-1, 1] < 3600
+
+
+def test_a_first_file_takes_longer_than_its_imports(run, recording, forked_cost_of):
+    arguments = ("--audio", recording, "--seconds", 3, "--gap_ms", 30, "--methods", "linear", "--repeats", 2)
+    (row,) = run("first_sound", *arguments, cost_of=forked_cost_of)["rows"]
+    assert row["method"] == "linear" and row["shortest"] <= row["seconds"] <= row["longest"]
+    assert row["rest"] == pytest.approx(row["seconds"] - row["imports"]) and row["imports"] > 0
 
 
 def test_silence_is_inserted_and_nothing_else(load, tmp_path):
