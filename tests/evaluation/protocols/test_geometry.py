@@ -7,6 +7,7 @@ from scipy.stats import chi2
 
 from aidd.evaluation.protocols.geometry import (
     GEOMETRIES,
+    burst_losses,
     centred_gap,
     clipped,
     fixed_gaps,
@@ -174,6 +175,64 @@ def test_onsets_need_room_and_positions_are_shares():
         gap_at_onset(np.ones(500), 1000, gap_seconds=0.1, position=2)
 
 
+def runs_of(mask, length):
+    """Lengths of the runs of lost packets."""
+    lost = mask[: len(mask) // length * length].reshape(-1, length)
+    assert np.array_equal(lost.any(1), lost.all(1))
+    edges = np.flatnonzero(np.diff(np.pad(lost.all(1).astype(int), 1)))
+    return edges[1::2] - edges[::2]
+
+
+@pytest.mark.parametrize("loss_rate, mean_burst", [(0.05, 1.0), (0.1, 3.0), (0.2, 5.0)])
+def test_packets_are_lost_as_often_and_in_bursts_as_long_as_told(loss_rate, mean_burst):
+    generator = np.random.default_rng(0)
+    mask = burst_losses(
+        2_000_000,
+        1000,
+        packet_seconds=0.02,
+        loss_rate=loss_rate,
+        mean_burst=mean_burst,
+        longest_burst=10_000,
+        generator=generator,
+    )
+    runs = runs_of(mask, 20)
+    assert mask.mean() == pytest.approx(loss_rate, rel=0.05) and runs.mean() == pytest.approx(mean_burst, rel=0.05)
+    # Gilbert's bursts are geometric: each packet of a burst is the last with the same probability.
+    expected = [mean_burst**-1 * (1 - mean_burst**-1) ** k for k in range(3)]
+    np.testing.assert_allclose([np.mean(runs == k + 1) for k in range(3)], expected, atol=0.02)
+
+
+def test_bursts_are_cut_off_and_keep_off_the_ends():
+    for seed in range(200):
+        mask = burst_losses(
+            1000,
+            1000,
+            packet_seconds=0.02,
+            loss_rate=0.4,
+            mean_burst=8.0,
+            longest_burst=3,
+            generator=np.random.default_rng(seed),
+        )
+        assert mask.any() and not mask[:20].any() and not mask[980:].any() and runs_of(mask, 20).max() <= 3
+
+
+@pytest.mark.parametrize(
+    "change, match",
+    [
+        ({"packet_seconds": 0.5}, "three packets"),
+        ({"mean_burst": 0.5}, "1 packet long or more"),
+        ({"longest_burst": 0}, "1 packet long or more"),
+        ({"loss_rate": 1.0}, "cannot lose a share"),
+        ({"loss_rate": 0.9, "mean_burst": 1.0}, "cannot lose a share"),
+        ({"loss_rate": 1e-9}, "no packet of 50 was lost"),
+    ],
+)
+def test_losses_that_cannot_be_are_refused(change, match):
+    parameters = {"packet_seconds": 0.02, "loss_rate": 0.1, "mean_burst": 2.0, "longest_burst": 20} | change
+    with pytest.raises(ValueError, match=match):
+        burst_losses(1000, 1000, **parameters, generator=np.random.default_rng(0))
+
+
 def test_clipping_takes_what_is_beyond_its_level():
     audio = np.array([0.0, 0.49, -0.51, 1.0, -0.9, 0.5])
     assert np.array_equal(clipped(audio, 1000, level_db=20 * np.log10(2)), np.abs(audio) > 0.5)
@@ -189,4 +248,6 @@ def test_clipping_takes_what_is_beyond_its_level():
 
 def test_geometries_go_by_their_names():
     assert all(function.__name__ == name for name, function in GEOMETRIES.items())
-    assert {"centred_gap", "fixed_gaps", "periodic_gaps", "random_gaps", "gap_at_onset", "clipped"} == set(GEOMETRIES)
+    assert set(GEOMETRIES) == {
+        *("centred_gap", "fixed_gaps", "periodic_gaps", "random_gaps", "gap_at_onset", "burst_losses", "clipped")
+    }

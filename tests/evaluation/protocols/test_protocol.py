@@ -144,9 +144,9 @@ def test_the_papers_protocols_are_what_the_paper_says():
     assert [c.parameters["gap_seconds"] for c in Protocol.load("maestro_one_gap").conditions] == [0.375, 0.75]
 
 
-def test_the_sweep_shows_every_geometry_but_fixed_gaps_and_gaps_as_long_as_they_are_called():
+def test_the_sweep_shows_geometries_of_music_and_gaps_as_long_as_they_are_called():
     sweep = Protocol.load("geometry_sweep")
-    assert {condition.geometry for condition in sweep.conditions} == set(GEOMETRIES) - {"fixed_gaps"}
+    assert {condition.geometry for condition in sweep.conditions} == set(GEOMETRIES) - {"fixed_gaps", "burst_losses"}
     audio = np.random.default_rng(0).standard_normal(10 * 8000)
     coverages = set()
     for condition in sweep.conditions:
@@ -159,6 +159,16 @@ def test_the_sweep_shows_every_geometry_but_fixed_gaps_and_gaps_as_long_as_they_
             coverages.add(condition.parameters["coverage"])
         assert mask.mean() <= 0.5
     assert min(coverages) == 0.01 and max(coverages) == 0.5
+
+
+def test_packets_of_speech_are_lost_in_bursts_of_20_to_400_ms():
+    protocol = Protocol.load("speech_plc")
+    lengths = set()
+    for condition in protocol.conditions:
+        mask = condition.mask(np.ones(4 * 16_000), 16_000, seed=0)
+        if condition.geometry == "burst_losses":
+            lengths |= {int(end - start) for start, end in find_gaps(mask)}
+    assert min(lengths) == 320 and max(lengths) <= 20 * 320 and all(length % 320 == 0 for length in lengths)
 
 
 def test_geometries_tell_their_parameters():

@@ -19,6 +19,8 @@ from ..metrics.spectrograms import magnitude_spectrogram
 # Length and hop of the frames that onsets are found in: short against a note, long against the period of a low one.
 ONSET_WINDOW_SECONDS = 0.032
 ONSET_HOP_SECONDS = 0.004
+# Draws of lost packets, of which at least one must lose any.
+MAX_DRAWS = 1000
 
 
 def centred_gap(num_samples: int, sampling_rate: int, *, gap_seconds: float) -> np.ndarray:
@@ -123,6 +125,59 @@ def gap_at_onset(audio: np.ndarray, sampling_rate: int, *, gap_seconds: float, p
     return _mask(len(audio), [onset - round(position * length)], [length])
 
 
+def burst_losses(
+    num_samples: int,
+    sampling_rate: int,
+    *,
+    packet_seconds: float,
+    loss_rate: float,
+    mean_burst: float,
+    longest_burst: float,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """
+    Packets that are lost in bursts, by Gilbert's model (Capacity of a burst-noise channel, 1960, with every packet of
+    the bad state lost): a chain of two states, which leaves the bad one with probability 1 / `mean_burst` at each
+    packet, and enters it as often as gives the loss rate. The first and the last packet are intact. A draw without
+    any loss is drawn again.
+
+    Args:
+        packet_seconds: length of a packet.
+        loss_rate: share of lost packets, in (0, 1), before bursts are cut off.
+        mean_burst: mean number of packets that are lost in a row, at least 1, before bursts are cut off.
+        longest_burst: the packet after so many lost ones is intact.
+        generator: of the draws.
+
+    Raises:
+        ValueError: a packet below one sample, parameters out of range, a loss rate that bursts so short cannot have,
+            fewer than three packets, or so few losses that a thousand draws have none.
+    """
+    length = _gap_length(packet_seconds, sampling_rate)
+    number = num_samples // length
+    if number < 3:
+        raise ValueError(f"expected three packets of {length} samples or more, got {num_samples} samples")
+    if not (1 <= mean_burst < math.inf and 1 <= longest_burst < math.inf):
+        raise ValueError(
+            f"bursts must be 1 packet long or more, got {mean_burst} in the mean, {longest_burst} at most"
+        )
+    if not 0 < loss_rate < 1 or (enter := loss_rate / (1 - loss_rate) / mean_burst) > 1:
+        raise ValueError(f"bursts of {mean_burst} packets in the mean cannot lose a share of {loss_rate}")
+    lost = np.zeros(number, bool)
+    for _ in range(MAX_DRAWS):
+        run = 0
+        for packet, draw in enumerate(generator.random(number - 2), 1):
+            is_lost = run < longest_burst and draw >= 1 / mean_burst if run else draw < enter
+            run = run + 1 if is_lost else 0
+            lost[packet] = is_lost
+        if lost.any():
+            break
+    else:
+        raise ValueError(f"no packet of {number} was lost in {MAX_DRAWS} draws at a loss rate of {loss_rate}")
+    mask = np.zeros(num_samples, bool)
+    mask[: number * length] = np.repeat(lost, length)
+    return mask
+
+
 def clipped(audio: np.ndarray, sampling_rate: int, *, level_db: float) -> np.ndarray:
     """
     Samples that a converter which overflows so far below their peak would have cut off.
@@ -143,7 +198,7 @@ def clipped(audio: np.ndarray, sampling_rate: int, *, level_db: float) -> np.nda
 
 GEOMETRIES: dict[str, Callable[..., np.ndarray]] = {
     function.__name__: function
-    for function in (centred_gap, fixed_gaps, periodic_gaps, random_gaps, gap_at_onset, clipped)
+    for function in (centred_gap, fixed_gaps, periodic_gaps, random_gaps, gap_at_onset, burst_losses, clipped)
 }
 
 
