@@ -66,7 +66,13 @@ def test_a_manifest_has_its_own_seed(recordings, tmp_path, capsys):
 def test_what_is_missing_is_said_at_once(recordings, tmp_path, capsys, monkeypatch):
     assert "the seed must lie in" in refused(capsys, recordings, tmp_path / "a", "--protocol", "tiny", "--seed", -1)
     find = importlib.util.find_spec
-    needed = {"matplotlib": (), "visqol": ("--visqol",), "onnxruntime": ("--notes",), "basic_pitch": ("--notes",)}
+    needed = {
+        "matplotlib": (),
+        "visqol": ("--visqol",),
+        "onnxruntime": ("--notes",),
+        "basic_pitch": ("--notes",),
+        "pystoi": ("--speech",),
+    }
     for package, arguments in needed.items():
         with monkeypatch.context() as patch:
             # All but one are there.
@@ -78,6 +84,13 @@ def test_what_is_missing_is_said_at_once(recordings, tmp_path, capsys, monkeypat
             said = refused(capsys, recordings, tmp_path / "a", "--protocol", "tiny", *arguments)
         assert f"{package} is needed" in said and 'pip install "aidd[' in said
     assert not (tmp_path / "a").exists()
+
+
+def test_speech_is_measured_on_request(recordings, tmp_path, capsys):
+    assert evaluate(recordings, tmp_path / "a", "--protocol", "tiny", "--speech", "--method", "linear") == 0
+    rows = pd.read_parquet(tmp_path / "a" / "items.parquet")
+    assert rows["with_speech"].all() and rows[["stoi", "estoi"]].notna().all().all()
+    assert "| ESTOI |" in (tmp_path / "a" / "results.md").read_text()
 
 
 def test_rates_that_metrics_cannot_hear_all_of_are_refused_by_name(recordings, tmp_path, capsys):

@@ -137,6 +137,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='Measure the agreement of notes too, as Basic Pitch hears them; needs pip install "aidd[notes]" and '
         "pip install --no-deps basic-pitch==0.4.0.",
     )
+    parser.add_argument(
+        "--speech",
+        action="store_true",
+        help='Measure STOI and ESTOI too, of speech; needs pip install "aidd[speech]".',
+    )
     parser.add_argument("--freeze", action="store_true", help="Only write the list of items, OUTPUT/manifest.jsonl.")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="Folder of the results.")
 
@@ -182,6 +187,7 @@ def request_of(arguments: argparse.Namespace) -> EvaluationRequest:
         seed=arguments.seed,
         with_visqol=arguments.visqol,
         with_notes=arguments.notes,
+        with_speech=arguments.speech,
         embedder=arguments.embedder,
         freeze=arguments.freeze,
     )

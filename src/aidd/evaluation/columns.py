@@ -57,6 +57,8 @@ METRICS = {
         "ODG", 2, "higher", note="PEAQ forgives what is missing more than what is added: do not rank silence by it."
     ),
     "visqol": Metric("ViSQOL", 2, "higher"),
+    "stoi": Metric("STOI", 3, "higher"),
+    "estoi": Metric("ESTOI", 3, "higher"),
     "snr_cells": Metric("SNR in missing cells (dB)", 1, "higher"),
     "lsd_cells": Metric("LSD in missing cells", 3, "lower"),
     "level_error_cells": Metric("absolute level error in missing cells (dB)", 1, "lower", signed=True),
@@ -84,7 +86,7 @@ PROVENANCE = (
 # Columns that describe the run, the item and the method. Every other numeric column is a metric.
 RUN_COLUMNS = (
     *PROVENANCE,
-    *("with_visqol", "with_notes", "metrics", "metrics_digest", "method_digest"),
+    *("with_visqol", "with_notes", "with_speech", "metrics", "metrics_digest", "method_digest"),
     *("model_config_digest", "spectrogram_model_config_digest", "cqtdiff_model_config_digest"),
 )
 ITEM_COLUMNS = (
@@ -103,6 +105,10 @@ PARAMETERS = {
     "param_lowest_hertz": ("lowest frequency", lambda value: f"{value:g} Hz"),
     "param_num_bins": ("bins of a rectangle", lambda value: f"{value:g}"),
     "param_num_frames": ("frames of a rectangle", lambda value: f"{value:g}"),
+    "param_loss_rate": ("lost packets", lambda value: f"{100 * value:g} %"),
+    "param_mean_burst": ("mean burst", lambda value: f"{value:g} packets"),
+    "param_longest_burst": ("longest burst", lambda value: f"{value:g} packets"),
+    "param_packet_seconds": ("packet", lambda value: f"{1000 * value:g} ms"),
     "param_level_db": ("level below the peak", lambda value: f"{value:g} dB"),
 }
 

@@ -24,7 +24,7 @@ from .protocols.selection import Selection, select_items
 from .protocols.tf_geometry import GRID
 from .reports.page import DAMAGED, ORIGINAL, Example
 from .reports.report import write_report
-from .runs.measuring import ItemMetric, load_metrics, visqol_of_item
+from .runs.measuring import ItemMetric, estoi_of_item, load_metrics, stoi_of_item, visqol_of_item
 from .runs.provenance import provenance_of_items, provenance_of_metrics, provenance_of_packages
 from .runs.results import collect
 from .runs.runner import audio_file, run
@@ -56,6 +56,7 @@ class EvaluationRequest:
         with_visqol: measures ViSQOL too.
         embedder: name of what embeds windows for KAD and FAD, one of `EMBEDDERS`.
         with_notes: measures the agreement of notes too, as Basic Pitch hears them.
+        with_speech: measures STOI and ESTOI too.
         freeze: only writes down the items.
 
     Raises:
@@ -77,6 +78,7 @@ class EvaluationRequest:
     embedder: str = EMBEDDERS[0]
     with_visqol: bool = False
     with_notes: bool = False
+    with_speech: bool = False
     freeze: bool = False
 
     def __post_init__(self) -> None:
@@ -124,6 +126,8 @@ def _check_packages(request: EvaluationRequest) -> None:
         needed["visqol"] = 'pip install "aidd[visqol]"'
     if request.with_notes or request.embedder == "basic_pitch":
         needed |= {"onnxruntime": NOTES_INSTALLED_BY, "basic_pitch": NOTES_INSTALLED_BY}
+    if request.with_speech:
+        needed["pystoi"] = 'pip install "aidd[speech]"'
     for package, installed_by in needed.items():
         if not request.freeze and importlib.util.find_spec(package) is None:
             raise ValueError(f"{package} is needed, and is not installed: {installed_by}")
@@ -178,6 +182,8 @@ def chosen_metrics(request: EvaluationRequest, selection: Selection) -> dict[str
     metrics: dict[str, ItemMetric] = {"visqol": visqol_of_item} if request.with_visqol else {}
     if request.with_notes:
         metrics |= {one.__name__: one for one in (note_onset_agreement, note_pitch_agreement)}
+    if request.with_speech:
+        metrics |= {"stoi": stoi_of_item, "estoi": estoi_of_item}
     metrics |= load_metrics(request.metrics)
     if metrics and _kinds(selection) == {True}:
         raise ValueError(
@@ -227,6 +233,7 @@ def fill_and_measure(
             **provenance_of_items(selection),
             "with_visqol": request.with_visqol,
             "with_notes": request.with_notes,
+            **({"with_speech": True} if request.with_speech else {}),
             **({"embedder": request.embedder} if request.embedder != EMBEDDERS[0] else {}),
             **provenance_of_metrics(request.metrics),
             **provenance_of_packages(),

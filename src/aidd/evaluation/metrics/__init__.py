@@ -15,12 +15,14 @@ from .seam_discontinuity import seam_discontinuity
 from .seam_spectral_flux import seam_spectral_flux
 from .share_in_tune import share_in_tune
 from .snr import snr_in_gap
+from .stoi import estoi, stoi
 from .unchanged_outside import unchanged_outside
 from .visqol import visqol
 
 
 __all__ = [
     "chroma_agreement",
+    "estoi",
     "frechet_audio_distance",
     "kernel_audio_distance",
     "level_error",
@@ -37,6 +39,7 @@ __all__ = [
     "seam_spectral_flux",
     "share_in_tune",
     "snr_in_gap",
+    "stoi",
     "unchanged_outside",
     "visqol",
 ]

@@ -14,6 +14,7 @@ from ..columns import METRICS, is_reserved
 from ..embedders import Embedder
 from ..metrics import (
     chroma_agreement,
+    estoi,
     level_error,
     log_mel_distance,
     log_spectral_distance,
@@ -23,6 +24,7 @@ from ..metrics import (
     seam_discontinuity,
     seam_spectral_flux,
     snr_in_gap,
+    stoi,
     visqol,
 )
 from ..metrics.peaq import difference_grade, model_output_variables
@@ -40,7 +42,8 @@ def measure_item(
     reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, sampling_rate: int
 ) -> dict[str, float]:
     """
-    The package's metrics of an item whose samples are missing, except ViSQOL ([`visqol_of_item`]).
+    The package's metrics of an item whose samples are missing, except those on request ([`visqol_of_item`],
+    [`stoi_of_item`]).
 
     Args:
         reference, estimate: float, `(samples,)`.
@@ -128,6 +131,16 @@ def load_metrics(places: Sequence[str]) -> dict[str, ItemMetric]:
 def visqol_of_item(reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, *, sampling_rate: int) -> float:
     """ViSQOL as an `ItemMetric`. It is measured on request, as it takes longer than all other metrics together."""
     return visqol(reference, estimate, sampling_rate=sampling_rate)
+
+
+def stoi_of_item(reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, *, sampling_rate: int) -> float:
+    """STOI as an `ItemMetric`, which is of the whole segment. It is measured on request: it is for speech."""
+    return stoi(reference, estimate, sampling_rate=sampling_rate)
+
+
+def estoi_of_item(reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, *, sampling_rate: int) -> float:
+    """ESTOI as an `ItemMetric`; else as [`stoi_of_item`]."""
+    return estoi(reference, estimate, sampling_rate=sampling_rate)
 
 
 def finite_or_text(values: Mapping[str, float]) -> dict[str, float | str]:
