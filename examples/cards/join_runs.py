@@ -13,7 +13,9 @@ packages of both runs. The result is a folder for `write_report.py`.
 import argparse
 import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from evaluations import read_items
 
@@ -46,9 +48,17 @@ def check_same(run: pd.DataFrame, former: pd.DataFrame) -> None:
 
 def as_json_rows(rows: pd.DataFrame) -> list[dict]:
     """Rows as a journal has them: without what is missing, and with text for what JSON has no number for."""
-    found = [{name: value for name, value in row.items() if pd.notna(value)} for row in rows.to_dict("records")]
-    infinite = {float("inf"): "inf", float("-inf"): "-inf"}
-    return [{name: infinite.get(value, value) for name, value in row.items()} for row in found]
+    return [
+        {name: as_json(value) for name, value in row.items() if isinstance(value, np.ndarray) or pd.notna(value)}
+        for row in rows.to_dict("records")
+    ]
+
+
+def as_json(value: Any) -> Any:
+    """Parquet gives lists, such as the starts of gaps, as arrays."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return str(value) if isinstance(value, float) and np.isinf(value) else value
 
 
 def main() -> None:

@@ -553,6 +553,13 @@ def test_a_run_is_joined_with_the_rows_of_methods_that_it_lacks(evaluation, tmp_
     run("join_runs", "--run", new, "--former", former, "--output_dir", joined)
     found = pd.read_parquet(joined / "items.parquet")
     pd.testing.assert_frame_equal(found[rows.columns], rows, check_dtype=False)
+    # Protocols with fixed gaps have a column of lists.
+    of_lists = rows.assign(param_start_seconds=[[0.25, 0.5]] * len(rows))
+    of_lists.to_parquet(former / "items.parquet")
+    of_lists[rows["method"] != "linear"].to_parquet(new / "items.parquet")
+    run("join_runs", "--run", new, "--former", former, "--output_dir", tmp_path / "lists")
+    lists = pd.read_parquet(tmp_path / "lists" / "items.parquet")["param_start_seconds"]
+    assert [list(one) for one in lists] == [[0.25, 0.5]] * len(rows)
     line = next(line for line in (evaluation / "summary.md").read_text().splitlines() if line.startswith("| linear |"))
     assert line in (joined / "summary.md").read_text()
     with pytest.raises(SystemExit, match="expected a new folder"):
