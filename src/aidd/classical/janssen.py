@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # Longest group of several gaps: music changes, and memory grows with the group.
 GROUP_SECONDS = 0.5
-# Order of the model by default, and the rate in Hz above which it rises in proportion, so that its coefficients span as
-# long a time: docs/short_gaps_study.md.
+# Order of the model by default, and the rate in Hz above which it rises in proportion, so that its coefficients span
+# as long a time: docs/short_gaps_study.md.
 ORDER, ORDER_RATE = 512, 24_000
 
 
