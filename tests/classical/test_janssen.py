@@ -120,13 +120,3 @@ def test_silence_and_gaps_without_context_are_filled():
 def test_orders_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="must be at least 1, got 0 and 10"):
         janssen(np.ones(10), np.arange(10) == 5, sampling_rate=8000, order=0)
-
-
-@pytest.mark.parametrize("rate, order", [(8_000, 512), (24_000, 512), (48_000, 1024)])
-def test_the_order_spans_as_long_a_time_at_higher_rates(rate, order):
-    signal, missing = process(rate // 2), np.zeros(rate // 2, bool)
-    missing[rate // 4 : rate // 4 + 20] = True
-    given, default = (
-        janssen(signal, missing, sampling_rate=rate, num_iterations=1, **options) for options in ({"order": order}, {})
-    )
-    assert np.array_equal(given, default)

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 # Longest group of several gaps: music changes, and memory grows with the group.
 GROUP_SECONDS = 0.5
-# Order of the model by default, and the rate in Hz above which it rises in proportion, so that its coefficients span
-# as long a time: docs/short_gaps_study.md.
-ORDER, ORDER_RATE = 512, 24_000
 
 
 def janssen(
@@ -31,7 +28,7 @@ def janssen(
     *,
     sampling_rate: int,
     generator: Generator | None = None,
-    order: int | None = None,
+    order: int = 512,
     num_iterations: int = 10,
     context_seconds: float = 0.2,
 ) -> Waveform:
@@ -46,8 +43,7 @@ def janssen(
         mask: bool, `(samples,)` or broadcastable to the audio, True = missing. Scattered samples are welcome.
         sampling_rate: Hz.
         generator: part of every method's signature; nothing is drawn.
-        order: of the model, at most; a third of the samples it is estimated from where those are few. Default: 512 at
-            rates of up to 24 kHz, and higher in proportion at higher ones, such as 941 at 44.1 kHz.
+        order: of the model, at most; a third of the samples it is estimated from where those are few.
         num_iterations: times that model and samples are estimated. The first model is that of a straight line across
             each gap.
         context_seconds: audio on each side of a group that the model is estimated from, at most. Gaps closer to each
@@ -59,8 +55,6 @@ def janssen(
     Raises:
         ValueError: as [`~aidd.splice.contract.prepare`], or an order or number of iterations below 1.
     """
-    if order is None:
-        order = round(ORDER * max(sampling_rate / ORDER_RATE, 1))
     if order < 1 or num_iterations < 1:
         raise ValueError(f"order and num_iterations must be at least 1, got {order} and {num_iterations}")
     num_context = max(round(context_seconds * sampling_rate), 1)
