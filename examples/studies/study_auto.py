@@ -23,7 +23,7 @@ from aidd.evaluation.metrics import log_spectral_distance, snr_in_gap
 
 METHODS = {
     **{name: aidd.METHODS[name] for name in ("janssen", "autoregressive", "aidd")},
-    # As long at 44.1 kHz as 512 at 24 kHz.
+    # This order spans as long a time at 44.1 kHz as 512 does at 24 kHz.
     "janssen, order 941": partial(aidd.METHODS["janssen"], order=941),
 }
 

@@ -73,7 +73,7 @@ def fill_as_planned(
     # The whole recording was checked; where gaps stand close, a part of it is mostly gap.
     with passing_over(MaskWarning):
         for filler in others:
-            # Of the gaps of later fillers nothing is known yet.
+            # Nothing is known yet of the gaps of later fillers.
             missing = missing & ~masks[filler]
             reach = reach_of("autoregressive" if filler == CONTINUATION else filler, sampling_rate=sampling_rate)
             for item in np.ndindex(missing.shape[:-2]):
