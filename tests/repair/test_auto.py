@@ -25,11 +25,25 @@ def test_short_gaps_alone_are_janssens(tones):
     assert np.array_equal(auto(audio, mask, sampling_rate=RATE), janssen(audio, mask, sampling_rate=RATE))
 
 
-def test_gaps_of_20_to_70_ms_alone_are_u_phains(tones):
+def test_gaps_of_20_to_70_ms_alone_are_u_phains_and_channels_share_the_frequencies(tones):
     audio, mask = tones(RATE, RATE, channels=2), np.zeros((2, RATE), bool)
     mask[0, 1000:1161] = mask[1, 4000:4560] = True
-    expected = [u_phain(*channel, sampling_rate=RATE) for channel in zip(audio, mask, strict=True)]
-    assert np.array_equal(auto(audio, mask, sampling_rate=RATE), expected)
+    restored = auto(audio, mask, sampling_rate=RATE)
+    assert np.array_equal(restored, u_phain(audio, mask, sampling_rate=RATE))
+    alone = np.stack([u_phain(*channel, sampling_rate=RATE) for channel in zip(audio, mask, strict=True)])
+    assert np.all(np.any(restored != alone, axis=1))
+
+
+def test_channels_are_read_together_where_nothing_that_is_yet_to_fill_lies_in_reach(tones):
+    audio, mask = tones(3 * RATE, RATE, channels=2), np.zeros((2, 3 * RATE), bool)
+    mask[0, 4000:4400] = True
+    together = u_phain(audio, mask, sampling_rate=RATE)[0, 4000:4400]
+    alone = u_phain(audio[0], mask[0], sampling_rate=RATE)[4000:4400]
+    for start, expected in ((3_000, alone), (12_000, together)):
+        with_long = mask.copy()
+        with_long[1, start : start + 4_100] = True
+        restored = auto_with(linear, audio, with_long, sampling_rate=RATE)
+        assert np.array_equal(restored[0, 4000:4400], expected)
 
 
 def test_long_gaps_alone_are_the_models(tones):

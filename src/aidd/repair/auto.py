@@ -26,7 +26,8 @@ def auto(
     """
     Fills scattered samples and gaps of up to 5 ms by Janssen's method first, then gaps of more than 20 ms and up to
     70 ms by U-PHAIN, and then all others by AIDD with the default model, which continues the edges of gaps of up to 20
-    ms. Each takes the samples that were restored before as part of its surroundings.
+    ms. Each takes the samples that were restored before as part of its surroundings, and U-PHAIN estimates the
+    frequencies from all channels at once, but for those with a gap nearby that is yet to fill.
     [`~aidd.repair.plan.plan_repair`] decides which are which. If no gap is left for AIDD, no model is loaded.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from ..splice.filling import splice_short_gaps
 from .encoded import HeldFillings, check_range, warn_of_loss
 from .methods import method_of
 from .plan import CONTINUATION, RepairPlan
-from .regions import Reach, Region, plan_regions
+from .regions import Reach, Region, plan_regions, reach_of
 from .scan import Scan, scan_audio
 
 
@@ -48,9 +48,10 @@ def fill_as_planned(
     as intact, and knows nothing of the gaps of those after it.
 
     Args:
-        signals: float64 `(..., samples)`. Values under the masks are not read.
-        masks: what each filler fills, bool `(..., samples)`, in the order in which they fill
-            ([`~aidd.repair.plan.RepairPlan.masks`]). The masks are disjoint.
+        signals: float64 `(..., channels, samples)`. Values under the masks are not read.
+        masks: what each filler fills, bool `(..., channels, samples)`, in the order in which they fill
+            ([`~aidd.repair.plan.RepairPlan.masks`]). The masks are disjoint. Channels that are known around a
+            gap are read together: `u_phain` takes one estimate of the frequencies from all of them.
         method: what fills the gaps of the last filler. It may return several variations in front of the other axes,
             and is not called if there are no such gaps.
         sampling_rate: Hz.
@@ -60,7 +61,7 @@ def fill_as_planned(
     Returns:
         A new array: the signals, with a leading axis of variations if the method returned one.
     """
-    fill_channel = {
+    fill = {
         filler: partial(_continue_edges, sampling_rate=sampling_rate)
         if filler == CONTINUATION
         else partial(method_of(filler), sampling_rate=sampling_rate, generator=generator)
@@ -72,13 +73,14 @@ def fill_as_planned(
     # The whole recording was checked; where gaps stand close, a part of it is mostly gap.
     with passing_over(MaskWarning):
         for filler in others:
+            # Nothing is known yet of the gaps of later fillers.
             missing = missing & ~masks[filler]
-            for channel in np.ndindex(missing.shape[:-1]):
-                # Between the gaps of later fillers, about which nothing is known yet.
-                for start, stop in find_gaps(~missing[channel]).tolist():
-                    mask = masks[filler][channel][start:stop]
+            reach = reach_of("autoregressive" if filler == CONTINUATION else filler, sampling_rate=sampling_rate)
+            for item in np.ndindex(missing.shape[:-2]):
+                for channels, samples in _readable_parts(masks[filler][item], missing[item], reach):
+                    mask = masks[filler][item][channels, samples]
                     if mask.any():
-                        filled[channel][start:stop] = fill_channel[filler](filled[channel][start:stop], mask)
+                        filled[item][channels, samples] = fill[filler](filled[item][channels, samples], mask)
             observe(filler, masks[filler])
         if masks[last].any():
             filled = method(filled, masks[last], sampling_rate=sampling_rate, generator=generator)
@@ -86,10 +88,24 @@ def fill_as_planned(
     return filled
 
 
-def _continue_edges(signal: np.ndarray, mask: np.ndarray, *, sampling_rate: int) -> np.ndarray:
-    """All gaps of a channel, float64 and bool `(samples,)`, filled by the continuation of their edges."""
-    (filled,), _ = splice_short_gaps(
-        signal[None], mask[None], sampling_rate=sampling_rate, longest_seconds=len(signal) / sampling_rate
+def _readable_parts(fills: np.ndarray, unknown: np.ndarray, reach: Reach) -> Iterator[tuple[np.ndarray, slice]]:
+    """
+    What a filler reads, as channels and samples: around each of its gaps all channels in which nothing is unknown, at
+    once, and of each other channel what lies between the unknown. No further than it reaches, lest it depend on what
+    lies far off which channels are read together.
+    """
+    for region in plan_regions(find_gaps(fills.any(0)), fills.shape[1], reach):
+        partly_unknown = unknown[:, region.start : region.stop].any(1)
+        yield np.flatnonzero(~partly_unknown), slice(region.start, region.stop)
+        for channel in np.flatnonzero(partly_unknown):
+            for start, stop in (region.start + find_gaps(~unknown[channel, region.start : region.stop])).tolist():
+                yield channel[None], slice(start, stop)
+
+
+def _continue_edges(channels: np.ndarray, mask: np.ndarray, *, sampling_rate: int) -> np.ndarray:
+    """All gaps of channels, float64 and bool `(channels, samples)`, filled by the continuation of their edges."""
+    filled, _ = splice_short_gaps(
+        channels, mask, sampling_rate=sampling_rate, longest_seconds=channels.shape[-1] / sampling_rate
     )
     return filled
 
