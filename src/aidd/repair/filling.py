@@ -94,12 +94,12 @@ def _readable_parts(fills: np.ndarray, unknown: np.ndarray, reach: Reach) -> Ite
     once, and of each other channel what lies between the unknown. No further than it reaches, lest it depend on what
     lies far off which channels are read together.
     """
-    for region in plan_regions(find_gaps(fills.any(0)), fills.shape[1], reach):
+    for region in plan_regions(find_gaps(np.any(fills, axis=0)), fills.shape[1], reach):
         partly_unknown = unknown[:, region.start : region.stop].any(1)
         yield np.flatnonzero(~partly_unknown), slice(region.start, region.stop)
-        for channel in np.flatnonzero(partly_unknown):
+        for channel in np.flatnonzero(partly_unknown).tolist():
             for start, stop in (region.start + find_gaps(~unknown[channel, region.start : region.stop])).tolist():
-                yield channel[None], slice(start, stop)
+                yield np.array([channel]), slice(start, stop)
 
 
 def _continue_edges(channels: np.ndarray, mask: np.ndarray, *, sampling_rate: int) -> np.ndarray:
