@@ -7,6 +7,7 @@ from .janssen import janssen
 from .linear import linear
 from .lines import lines
 from .phain import b_phain, r_phain, u_phain
+from .sinusoidal import sinusoidal
 from .sparse import sparse
 
 
@@ -18,6 +19,7 @@ __all__ = [
     "linear",
     "lines",
     "r_phain",
+    "sinusoidal",
     "sparse",
     "tf",
     "u_phain",
