@@ -35,9 +35,8 @@ LEAST_FRAMES = 8
 # A track has a trend if a straight line explains all but this share of its variance.
 UNEXPLAINED = 0.1
 # What rates alone add to an amplitude in the middle of a gap, at most, in powers of e.
-MOST_SWELL = np.log(4.0)
+MOST_SWELL = np.log(2.0)
 # Lowest logarithm of an amplitude.
-SHORT = 0.0
 LOWEST = -50.0
 # Added to the diagonal of the normal equations of amplitudes and phases, relative to itself.
 REGULAR = 1e-3
@@ -54,15 +53,15 @@ class Side:
 
     Args:
         partials: frequencies, amplitudes and phases at the edge itself.
+        level_rates: of the logarithm of each amplitude at the edge, per sample, `(partials,)`.
         tracks: rates of each partial, complex, per sample, `(frames,)`; the frame next to the gap is the last.
-        slopes: change of each rate from frame to frame next to the gap, complex `(partials,)`.
         residual: what the partials leave of the last frame, float64 `(samples,)`.
         hop: samples from frame to frame.
     """
 
     partials: Partials
+    level_rates: np.ndarray
     tracks: list[np.ndarray]
-    slopes: np.ndarray
     residual: np.ndarray
     hop: int
 
@@ -143,7 +142,7 @@ def analyse_side(side: np.ndarray, sampling_rate: int) -> Side:
     length = min(next_fast_len(round(WINDOW_SECONDS * sampling_rate)), len(side))
     hop, edge, none = max(length // OVERLAP, 1), side[len(side) - length :], np.zeros(0)
     if length < LEAST_SAMPLES or not edge.any():
-        return Side(Partials(none, none, none, none), [], none, edge, hop)
+        return Side(Partials(none, none, none, none), none, [], edge, hop)
     found = find_partials(edge, sampling_rate)
     last = measure_sinusoids(edge, 2 * np.pi * found.frequencies / sampling_rate)
     time = np.arange(length) - length // 2
@@ -157,7 +156,10 @@ def analyse_side(side: np.ndarray, sampling_rate: int) -> Side:
     partials = Partials(
         found.frequencies, np.maximum(np.abs(at_edge), np.exp(LOWEST)), np.angle(at_edge), found.floors
     )
-    return Side(partials, track(side, last, length, hop), 2 * last.bends * hop, edge - weights @ basis, hop)
+    tracks = track(side, last, length, hop)
+    lasting = np.array([len(one) >= LEAST_FRAMES for one in tracks], bool)
+    level_rates = np.where(lasting, last.rates.real + 2 * last.bends.real * time[-1], 0)
+    return Side(partials, level_rates, tracks, edge - weights @ basis, hop)
 
 
 def track(side: np.ndarray, last: Sinusoids, length: int, hop: int) -> list[np.ndarray]:
@@ -189,16 +191,15 @@ def track(side: np.ndarray, last: Sinusoids, length: int, hop: int) -> list[np.n
     return [np.array(one[::-1]) for one in tracks]
 
 
-def predict(values: np.ndarray, slope: float, num_frames: int) -> np.ndarray:
+def predict(values: np.ndarray, num_frames: int) -> np.ndarray:
     """
     Values of a track, real `(frames,)`, and as many more as are asked for: a straight line, as far as the track is
     one, and what deviates from it, as a vibrato or tremolo, by linear prediction. Tracks that are too short for a line
-    go on along the slope.
+    go on as they end.
     """
     num = len(values)
-    slope *= SHORT
     if num < LEAST_FRAMES:
-        return np.concatenate([values, values[-1] + slope * np.arange(1, num_frames + 1)])
+        return np.concatenate([values, np.full(num_frames, values[-1])])
     time = np.arange(num + num_frames) - (num - 1) / 2
     past, spread = time[:num], np.square(values - values.mean()).sum()
     line = past @ values / (past @ past)
@@ -212,17 +213,16 @@ def predict(values: np.ndarray, slope: float, num_frames: int) -> np.ndarray:
 
 
 def rates_through(side: Side, span: int, places: np.ndarray) -> np.ndarray:
-    """Predicted rates of all partials, complex `(partials, places)`, at places in samples from the edge `(places,)`."""
+    """Predicted rates of all partials at places in samples from the edge, complex `(partials, places)`."""
     # From the middle of the last frame to the edge.
     lag = len(side.residual) - 1 - len(side.residual) // 2
     num_frames = -(-(span + lag) // side.hop) + 1
     swell = 8 * MOST_SWELL / span
     through = np.zeros((len(side.tracks), len(places)), complex)
-    for index, (rates, slope) in enumerate(zip(side.tracks, side.slopes, strict=True)):
+    for index, rates in enumerate(side.tracks):
         at = (np.arange(len(rates) + num_frames) - len(rates) + 1) * side.hop - lag
-        of_level = np.interp(places, at, predict(rates.real, slope.real, num_frames))
-        of_phase = np.interp(places, at, predict(rates.imag, slope.imag, num_frames))
-        through[index] = np.clip(of_level, -swell, swell) + 1j * np.clip(of_phase, 0, np.pi)
+        of_phase = np.interp(places, at, predict(rates.imag, num_frames))
+        through[index] = np.clip(side.level_rates[index], -swell, swell) + 1j * np.clip(of_phase, 0, np.pi)
     return through
 
 

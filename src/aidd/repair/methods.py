@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = str(Path(__file__).parents[1] / "pretrained" / "aidd-mel-small")
 DEFAULT_SPECTROGRAM_MODEL = str(Path(__file__).parents[1] / "pretrained" / "spectrogram-piano-small")
 # What methods read on each side of a gap, at most, apart from a model: Janssen's method 0.2 s, autoregressive models
-# and spectra of envelope_noise 0.1 s, tracks of sinusoidal 0.485 s, the nearest training frames of sparse 13 / 4 of its
+# and spectra of envelope_noise 0.1 s, tracks of sinusoidal 0.485 s, the nearest training frames of sparse 13 / 4 of
 # windows of 0.1 s, u_phain 5 / 4 of a window and what autoregressive models read next to a gap in there. The rest is
 # to spare.
 REACH_SECONDS = 0.5

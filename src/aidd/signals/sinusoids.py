@@ -10,7 +10,7 @@ from scipy.signal.windows import hann
 
 # Limits of what counts as one sinusoid, in a frame: how far its frequency lies from its peak and how much it changes,
 # in bins, and how much its amplitude changes, in powers of e.
-MOST_OFFSET, MOST_GLIDE, MOST_CHANGE = 1.0, 10.0, 5.0
+MOST_OFFSET, MOST_GLIDE, MOST_CHANGE = 1.0, 10.0, 8.0
 # A sinusoid counts as steady unless what changes explains all but this share of what a steady one leaves.
 UNEXPLAINED = 0.1
 # Added to the diagonal of the normal equations, relative to its largest entry.
