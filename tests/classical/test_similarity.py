@@ -1,8 +1,11 @@
+import json
+
 import numpy as np
 import pytest
 
 from aidd.classical.similarity import similarity
-from aidd.signals.files import read_audio
+from aidd.cli.main import main
+from aidd.signals.files import read_audio, write_audio
 from aidd.signals.samples import sample_recordings
 
 
@@ -51,3 +54,16 @@ def test_noise_is_refused_and_so_is_what_is_too_short():
         similarity(noise, mask, sampling_rate=RATE)
     with pytest.raises(ValueError, match="no place is long enough"):
         similarity(noise[199_000:205_000], mask[199_000:205_000], sampling_rate=RATE)
+
+
+def test_the_report_of_a_repair_says_what_was_taken_from_where(tmp_path, capsys):
+    audio = 0.1 * np.tile(np.random.default_rng(0).normal(size=RATE), 6)
+    write_audio(tmp_path / "in.wav", audio[None], sampling_rate=RATE, subtype="FLOAT")
+    arguments = [str(tmp_path / "in.wav"), str(tmp_path / "out.wav"), "--gap", "2.5", "2.8", "--method", "similarity"]
+    assert main(["inpaint", *arguments, "--json"]) == 0
+    (source,) = json.loads(capsys.readouterr().out)["sources"]
+    assert (source["start"], source["stop"]) == (20_000, 22_400) and source["likeness"] == pytest.approx(1)
+    assert (source["source_start"] - 20_000) % RATE == 0
+    assert main(["inpaint", *arguments]) == 0
+    assert f"the gap at 2.500 s is like {source['source_start'] / RATE:.3f} s" in capsys.readouterr().out
+    np.testing.assert_allclose(read_audio(tmp_path / "out.wav").samples[0], audio, atol=1e-6)

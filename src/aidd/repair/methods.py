@@ -47,6 +47,9 @@ class MethodRow:
             sampling rate in Hz; None for methods that lay no frames over a recording.
         longest_gap_seconds: longest gap that the method fills, with the default model if it has one; infinite if it
             fills gaps of any length.
+        takes_from_recording: whether the method fills gaps with other parts of the recording, and calls `observe`, a
+            further argument of its function, with the source of each gap
+            ([`~aidd.classical.similarity.Source`]).
     """
 
     function: str
@@ -56,6 +59,7 @@ class MethodRow:
     reach_seconds: float = REACH_SECONDS
     grid: str | None = None
     longest_gap_seconds: float = math.inf
+    takes_from_recording: bool = False
 
     @property
     def has_model(self) -> bool:
@@ -83,6 +87,7 @@ ROWS: dict[str, MethodRow] = {
     "janssen": MethodRow("aidd.classical.janssen:janssen"),
     "linear": MethodRow("aidd.classical.linear:linear"),
     "lines": MethodRow("aidd.classical.lines:lines"),
+    "similarity": MethodRow("aidd.classical.similarity:similarity", reach_seconds=math.inf, takes_from_recording=True),
     "sinusoidal": MethodRow("aidd.classical.sinusoidal:sinusoidal"),
     "sparse": MethodRow("aidd.classical.sparse:sparse", grid="aidd.classical.sparse:frame_hop"),
     "spectrogram_repaint": MethodRow(
