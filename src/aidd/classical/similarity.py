@@ -148,9 +148,8 @@ def recording_features(mono: np.ndarray, missing: np.ndarray, sampling_rate: int
         last = min(first + per_block, num_frames)
         block = np.lib.stride_tricks.sliding_window_view(mono[first * hop : (last - 1) * hop + length], length)[::hop]
         powers[first:last] = np.square(np.abs(np.fft.rfft(block * window))) @ folding
-    counts = np.concatenate([[0], np.cumsum(missing)])
     starts = np.arange(num_frames) * hop
-    valid = counts[starts + length] == counts[starts]
+    valid = _are_intact(missing, starts, starts + length)
     levels = 10 * np.log10(powers + FLOOR * powers.max(initial=0) + np.finfo(np.float32).tiny)
     num_bands = folding.shape[1] - 12
     rises = np.maximum(np.diff(levels[:, :num_bands], axis=0, prepend=levels[:1, :num_bands]), 0)
@@ -164,6 +163,12 @@ def recording_features(mono: np.ndarray, missing: np.ndarray, sampling_rate: int
     varies = deviation > LEAST_VARIATION * (1 + np.abs(mean))
     features = np.where(varies & valid[:, None], (features - mean) / np.where(varies, deviation, 1), 0)
     return features.astype(np.float32), valid
+
+
+def _are_intact(missing: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
+    """Which stretches hold no missing sample, bool `(stretches,)`, given their starts and exclusive stops."""
+    gaps = find_gaps(missing)
+    return np.searchsorted(gaps[:, 0], stops) == np.searchsorted(gaps[:, 1], starts, "right")
 
 
 def frame_lengths(sampling_rate: int) -> tuple[int, int]:
@@ -212,11 +217,9 @@ def find_source(
     norms = fftconvolve(np.square(features).sum(1), near[first : last + 1][::-1].astype(float), mode="valid")
     likeness = products / np.sqrt(np.maximum(norms, 1e-6) * max(np.square(template).sum(), 1e-6))
     shifts = (np.arange(len(likeness)) - first) * hop
-    counts = np.concatenate([[0], np.cumsum(missing)])
     low, high = start - before - hop + shifts, stop + after + hop + shifts
     inside = (low >= 0) & (high <= len(mono))
-    low, high = np.clip(low, 0, len(mono)), np.clip(high, 0, len(mono))
-    likeness = np.where(inside & (counts[high] == counts[low]), likeness, -np.inf)
+    likeness = np.where(inside & _are_intact(missing, low, high), likeness, -np.inf)
     apart = max(round(APART_SECONDS * sampling_rate / hop), 1)
     peaks = likeness == maximum_filter1d(likeness, 2 * apart + 1, mode="constant", cval=-np.inf)
     candidates = np.flatnonzero(peaks & np.isfinite(likeness))
