@@ -157,8 +157,8 @@ def analyse_side(side: np.ndarray, sampling_rate: int) -> Side:
         found.frequencies, np.maximum(np.abs(at_edge), np.exp(LOWEST)), np.angle(at_edge), found.floors
     )
     tracks = track(side, last, length, hop)
-    means = np.array([one.real.mean() for one in tracks])
-    level_rates = means + last.trust * (last.rates.real + 2 * last.bends.real * time[-1] - means)
+    lasting = np.array([len(one) >= LEAST_FRAMES for one in tracks], bool)
+    level_rates = np.where(lasting, last.rates.real + 2 * last.bends.real * time[-1], 0)
     return Side(partials, level_rates, tracks, edge - weights @ basis, hop)
 
 

@@ -29,20 +29,17 @@ class Sinusoids:
         rates: complex, per sample: of the logarithm of the amplitude, and in rad of the phase.
         bends: complex, per squared sample.
         levels: logarithms of the amplitudes in the middle of the frame; too low where the frequency changes much.
-        trust: in [0, 1], how far the sinusoids are trusted to change in the frame: rates and bends lie that far from
-            those of a steady one.
         found: whether a sinusoid stands at the peak; where none does, the rate is the peak's frequency alone.
     """
 
     rates: np.ndarray
     bends: np.ndarray
     levels: np.ndarray
-    trust: np.ndarray
     found: np.ndarray
 
     def chosen(self, which: np.ndarray) -> Sinusoids:
         """Those that are marked, bool `(sinusoids,)`."""
-        return Sinusoids(*(values[which] for values in (self.rates, self.bends, self.levels, self.trust, self.found)))
+        return Sinusoids(self.rates[which], self.bends[which], self.levels[which], self.found[which])
 
 
 def measure_sinusoids(frame: np.ndarray, frequencies: np.ndarray) -> Sinusoids:
@@ -92,6 +89,5 @@ def measure_sinusoids(frame: np.ndarray, frequencies: np.ndarray) -> Sinusoids:
         np.where(found, bends, 0) / length**2,
         # These bins hold nearly the same power, 3 / 8 of the peak's squared sum, wherever the peak lies between them.
         0.5 * np.log(power / (0.375 * length**2 / 4)),
-        np.where(found, trust[:, 0], 0),
         found,
     )
