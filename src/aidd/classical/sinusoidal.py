@@ -254,7 +254,7 @@ def carry_on(left: Side, right: Side, length: int, sampling_rate: int) -> np.nda
             rest = right.states[after].conj() - left.states[before] - path[-1]
             rest = rest.real + 1j * np.angle(np.exp(1j * rest.imag))
             path = left.states[before] + path[:-1] + rest * (3 * progress**2 - 2 * progress**3)
-            power = 1.0
+            power = np.ones(length)
         elif before is not None:
             path = _integral(from_left[before], places, span)[:-1]
             path = left.states[before] + np.minimum(path.real, 0) + 1j * path.imag

@@ -102,7 +102,9 @@ def repair_file(
         loading_seconds = time.perf_counter() - began_loading
         planned = examined.plan(pipeline.config.short_gap_seconds, pipeline.max_gap_seconds)
     options = {"num_variations": request.num_variations, "select": "agreement"}
-    method = method_of(request.method) if pipeline is None else pipeline.as_method(**options)
+    method: Callable[..., np.ndarray] = (
+        method_of(request.method) if pipeline is None else pipeline.as_method(**options)
+    )
     sources: list[Source] = []
     if row_of(request.method).takes_from_recording:
         method = partial(method, observe=sources.append)
