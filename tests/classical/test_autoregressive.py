@@ -94,6 +94,6 @@ def test_what_is_low_passed_steeply_goes_on_at_its_level(order, cutoff, tones):
     for length in (300, 2400, 12_000):
         mask = np.zeros(48_000, bool)
         mask[20_000 : 20_000 + length] = True
-        for method in ("autoregressive", "envelope_noise", "lines"):
+        for method in ("autoregressive", "envelope_noise", "lines", "sinusoidal"):
             restored = METHODS[method](audio, mask, sampling_rate=24_000, generator=torch.Generator().manual_seed(0))
             assert np.abs(restored[mask]).max() < 3 * np.abs(audio[15_000:35_000]).max(), method

@@ -28,7 +28,8 @@ def pipeline(request, pipelines):
     return pipelines[request.param]
 
 
-@pytest.fixture(params=list(METHODS))
+# `similarity` refuses signals as short as those of these tests: its own tests hold it to the contract.
+@pytest.fixture(params=[name for name in METHODS if name != "similarity"])
 def name(request) -> str:
     """The name of a method."""
     return request.param

@@ -11,7 +11,7 @@ from aidd.models.registration import COMPONENTS, register
 from aidd.pipelines import AIDDPipeline, CQTDiffPipeline, SpectrogramRePaintPipeline
 
 
-NO_MODEL = ("autoregressive", "envelope_noise", "janssen", "linear", "lines", "sparse", "u_phain")
+NO_MODEL = ("autoregressive", "envelope_noise", "janssen", "linear", "lines", "sinusoidal", "sparse", "u_phain")
 
 
 HELP = ("--help", "inpaint --help", "info --help", "--version")

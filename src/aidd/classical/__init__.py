@@ -7,6 +7,8 @@ from .janssen import janssen
 from .linear import linear
 from .lines import lines
 from .phain import b_phain, r_phain, u_phain
+from .similarity import similarity
+from .sinusoidal import sinusoidal
 from .sparse import sparse
 
 
@@ -18,6 +20,8 @@ __all__ = [
     "linear",
     "lines",
     "r_phain",
+    "similarity",
+    "sinusoidal",
     "sparse",
     "tf",
     "u_phain",

@@ -22,6 +22,9 @@ def print_report(report: RepairReport) -> None:
     if report.boxes:
         _print_boxes(report)
         return
+    for source in report.sources:
+        gap, taken = source.start / report.sampling_rate, source.source_start / report.sampling_rate
+        print(f"{report.input}: the gap at {gap:.3f} s is like {taken:.3f} s, likeness {source.likeness:.2f}")
     filled = extent(report.gaps, report.sampling_rate, "filled")
     for output in report.outputs:
         print(f"{output}: {filled}, in {report.seconds - report.loading_seconds:.1f} s{_loading(report)}")

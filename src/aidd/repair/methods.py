@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = str(Path(__file__).parents[1] / "pretrained" / "aidd-mel-small")
 DEFAULT_SPECTROGRAM_MODEL = str(Path(__file__).parents[1] / "pretrained" / "spectrogram-piano-small")
 # What methods read on each side of a gap, at most, apart from a model: Janssen's method 0.2 s, autoregressive models
-# and spectra of envelope_noise 0.1 s, the nearest training frames of sparse 13 / 4 of its windows of 0.1 s, u_phain
-# 5 / 4 of a window and what autoregressive models read next to a gap in there. The rest is to spare.
+# and spectra of envelope_noise 0.1 s, tracks of sinusoidal 0.485 s, the nearest training frames of sparse 13 / 4 of
+# windows of 0.1 s, u_phain 5 / 4 of a window and what autoregressive models read next to a gap in there. The rest is
+# to spare.
 REACH_SECONDS = 0.5
 
 
@@ -46,6 +47,9 @@ class MethodRow:
             sampling rate in Hz; None for methods that lay no frames over a recording.
         longest_gap_seconds: longest gap that the method fills, with the default model if it has one; infinite if it
             fills gaps of any length.
+        takes_from_recording: whether the method fills gaps with other parts of the recording, and calls `observe`, a
+            further argument of its function, with the source of each gap
+            ([`~aidd.classical.similarity.Source`]).
     """
 
     function: str
@@ -55,6 +59,7 @@ class MethodRow:
     reach_seconds: float = REACH_SECONDS
     grid: str | None = None
     longest_gap_seconds: float = math.inf
+    takes_from_recording: bool = False
 
     @property
     def has_model(self) -> bool:
@@ -82,6 +87,8 @@ ROWS: dict[str, MethodRow] = {
     "janssen": MethodRow("aidd.classical.janssen:janssen"),
     "linear": MethodRow("aidd.classical.linear:linear"),
     "lines": MethodRow("aidd.classical.lines:lines"),
+    "similarity": MethodRow("aidd.classical.similarity:similarity", reach_seconds=math.inf, takes_from_recording=True),
+    "sinusoidal": MethodRow("aidd.classical.sinusoidal:sinusoidal"),
     "sparse": MethodRow("aidd.classical.sparse:sparse", grid="aidd.classical.sparse:frame_hop"),
     "spectrogram_repaint": MethodRow(
         "aidd.repair.methods:spectrogram_repaint",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,13 +23,16 @@ from .encoded import HeldFillings, check_range
 from .examination import NothingToRepairError, destination, examine, numbered
 from .filling import fill_as_planned, fill_file, unobserved
 from .loading import generator_of, model_name, pipeline_for, short_gap_seconds_of
-from .methods import CELL_FUNCTIONS, method_of
+from .methods import CELL_FUNCTIONS, method_of, row_of
 from .recorder import Recorder
 from .regions import Region, reach_of
 from .report import RepairReport
 from .request import RepairRequest, RequestError
 from .scan import Scan, scan_audio
 
+
+if TYPE_CHECKING:
+    from ..classical.similarity import Source
 
 __all__ = ["NothingToRepairError", "marks_of", "numbered", "preview_file", "repair_file"]
 
@@ -98,9 +102,15 @@ def repair_file(
         loading_seconds = time.perf_counter() - began_loading
         planned = examined.plan(pipeline.config.short_gap_seconds, pipeline.max_gap_seconds)
     options = {"num_variations": request.num_variations, "select": "agreement"}
+    method: Callable[..., np.ndarray] = (
+        method_of(request.method) if pipeline is None else pipeline.as_method(**options)
+    )
+    sources: list[Source] = []
+    if row_of(request.method).takes_from_recording:
+        method = partial(method, observe=sources.append)
     fill = partial(
         fill_as_planned,
-        method=method_of(request.method) if pipeline is None else pipeline.as_method(**options),
+        method=method,
         sampling_rate=scan.sampling_rate,
         generator=generator_of(request.seed),
     )
@@ -135,6 +145,7 @@ def repair_file(
         model=model_name(request) if planned.needs_model else None,
         filled_by=planned.filled_by,
         gaps=planned.gaps,
+        sources=sources,
         seconds=time.perf_counter() - began,
         loading_seconds=loading_seconds,
     )

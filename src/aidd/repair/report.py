@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..masks.gaps import num_missing, unite
 from .density import Density, density_of
+
+
+if TYPE_CHECKING:
+    from ..classical.similarity import Source
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class RepairReport:
         other_frequencies_db: how much other frequencies have changed in these frames, relative to themselves; the most
             of any box, None without boxes or where nothing has.
         loading_seconds: time that loading the model took.
+        sources: which parts of the recording have filled gaps, for methods that take them from there; each starts at a
+            sample of the recording, and is as long as its gap.
     """
 
     input: str
@@ -50,6 +57,7 @@ class RepairReport:
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
     other_frequencies_db: float | None = None
     loading_seconds: float = 0.0
+    sources: list[Source] = field(default_factory=list)
 
     def to_dict(self) -> dict:
         """The report as JSON can hold it."""
