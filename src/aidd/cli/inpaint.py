@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..repair.methods import CELL_FUNCTIONS, CELL_MODEL_METHOD, METHODS
+from ..repair.methods import CELL_FUNCTIONS, CELL_MODEL_METHOD, DEFAULT_CANDIDATES, METHODS, TRIAL_SECONDS
 from ..repair.request import DEFAULT_SENSITIVITY, DETECTED_KINDS, RepairRequest, RequestError
 from . import changed
 from .console import DONE, EXIT_CODES, NOTHING_TO_REPAIR, Console
@@ -32,6 +32,7 @@ examples:
   aidd inpaint damaged.flac restored.flac --mask missing.npy --method linear
   aidd inpaint damaged.wav restored.wav --gap 3.2 3.95 --method spectrogram_repaint
   aidd inpaint damaged.wav restored.wav --gap 3.2 3.95 --method my_module:my_method
+  aidd inpaint damaged.wav restored.wav --gap 3.2 3.95 --method best --candidates lines,aidd,my_module:my_method
   aidd inpaint damaged.wav restored.wav --box 300 1500 3.2 3.4 --box 45 55 0 8
   aidd inpaint damaged.wav restored.wav --detect dropouts,clicks,clipping --subtype FLOAT
 
@@ -70,6 +71,12 @@ methods:
   (1.40 s with the default one) is refused before anything is loaded, or filled by --fallback. A function of yours is
   given as package.module:function, and called as function(audio, mask, sampling_rate=..., generator=...) with the
   whole recording. Samples outside the gaps must come back as they were.
+
+  best tries methods on the recording itself. It cuts up to four pseudo-gaps as long as a gap in the intact music
+  within 8 s of it, has every one of --candidates fill them, and takes the one that comes nearest to what was cut, in
+  log-mel distance and chroma. Gaps of like length near one another share their trial. --trial-seconds limits the time
+  of all trials: a warning says what was left untried, and the same seed may then give other audio. --json has all
+  scores. Where nothing can be tried, best takes what auto takes.
 
 output:
   Rate and channels are those of IN. Format and subtype are too, where the suffix of OUT allows. A suffix of another
@@ -163,6 +170,21 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar="METHOD",
         help="a method without a model, such as envelope_noise, for gaps that are longer than the model fills "
         "(default: they are refused)",
+    )
+    parser.add_argument(
+        "--candidates",
+        type=lambda names: names.split(","),
+        default=DEFAULT_CANDIDATES,
+        metavar="METHODS",
+        help="what best tries: methods, or functions of yours, separated by commas (default: "
+        f"{','.join(DEFAULT_CANDIDATES)})",
+    )
+    parser.add_argument(
+        "--trial-seconds",
+        type=float,
+        default=TRIAL_SECONDS,
+        metavar="SECONDS",
+        help="how long the trials of best may take in all (default: %(default)g)",
     )
     parser.add_argument(
         "--model",
@@ -278,6 +300,8 @@ def _repair(arguments: argparse.Namespace, recorder: Recorder | None) -> RepairR
             subtype=arguments.subtype,
             sensitivity=arguments.sensitivity,
             fallback=arguments.fallback,
+            candidates=arguments.candidates,
+            trial_seconds=arguments.trial_seconds,
         )
         # numpy and soundfile are imported for requests that can be met.
         from ..repair.recipe import preview_file, repair_file
@@ -290,7 +314,7 @@ def _repair(arguments: argparse.Namespace, recorder: Recorder | None) -> RepairR
         except SubtypeError as error:
             raise ValueError(f"{error.problem}; choose --subtype {error.proposal}") from error
     except RequestError as error:
-        raise ValueError(f"--{OPTIONS.get(error.field, error.field)} {error.problem}") from error
+        raise ValueError(f"--{OPTIONS.get(error.field, error.field.replace('_', '-'))} {error.problem}") from error
 
 
 def _with_bar(regions: list[Region]) -> Iterable[Region]:

@@ -7,28 +7,36 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..masks.files import Marks, read_marks
 from ..masks.gaps import unite
+from ..signals.blocks import AudioReader
 from ..signals.warning import warn_at_caller
+from .best import candidates_of, plan_by_trial
 from .box_repair import marks_for, repair_boxes
 from .boxes import Box
 from .clipping import within_bounds
 from .damage import Damage
 from .density import check_crackle
 from .encoded import HeldFillings, check_range
-from .examination import NothingToRepairError, destination, examine, numbered
+from .examination import Examination, NothingToRepairError, destination, examine, numbered
 from .filling import fill_as_planned, fill_file, unobserved
 from .loading import generator_of, model_name, pipeline_for, short_gap_seconds_of
 from .methods import CELL_FUNCTIONS, method_of
+from .plan import BEST, LEAST_TRIED_SECONDS, RepairPlan
 from .recorder import Recorder
-from .regions import Region, reach_of
+from .regions import Reach, Region, furthest, reach_of
 from .report import RepairReport
 from .request import RepairRequest, RequestError
 from .scan import Scan, scan_audio
+from .trials import Trial, warning_of
 
+
+if TYPE_CHECKING:
+    from ..pipelines import InpaintingPipeline
 
 __all__ = ["NothingToRepairError", "marks_of", "numbered", "preview_file", "repair_file"]
 
@@ -91,12 +99,15 @@ def repair_file(
     examined = examine(scan, request, marks, damage)
     check_crackle(examined.damage.found, num_samples=scan.num_samples, sampling_rate=scan.sampling_rate)
     check_range(scan, outputs[0], examined.gaps, format=format, subtype=subtype)
-    planned, pipeline, loading_seconds = examined.plan(), None, 0.0
-    if planned.needs_model:
+    planned, pipeline, loading_seconds, trials = examined.plan(), None, 0.0, []
+    if planned.needs_model and request.uses_pipeline:
         began_loading = time.perf_counter()
         pipeline = pipeline_for(request)
         loading_seconds = time.perf_counter() - began_loading
         planned = examined.plan(pipeline.config.short_gap_seconds, pipeline.max_gap_seconds)
+    reach = reach_of(request.method, sampling_rate=scan.sampling_rate, pipeline=pipeline)
+    if request.method == BEST:
+        planned, trials, reach = _tried(examined, pipeline)
     options = {"num_variations": request.num_variations, "select": "agreement"}
     fill = partial(
         fill_as_planned,
@@ -121,7 +132,7 @@ def repair_file(
         outputs,
         planned,
         within_bounds(fill, examined.damage) if held is None else held,
-        reach=reach_of(request.method, sampling_rate=scan.sampling_rate, pipeline=pipeline),
+        reach=reach,
         subtype=subtype,
         format=format,
         progress=shown,
@@ -137,7 +148,29 @@ def repair_file(
         gaps=planned.gaps,
         seconds=time.perf_counter() - began,
         loading_seconds=loading_seconds,
+        trials=trials,
     )
+
+
+def _tried(examined: Examination, pipeline: InpaintingPipeline | None) -> tuple[RepairPlan, list[Trial], Reach]:
+    """A plan of `best` after its trials, these, and how much the methods that they chose read."""
+    scan, request = examined.scan, examined.request
+    extent = {"num_samples": scan.num_samples, "sampling_rate": scan.sampling_rate}
+    planned = examined.plan(LEAST_TRIED_SECONDS)
+    shortest = reach_of("janssen", sampling_rate=scan.sampling_rate)
+    if not planned.needs_model:
+        return planned, [], shortest
+    if pipeline is not None and pipeline is not request.model:
+        pipeline.set_progress_bar_config(disable=True)
+    candidates = candidates_of(request.candidates, sampling_rate=scan.sampling_rate, pipeline=pipeline)
+    with AudioReader(scan.path) as reader:
+        planned, trials = plan_by_trial(
+            planned, reader.read, candidates, seconds=request.trial_seconds, seed=request.seed, **extent
+        )
+    if said := warning_of(trials, seconds=request.trial_seconds, sampling_rate=scan.sampling_rate):
+        warn_at_caller(f"{scan.path}: {said}")
+    examined.check_variations(planned)
+    return planned, trials, furthest([shortest, *(candidates[trial.chosen].reach for trial in trials)])
 
 
 def preview_file(source: str | Path | Scan, output: str | Path, request: RepairRequest) -> RepairReport:
@@ -169,7 +202,7 @@ def preview_file(source: str | Path | Scan, output: str | Path, request: RepairR
     except ValueError as error:
         warn_at_caller(f"{scan.path}: a repair is refused: {error}")
         return replace(examined.report, gaps=[unite([])] * scan.channels)
-    planned = examined.plan(short_gap_seconds_of(request))
+    planned = examined.plan(LEAST_TRIED_SECONDS if request.method == BEST else short_gap_seconds_of(request))
     return replace(examined.report, filled_by=planned.filled_by, gaps=planned.gaps)
 
 

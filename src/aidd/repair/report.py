@@ -9,6 +9,7 @@ import numpy as np
 
 from ..masks.gaps import num_missing, unite
 from .density import Density, density_of
+from .trials import Trial
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class RepairReport:
         other_frequencies_db: how much other frequencies have changed in these frames, relative to themselves; the most
             of any box, None without boxes or where nothing has.
         loading_seconds: time that loading the model took.
+        trials: what the method `best` has tried, and what it has chosen, see [`~aidd.repair.trials.Trial`].
     """
 
     input: str
@@ -50,6 +52,7 @@ class RepairReport:
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
     other_frequencies_db: float | None = None
     loading_seconds: float = 0.0
+    trials: list[Trial] = field(default_factory=list)
 
     def to_dict(self) -> dict:
         """The report as JSON can hold it."""
