@@ -237,6 +237,34 @@ def test_the_choice_is_printed_and_kept_to(folder, tiny_model, capsys):
     assert capsys.readouterr().out.startswith("in.wav: 1 gap by linear\nlinear.wav: 1 gap filled")
 
 
+def test_best_says_what_it_tried_and_takes_what_came_nearest(folder, tiny_model, tones, capsys):
+    music = tones(6 * RATE, RATE, 2)
+    sf.write("music.wav", music.T, RATE, subtype="FLOAT")
+    options = "music.wav out.wav --gap 1 1.003 --gap 2 2.1 --gap 2.5 2.61 --method best --seed 0"
+    assert run(f"{options} --candidates aidd,linear,lines --model model --json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["filled_by"] == [["janssen", "lines", "lines"]] * 2 and report["model"] is None
+    (trial,) = report["trials"]
+    assert trial["gaps"] == [[2 * RATE, 2 * RATE + 800], [20_000, 20_880]]
+    assert trial["chosen"] == "lines" and trial["rounds"] == len(trial["pseudo_gaps"]) == 4
+    scores = {name: one["score"] for name, one in trial["scores"].items()}
+    assert list(scores) == ["aidd", "linear", "lines"] and min(scores, key=scores.get) == "lines"
+    assert len(trial["scores"]["linear"]["chroma"]) == 4 and trial["scores"]["linear"]["refusal"] is None
+    # A user's eyes see the same, and no candidate with a model means no model.
+    assert run(f"{options} --candidates linear,lines") == 0
+    printed = capsys.readouterr().out
+    assert "music.wav: 2.000 s and 1 more: lines, by trial on 4 pseudo-gaps (dB, the lower, the better: " in printed
+    assert "loading" not in printed
+    # Without time, nothing is compared.
+    assert run(f"{options} --candidates linear,lines --trial-seconds 0 --json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["trials"][0]["chosen"] == "linear" and report["trials"][0]["rounds"] == 0
+    (warning,) = report["warnings"]
+    assert "the trials took all of their 0 s: 4 pseudo-gaps were left untried, and nothing was compared" in warning
+    assert run(f"{options} --dry-run") == 0
+    assert "1 gap by janssen, 2 gaps by best" in capsys.readouterr().out
+
+
 def test_a_gap_beyond_the_model_is_refused_before_the_model_is_loaded(folder, capsys, monkeypatch):
     sf.write("long.wav", 0.1 * np.random.default_rng(0).standard_normal(6 * RATE), RATE, subtype="PCM_16")
     monkeypatch.setattr("aidd.repair.recipe.pipeline_for", None)
@@ -559,7 +587,7 @@ BAD_INPUTS = [
     ("in.wav out.wav --method linear --gap 0.1 0.2 --model a/b", "--model must be left out for linear"),
     (
         "in.wav out.wav --method linear --gap 0.1 0.2 --variations 2",
-        "--variations must be 1 for linear; the methods aidd, auto, cqtdiff and spectrogram_repaint give several",
+        "--variations must be 1 for linear; the methods aidd, auto, best, cqtdiff and spectrogram_repaint give",
     ),
     ("in.wav out.wav --gap 0.1 0.105 --variations 2", "--variations must be 1 where no gap needs the model: "),
     ("in.wav out.wav --gap 0.1 0.2 --variations 0", "--variations must be at least 1, got 0"),
@@ -572,6 +600,16 @@ BAD_INPUTS = [
     ("in.wav out.wav --method linear --detect clipping,", "must be kinds out of dropouts, clicks, clipping, got ''"),
     ("in.wav out.wav --method linear --detect clicks --sensitivity 20", "--sensitivity must lie in [0.1, 10] false"),
     ("in.wav out.wav --gap 0.1 0.2 --fallback aidd", "--fallback must be a method without a model, got aidd"),
+    (
+        "in.wav out.wav --gap 0.1 0.2 --candidates lines",
+        "--candidates must be left out for auto: it is best",
+    ),
+    ("in.wav out.wav --gap 0.1 0.2 --trial-seconds 9", "--trial-seconds must be left out for auto"),
+    ("in.wav out.wav --gap 0.1 0.2 --method best --candidates lines,auto", "got auto, which chooses among others"),
+    ("in.wav out.wav --gap 0.1 0.2 --method best --candidates lines,lines", "one or more different methods, got ["),
+    ("in.wav out.wav --gap 0.1 0.2 --method best --candidates cqtdiff", "--candidates must come with their model"),
+    ("in.wav out.wav --gap 0.1 0.2 --method best --trial-seconds -1", "--trial-seconds must be at least 0, got -1"),
+    ("in.wav out.wav --gap 0.1 0.2 --method best --fallback lines", "--fallback must be left out for best"),
     ("in.wav out.wav --method linear --gap 0.1 0.2 --unknown", "unrecognized arguments: --unknown"),
 ]
 
@@ -666,6 +704,7 @@ def test_what_was_done_is_told_as_json(folder, capsys):
         "other_frequencies_db": None,
         "densities": {},
         "loading_seconds": 0.0,
+        "trials": [],
         "exit_code": 0,
         "errors": [],
         "warnings": [],

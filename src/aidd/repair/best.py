@@ -21,7 +21,7 @@ from .trials import Candidate, Read, Trial, try_candidates, warning_of
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from ..pipelines import InpaintingPipeline
+    from ..pipelines import AIDDPipeline, InpaintingPipeline
     from ..signals.arrays import Waveform
 
 # The candidate that a pipeline of the user's stands for, and the last to fill.
@@ -53,23 +53,48 @@ def best(
     Warns:
         UserWarning: pseudo-gaps were left untried when the time was over.
     """
+    return best_with(None, audio, mask, sampling_rate=sampling_rate, generator=generator)
+
+
+def best_with(
+    pipeline: AIDDPipeline | None,
+    audio: Waveform,
+    mask: np.ndarray | Tensor,
+    *,
+    sampling_rate: int,
+    generator: Generator | None = None,
+    candidates: Sequence[str] = DEFAULT_CANDIDATES,
+    trial_seconds: float = TRIAL_SECONDS,
+) -> Waveform:
+    """
+    [`best`] with another model, candidates or budget.
+
+    Args:
+        pipeline: what `aidd` fills with; None for its default model.
+        audio, mask, sampling_rate, generator: as of `best`.
+        candidates: names of methods, or places of functions of yours. Of equals, the first is taken.
+        trial_seconds: budget of time of all trials, in seconds.
+
+    Returns, raises, warns:
+        As `best`; and `ValueError` for candidates that [`candidates_of`] refuses or that fill no gaps as long.
+    """
     prepared = prepare(audio, mask, sampling_rate)
     extent = {"num_samples": prepared.signals.shape[-1], "sampling_rate": sampling_rate}
     filled = prepared.signals.copy()
-    seconds = TRIAL_SECONDS / len(filled)
+    seconds = trial_seconds / len(filled)
     for item, (channels, missing) in enumerate(zip(prepared.signals, prepared.missing, strict=True)):
         gaps = [find_gaps(channel) for channel in missing]
         plan = plan_repair(gaps, method=BEST, short_gap_seconds=LEAST_TRIED_SECONDS, **extent)
         if plan.needs_model:
             seed = None if generator is None else generator.initial_seed()
-            candidates = candidates_of(DEFAULT_CANDIDATES, sampling_rate=sampling_rate)
-            plan, trials = plan_by_trial(plan, slicing(channels), candidates, seconds=seconds, seed=seed, **extent)
+            able = candidates_of(candidates, sampling_rate=sampling_rate, pipeline=pipeline)
+            plan, trials = plan_by_trial(plan, slicing(channels), able, seconds=seconds, seed=seed, **extent)
             if said := warning_of(trials, seconds=seconds, sampling_rate=sampling_rate):
                 warn_at_caller(said)
         filled[item] = fill_as_planned(
             channels,
             plan.masks(0, channels.shape[-1]),
-            method=METHODS[MODEL_CANDIDATE],
+            method=METHODS[MODEL_CANDIDATE] if pipeline is None else pipeline.as_method(),
             sampling_rate=sampling_rate,
             generator=generator,
         )

@@ -95,7 +95,7 @@ def place_pseudo_gaps(
     )
     if not rooms.any() or sampling_rate < LEAST_RATE:
         return []
-    number = min(number, 1 + int((rooms.sum() - 1) // length))
+    number = min(number, max(int(rooms.sum() // length), 1))
     ends = np.cumsum(rooms)
     placed = []
     for place in ((2 * np.arange(number) + 1) * rooms.sum() // (2 * number)).tolist():

@@ -126,7 +126,7 @@ class RepairRequest:
         if self.method != "best":
             for name, default in (("candidates", DEFAULT_CANDIDATES), ("trial_seconds", TRIAL_SECONDS)):
                 if getattr(self, name) != default:
-                    raise RequestError(name, f"must be left out for {self.method}: it is the method best that tries")
+                    raise RequestError(name, f"must be left out for {self.method}: it is best that tries methods")
             return
         if self.fallback is not None:
             raise RequestError("fallback", "must be left out for best: it is a candidate that fills long gaps")
