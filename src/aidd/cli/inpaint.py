@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..repair.methods import CELL_FUNCTIONS, CELL_MODEL_METHOD, DEFAULT_CANDIDATES, METHODS, TRIAL_SECONDS
+from ..repair.methods import CELL_FUNCTIONS, CELL_MODEL_METHOD, METHODS
 from ..repair.request import DEFAULT_SENSITIVITY, DETECTED_KINDS, RepairRequest, RequestError
-from . import changed
+from . import changed, trials
 from .console import DONE, EXIT_CODES, NOTHING_TO_REPAIR, Console
 from .places import check_place
 from .sentences import print_preview, print_report
@@ -72,11 +72,7 @@ methods:
   given as package.module:function, and called as function(audio, mask, sampling_rate=..., generator=...) with the
   whole recording. Samples outside the gaps must come back as they were.
 
-  best tries methods on the recording itself. It cuts up to four pseudo-gaps as long as a gap in the intact music
-  within 8 s of it, has every one of --candidates fill them, and takes the one that comes nearest to what was cut, in
-  log-mel distance and chroma. Gaps of like length near one another share their trial. --trial-seconds limits the time
-  of all trials: a warning says what was left untried, and the same seed may then give other audio. --json has all
-  scores. Where nothing can be tried, best takes what auto takes.
+{trials.EPILOG}
 
 output:
   Rate and channels are those of IN. Format and subtype are too, where the suffix of OUT allows. A suffix of another
@@ -171,21 +167,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="a method without a model, such as envelope_noise, for gaps that are longer than the model fills "
         "(default: they are refused)",
     )
-    parser.add_argument(
-        "--candidates",
-        type=lambda names: names.split(","),
-        default=DEFAULT_CANDIDATES,
-        metavar="METHODS",
-        help="what best tries: methods, or functions of yours, separated by commas (default: "
-        f"{','.join(DEFAULT_CANDIDATES)})",
-    )
-    parser.add_argument(
-        "--trial-seconds",
-        type=float,
-        default=TRIAL_SECONDS,
-        metavar="SECONDS",
-        help="how long the trials of best may take in all (default: %(default)g)",
-    )
+    trials.add_arguments(parser)
     parser.add_argument(
         "--model",
         metavar="FOLDER_OR_HUB_ID",
@@ -241,7 +223,7 @@ def _frequency_or_time(text: str) -> float:
 
 
 # Options that are not called like the field of a request that they set.
-OPTIONS = {"gaps": "gap", "boxes": "box", "masks": "mask", "num_variations": "variations"}
+OPTIONS = {"gaps": "gap", "boxes": "box", "masks": "mask", "num_variations": "variations", "adapt_seconds": "adapt"}
 
 
 def inpaint(arguments: argparse.Namespace, console: Console) -> int:
@@ -302,6 +284,7 @@ def _repair(arguments: argparse.Namespace, recorder: Recorder | None) -> RepairR
             fallback=arguments.fallback,
             candidates=arguments.candidates,
             trial_seconds=arguments.trial_seconds,
+            adapt_seconds=arguments.adapt,
         )
         # numpy and soundfile are imported for requests that can be met.
         from ..repair.recipe import preview_file, repair_file

@@ -23,7 +23,7 @@ from ..schedulers.gap_mask import gap_mask
 
 
 # A piece of the recording in so many is held out, and at most so many pieces.
-HELD_OUT_EVERY, MOST_HELD_OUT = 5, 12
+HELD_OUT_EVERY, MOST_HELD_OUT = 5, 10
 # Pieces of a window's length that must be there, intact and audible: one to hold out, and some to learn from.
 LEAST_PIECES = 4
 # Windows to learn from start this share of a window apart, and are at most so many.
@@ -32,7 +32,7 @@ STRIDE_SHARE, MOST_WINDOWS = 1 / 3, 300
 # silence lasts to count as a pause, which is not learned.
 SILENT_RMS, SILENT_SHARE = 1e-3, 1 / 3
 # Masks of every held-out piece, and the seed of their draws.
-HELD_OUT_MASKS, HELD_OUT_SEED = 4, 0
+HELD_OUT_MASKS, HELD_OUT_SEED = 2, 0
 BATCH_SIZE, RANK, LEARNING_RATE, MAX_GRADIENT_NORM = 4, 8, 2e-3, 1.0
 # Steps between two looks at the held-out pieces, and looks without a lower cross-entropy that end the adaptation.
 STEPS_A_LOOK, PATIENCE = 10, 4

@@ -15,6 +15,7 @@ from ..masks.files import Marks, read_marks
 from ..masks.gaps import unite
 from ..signals.blocks import AudioReader
 from ..signals.warning import warn_at_caller
+from .adapting import adapted
 from .best import candidates_of, plan_by_trial
 from .box_repair import marks_for, repair_boxes
 from .boxes import Box
@@ -105,41 +106,43 @@ def repair_file(
         pipeline = pipeline_for(request)
         loading_seconds = time.perf_counter() - began_loading
         planned = examined.plan(pipeline.config.short_gap_seconds, pipeline.max_gap_seconds)
-    reach = reach_of(request.method, sampling_rate=scan.sampling_rate, pipeline=pipeline)
-    if request.method == BEST:
-        planned, trials, reach = _tried(examined, pipeline)
-    options = {"num_variations": request.num_variations, "select": "agreement"}
-    fill = partial(
-        fill_as_planned,
-        method=method_of(request.method) if pipeline is None else pipeline.as_method(**options),
-        sampling_rate=scan.sampling_rate,
-        generator=generator_of(request.seed),
-    )
-    if recorder is not None:
-        recorder.reasons = examined.reasons
-        fill = partial(fill, observe=recorder.filled)
+    with adapted(pipeline, scan, examined.gaps, request) as adaptation:
+        if request.method == BEST:
+            planned, trials, reach = _tried(examined, pipeline)
+        else:
+            reach = reach_of(request.method, sampling_rate=scan.sampling_rate, pipeline=pipeline)
+        options = {"num_variations": request.num_variations, "select": "agreement"}
+        fill = partial(
+            fill_as_planned,
+            method=method_of(request.method) if pipeline is None else pipeline.as_method(**options),
+            sampling_rate=scan.sampling_rate,
+            generator=generator_of(request.seed),
+        )
+        if recorder is not None:
+            recorder.reasons = examined.reasons
+            fill = partial(fill, observe=recorder.filled)
 
-    def shown(regions: list[Region]) -> Iterable[Region]:
-        # The bar of a pipeline that was loaded for this repair is for a single region; several have one of their own.
-        if pipeline is not None and pipeline is not request.model and len(regions) > 1:
-            pipeline.set_progress_bar_config(disable=True)
-        return progress(regions)
+        def shown(regions: list[Region]) -> Iterable[Region]:
+            # The bar of a pipeline that was loaded here is for a single region; several have one of their own.
+            if pipeline is not None and pipeline is not request.model and len(regions) > 1:
+                pipeline.set_progress_bar_config(disable=True)
+            return progress(regions)
 
-    # Restored peaks lie beyond the level that they were clipped at, be it full scale.
-    held = None if "clipping" in examined.damage.kinds else HeldFillings(fill, scan, subtype)
-    fill_file(
-        scan,
-        outputs,
-        planned,
-        within_bounds(fill, examined.damage) if held is None else held,
-        reach=reach,
-        subtype=subtype,
-        format=format,
-        progress=shown,
-        observe=unobserved if recorder is None else recorder.region,
-    )
-    if held is not None:
-        held.warn(outputs[0])
+        # Restored peaks lie beyond the level that they were clipped at, be it full scale.
+        held = None if "clipping" in examined.damage.kinds else HeldFillings(fill, scan, subtype)
+        fill_file(
+            scan,
+            outputs,
+            planned,
+            within_bounds(fill, examined.damage) if held is None else held,
+            reach=reach,
+            subtype=subtype,
+            format=format,
+            progress=shown,
+            observe=unobserved if recorder is None else recorder.region,
+        )
+        if held is not None:
+            held.warn(outputs[0])
     return replace(
         examined.report,
         outputs=list(map(str, outputs)),
@@ -149,6 +152,7 @@ def repair_file(
         seconds=time.perf_counter() - began,
         loading_seconds=loading_seconds,
         trials=trials,
+        adaptation=None if adaptation is None else adaptation.to_dict(),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,8 @@ class RepairReport:
         other_frequencies_db: how much other frequencies have changed in these frames, relative to themselves; the most
             of any box, None without boxes or where nothing has.
         loading_seconds: time that loading the model took.
+        adaptation: what the model has learned of the recording before it filled its gaps, as JSON can hold it
+            ([`~aidd.pipelines.adaptation.Adaptation`]); None where it was not adapted.
         trials: what the method `best` has tried, and what it has chosen, see [`~aidd.repair.trials.Trial`].
     """
 
@@ -53,6 +56,7 @@ class RepairReport:
     other_frequencies_db: float | None = None
     loading_seconds: float = 0.0
     trials: list[Trial] = field(default_factory=list)
+    adaptation: dict[str, Any] | None = None
 
     def to_dict(self) -> dict:
         """The report as JSON can hold it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,8 @@ class RepairRequest:
         candidates: methods that `best` tries, out of `aidd.METHODS` or functions of yours, see
             [`~aidd.repair.best`]. `aidd` is the one that the model fills by.
         trial_seconds: budget of time of the trials of `best`, in seconds.
+        adapt_seconds: how long the token model learns the intact music of the recording before it fills its gaps; None
+            leaves it as it is. Needs PEFT (`pip install "aidd[adapt]"`).
         seed: seed of all draws, in [0, 2^63). Same seed, same audio; None draws anew every time.
         boxes: holes in the spectrogram of all channels, each the lowest and the highest frequency in Hz and start and
             end in seconds. They are filled by `auto`, which is `log_magnitude` here, `fading`, `phain_tf`, `zeroing`
@@ -89,6 +92,7 @@ class RepairRequest:
     fallback: str | None = None
     candidates: Sequence[str] = DEFAULT_CANDIDATES
     trial_seconds: float = TRIAL_SECONDS
+    adapt_seconds: float | None = None
 
     def __post_init__(self) -> None:
         for kind in self.detect:
@@ -104,6 +108,7 @@ class RepairRequest:
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise RequestError("seed", f"must lie in [0, 2^63), got {self.seed}")
         self._check_trials()
+        self._check_adaptation()
         if self.method in CELL_FUNCTIONS:
             self._check_without_model()
             return
@@ -141,6 +146,17 @@ class RepairRequest:
             raise RequestError("trial_seconds", f"must be at least 0, got {self.trial_seconds:g}")
         if self.model is not None and not self.uses_pipeline:
             raise RequestError("model", f"must be left out where aidd is no candidate, got {self.model}")
+
+    def _check_adaptation(self) -> None:
+        if self.adapt_seconds is None:
+            return
+        row = None if self.method in CELL_FUNCTIONS else row_of(self.method)
+        if row is None or row.pipeline_class != "AIDDPipeline" or not self.uses_pipeline:
+            raise RequestError("adapt_seconds", f"must be left out for {self.method}, which has no token model")
+        if not 0 <= self.adapt_seconds < float("inf"):
+            raise RequestError("adapt_seconds", f"must be finite and at least 0, got {self.adapt_seconds:g}")
+        if importlib.util.find_spec("peft") is None:
+            raise RequestError("adapt_seconds", 'needs PEFT: pip install "aidd[adapt]"')
 
     def _check_without_model(self) -> None:
         *others, last = MODEL_METHODS
