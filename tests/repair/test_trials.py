@@ -134,6 +134,15 @@ def test_the_candidate_that_comes_nearest_is_chosen_and_one_that_refuses_is_out(
         tried(as_gaps((4 * RATE, 4 * RATE + 800)), {"short": candidates["short"]}, music)
 
 
+def test_one_that_refuses_fills_nothing_while_another_does(music):
+    gap, refusing = as_gaps((4 * RATE, 4 * RATE + 800)), Candidate(refuse, Reach(0, 1), np.inf)
+    (trial,) = tried(gap, {"none": refusing, "far": knowing(music, 0.3)}, music)
+    assert trial.chosen == "far" and trial.is_complete
+    # If all refuse, the first says so at the gap itself.
+    (trial,) = tried(gap, {"none": refusing, "nor this": refusing}, music)
+    assert trial.chosen == "none" and trial.rounds == 0 and trial.is_complete
+
+
 def test_without_time_nothing_is_compared_and_that_is_said(music):
     calls = []
     candidates = {"far": knowing(music, 0.3, calls), "near": knowing(music, 0.0, calls)}

@@ -100,7 +100,8 @@ def repair_file(
     examined = examine(scan, request, marks, damage)
     check_crackle(examined.damage.found, num_samples=scan.num_samples, sampling_rate=scan.sampling_rate)
     check_range(scan, outputs[0], examined.gaps, format=format, subtype=subtype)
-    planned, pipeline, loading_seconds, trials = examined.plan(), None, 0.0, []
+    planned, pipeline, loading_seconds = examined.plan(), None, 0.0
+    trials: list[Trial] = []
     if planned.needs_model and request.uses_pipeline:
         began_loading = time.perf_counter()
         pipeline = pipeline_for(request)

@@ -92,8 +92,8 @@ class Trial:
 
     @property
     def is_complete(self) -> bool:
-        """Whether no pseudo-gap was left untried."""
-        return self.rounds == len(self.pseudo_gaps)
+        """Whether no pseudo-gap was left untried by a candidate that would have filled it."""
+        return self.rounds == len(self.pseudo_gaps) or all(one.refusal is not None for one in self.scores.values())
 
 
 @dataclass
@@ -111,7 +111,7 @@ class _Group:
         able = [name for name in self.candidates if name not in self.refusals]
         rounds = min((len(self.likenesses.get(name, [])) for name in able), default=0)
         scores = {name: MethodScore(refusal=self.refusals.get(name)) for name in self.candidates}
-        chosen = self.default
+        chosen = self.default if self.default in able else next(iter(able), self.default)
         if rounds:
             scores |= {name: _score(self.likenesses[name][:rounds]) for name in able}
             chosen = min(able, key=lambda name: np.mean([one.score for one in self.likenesses[name][:rounds]]))
@@ -160,14 +160,14 @@ def try_candidates(
     extent = {"num_samples": num_samples, "sampling_rate": sampling_rate}
     groups = []
     for members in group_alike(gaps, distance=round(NEAR_SECONDS * sampling_rate)):
-        longest = max(members, key=lambda gap: gap[1] - gap[0])
-        length = longest[1] - longest[0]
+        start, stop = max(members, key=lambda gap: gap[1] - gap[0])
+        length = stop - start
         able = [name for name, one in candidates.items() if length <= one.longest_seconds * sampling_rate]
         if not able:
             raise ValueError(
                 f"expected a candidate that fills gaps of {length / sampling_rate:.2f} s, got {', '.join(candidates)}"
             )
-        places = place_pseudo_gaps(tuple(longest), missing, NUM_ROUNDS if len(able) > 1 else 0, **extent)
+        places = place_pseudo_gaps((start, stop), missing, NUM_ROUNDS if len(able) > 1 else 0, **extent)
         groups.append(_Group(members, able, default(length), places))
     for number in range(NUM_ROUNDS):
         for group in groups:

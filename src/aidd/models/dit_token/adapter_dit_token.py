@@ -6,6 +6,7 @@ model's own weights, which stay as they are, to the bit. Files are PEFT's.
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -106,8 +107,8 @@ def save_adapter(model: DiTTokenModel, folder: str | Path, record: dict) -> None
     _check_has_adapter(model)
     from peft import get_peft_model_state_dict
 
-    settings = model.peft_config[ADAPTER_NAME].to_dict()
-    settings = {key: sorted(value) if isinstance(value, set) else value for key, value in settings.items()}
+    config: Any = model.peft_config[ADAPTER_NAME]  # PEFT's, to a type checker a protocol without this method.
+    settings = {key: sorted(value) if isinstance(value, set) else value for key, value in config.to_dict().items()}
     weights = {name: one.contiguous() for name, one in get_peft_model_state_dict(model).items()}
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
