@@ -270,12 +270,14 @@ def test_best_says_what_it_tried_and_takes_what_came_nearest(folder, tiny_model,
 def test_the_model_is_adapted_for_the_repair_alone(folder, tiny_model, tones, capsys):
     pytest.importorskip("peft")
     sf.write("music.wav", tones(8 * RATE, RATE, 2).T, RATE, subtype="FLOAT")
-    assert run("music.wav out.wav --gap 4 4.2 --model model --seed 0 --adapt 0 --json") == 0
+    options = "--gap 4 4.2 --model model --seed 0"
+    assert run(f"music.wav out.wav {options} --adapt 0 --save-adapter saved --json") == 0
     report = json.loads(capsys.readouterr().out)
     adaptation = report["adaptation"]
     assert adaptation["steps"] == 1 and adaptation["cross_entropy"] <= adaptation["cross_entropy_before"]
-    assert run("music.wav out.wav --gap 4 4.2 --model model --seed 0 --adapt 0") == 0
+    assert run(f"music.wav again.wav {options} --adapter saved") == 0
     assert "the model was adapted by" in capsys.readouterr().out
+    assert np.array_equal(*(read_audio(name).samples for name in ("out.wav", "again.wav")))
     # Nothing to adapt, and nothing to adapt to.
     assert run("music.wav out.wav --gap 4 4.004 --model model --adapt 1") == 2
     assert "--adapt must be left out where no gap needs a token model" in capsys.readouterr().err
@@ -620,6 +622,13 @@ BAD_INPUTS = [
     ("in.wav out.wav --gap 0.1 0.2 --fallback aidd", "--fallback must be a method without a model, got aidd"),
     ("in.wav out.wav --method linear --gap 0.1 0.2 --adapt 5", "--adapt must be left out for linear, which has no"),
     ("in.wav out.wav --gap 0.1 0.2 --adapt -1", "--adapt must be finite and at least 0, got -1"),
+    (
+        "in.wav out.wav --gap 0.1 0.2 --adapt 1 --method best",
+        "--adapt must be left out for best: the model would have",
+    ),
+    ("in.wav out.wav --gap 0.1 0.2 --save-adapter a", "--save-adapter must be left out where nothing is learned"),
+    ("in.wav out.wav --gap 0.1 0.2 --adapt 1 --adapter a", "--adapter must be left out where one is learned"),
+    ("in.wav out.wav --gap 0.1 0.2 --adapter a --method linear", "--adapter must be left out for linear"),
     (
         "in.wav out.wav --gap 0.1 0.2 --candidates lines",
         "--candidates must be left out for auto: it is best",

@@ -285,6 +285,8 @@ def _repair(arguments: argparse.Namespace, recorder: Recorder | None) -> RepairR
             candidates=arguments.candidates,
             trial_seconds=arguments.trial_seconds,
             adapt_seconds=arguments.adapt,
+            save_adapter=arguments.save_adapter,
+            adapter=arguments.adapter,
         )
         # numpy and soundfile are imported for requests that can be met.
         from ..repair.recipe import preview_file, repair_file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from ..repair.methods import DEFAULT_CANDIDATES, TRIAL_SECONDS
 
@@ -40,4 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="let the token model learn the intact music of IN for so long, at most, before it fills gaps, and drop "
         'what it has learned afterwards; needs PEFT (pip install "aidd[adapt]")',
+    )
+    parser.add_argument(
+        "--save-adapter", type=Path, metavar="FOLDER", help="save what the model has learned by --adapt to FOLDER"
+    )
+    parser.add_argument(
+        "--adapter", type=Path, metavar="FOLDER", help="fill with what --save-adapter has saved, instead of learning"
     )

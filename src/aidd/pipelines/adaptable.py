@@ -116,6 +116,11 @@ class AdaptablePipeline(CodecInpaintingPipeline):
             codes.append(torch.cat([self.encode_windows(mono, one, self.sampling_rate)[0] for one in batches]).cpu())
         return codes[0], codes[1]
 
+    @property
+    def adaptation(self) -> Adaptation | None:
+        """What the adapter that is in the model has come to; None without one."""
+        return self._adaptation
+
     def save_adapter(self, folder: str | os.PathLike) -> None:
         """
         Saves the adapter in PEFT's files, with the record of the adaptation, for [`load_adapter`].

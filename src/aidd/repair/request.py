@@ -65,6 +65,8 @@ class RepairRequest:
         trial_seconds: budget of time of the trials of `best`, in seconds.
         adapt_seconds: how long the token model learns the intact music of the recording before it fills its gaps; None
             leaves it as it is. Needs PEFT (`pip install "aidd[adapt]"`).
+        save_adapter: folder to save to what was learned; None drops it.
+        adapter: folder of an adapter that was saved so, to fill with instead of learning.
         seed: seed of all draws, in [0, 2^63). Same seed, same audio; None draws anew every time.
         boxes: holes in the spectrogram of all channels, each the lowest and the highest frequency in Hz and start and
             end in seconds. They are filled by `auto`, which is `log_magnitude` here, `fading`, `phain_tf`, `zeroing`
@@ -93,6 +95,8 @@ class RepairRequest:
     candidates: Sequence[str] = DEFAULT_CANDIDATES
     trial_seconds: float = TRIAL_SECONDS
     adapt_seconds: float | None = None
+    save_adapter: str | Path | None = None
+    adapter: str | Path | None = None
 
     def __post_init__(self) -> None:
         for kind in self.detect:
@@ -148,15 +152,22 @@ class RepairRequest:
             raise RequestError("model", f"must be left out where aidd is no candidate, got {self.model}")
 
     def _check_adaptation(self) -> None:
-        if self.adapt_seconds is None:
+        if self.save_adapter is not None and self.adapt_seconds is None:
+            raise RequestError("save_adapter", "must be left out where nothing is learned")
+        if self.adapt_seconds is not None and self.adapter is not None:
+            raise RequestError("adapter", "must be left out where one is learned")
+        field = "adapt_seconds" if self.adapter is None else "adapter"
+        if self.adapt_seconds is None and self.adapter is None:
             return
+        if self.method == "best":
+            raise RequestError(field, "must be left out for best: the model would have learned what trials cut out")
         row = None if self.method in CELL_FUNCTIONS else row_of(self.method)
-        if row is None or row.pipeline_class != "AIDDPipeline" or not self.uses_pipeline:
-            raise RequestError("adapt_seconds", f"must be left out for {self.method}, which has no token model")
-        if not 0 <= self.adapt_seconds < float("inf"):
-            raise RequestError("adapt_seconds", f"must be finite and at least 0, got {self.adapt_seconds:g}")
+        if row is None or row.pipeline_class != "AIDDPipeline":
+            raise RequestError(field, f"must be left out for {self.method}, which has no token model")
+        if self.adapt_seconds is not None and not 0 <= self.adapt_seconds < float("inf"):
+            raise RequestError(field, f"must be finite and at least 0, got {self.adapt_seconds:g}")
         if importlib.util.find_spec("peft") is None:
-            raise RequestError("adapt_seconds", 'needs PEFT: pip install "aidd[adapt]"')
+            raise RequestError(field, 'needs PEFT: pip install "aidd[adapt]"')
 
     def _check_without_model(self) -> None:
         *others, last = MODEL_METHODS
