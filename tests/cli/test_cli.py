@@ -237,6 +237,54 @@ def test_the_choice_is_printed_and_kept_to(folder, tiny_model, capsys):
     assert capsys.readouterr().out.startswith("in.wav: 1 gap by linear\nlinear.wav: 1 gap filled")
 
 
+def test_best_says_what_it_tried_and_takes_what_came_nearest(folder, tiny_model, tones, capsys):
+    music = tones(6 * RATE, RATE, 2)
+    sf.write("music.wav", music.T, RATE, subtype="FLOAT")
+    options = "music.wav out.wav --gap 1 1.003 --gap 2 2.1 --gap 2.5 2.61 --method best --seed 0"
+    assert run(f"{options} --candidates aidd,linear,lines --model model --json") == 0
+    report = json.loads(capsys.readouterr().out)
+    (trial,) = report["trials"]
+    assert trial["gaps"] == [[2 * RATE, 2 * RATE + 800], [20_000, 20_880]]
+    assert trial["rounds"] == len(trial["pseudo_gaps"]) == 4
+    scores = {name: one["score"] for name, one in trial["scores"].items()}
+    chosen = min(scores, key=scores.get)
+    assert list(scores) == ["aidd", "linear", "lines"] and trial["chosen"] == chosen != "linear"
+    assert report["filled_by"] == [["janssen", chosen, chosen]] * 2
+    assert report["model"] == ("model" if chosen == "aidd" else None)
+    assert len(trial["scores"]["linear"]["chroma"]) == 4 and trial["scores"]["linear"]["refusal"] is None
+    # A user's eyes see the same, and no candidate with a model means no model.
+    assert run(f"{options} --candidates linear,lines") == 0
+    printed = capsys.readouterr().out
+    assert "music.wav: 2.000 s and 1 more: lines, by trial on 4 pseudo-gaps (dB, the lower, the better: " in printed
+    assert "loading" not in printed
+    # Without time, nothing is compared.
+    assert run(f"{options} --candidates linear,lines --trial-seconds 0 --json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["trials"][0]["chosen"] == "linear" and report["trials"][0]["rounds"] == 0
+    (warning,) = report["warnings"]
+    assert "the trials took all of their 0 s: 4 pseudo-gaps were left untried, and nothing was compared" in warning
+    assert run(f"{options} --dry-run") == 0
+    assert "1 gap by janssen, 2 gaps by best" in capsys.readouterr().out
+
+
+def test_the_model_is_adapted_for_the_repair_alone(folder, tiny_model, tones, capsys):
+    pytest.importorskip("peft")
+    sf.write("music.wav", tones(8 * RATE, RATE, 2).T, RATE, subtype="FLOAT")
+    options = "--gap 4 4.2 --model model --seed 0"
+    assert run(f"music.wav out.wav {options} --adapt 0 --save-adapter saved --json") == 0
+    report = json.loads(capsys.readouterr().out)
+    adaptation = report["adaptation"]
+    assert adaptation["steps"] == 1 and adaptation["cross_entropy"] <= adaptation["cross_entropy_before"]
+    assert run(f"music.wav again.wav {options} --adapter saved") == 0
+    assert "the model was adapted by" in capsys.readouterr().out
+    assert np.array_equal(*(read_audio(name).samples for name in ("out.wav", "again.wav")))
+    # Nothing to adapt, and nothing to adapt to.
+    assert run("music.wav out.wav --gap 4 4.004 --model model --adapt 1") == 2
+    assert "--adapt must be left out where no gap needs a token model" in capsys.readouterr().err
+    assert run("in.wav out.wav --gap 0.4 0.6 --model model --adapt 1") == 2
+    assert "too little intact and audible music, in windows of " in capsys.readouterr().err
+
+
 def test_a_gap_beyond_the_model_is_refused_before_the_model_is_loaded(folder, capsys, monkeypatch):
     sf.write("long.wav", 0.1 * np.random.default_rng(0).standard_normal(6 * RATE), RATE, subtype="PCM_16")
     monkeypatch.setattr("aidd.repair.recipe.pipeline_for", None)
@@ -559,7 +607,7 @@ BAD_INPUTS = [
     ("in.wav out.wav --method linear --gap 0.1 0.2 --model a/b", "--model must be left out for linear"),
     (
         "in.wav out.wav --method linear --gap 0.1 0.2 --variations 2",
-        "--variations must be 1 for linear; the methods aidd, auto, cqtdiff and spectrogram_repaint give several",
+        "--variations must be 1 for linear; the methods aidd, auto, best, cqtdiff and spectrogram_repaint give",
     ),
     ("in.wav out.wav --gap 0.1 0.105 --variations 2", "--variations must be 1 where no gap needs the model: "),
     ("in.wav out.wav --gap 0.1 0.2 --variations 0", "--variations must be at least 1, got 0"),
@@ -572,6 +620,25 @@ BAD_INPUTS = [
     ("in.wav out.wav --method linear --detect clipping,", "must be kinds out of dropouts, clicks, clipping, got ''"),
     ("in.wav out.wav --method linear --detect clicks --sensitivity 20", "--sensitivity must lie in [0.1, 10] false"),
     ("in.wav out.wav --gap 0.1 0.2 --fallback aidd", "--fallback must be a method without a model, got aidd"),
+    ("in.wav out.wav --method linear --gap 0.1 0.2 --adapt 5", "--adapt must be left out for linear, which has no"),
+    ("in.wav out.wav --gap 0.1 0.2 --adapt -1", "--adapt must be finite and at least 0, got -1"),
+    (
+        "in.wav out.wav --gap 0.1 0.2 --adapt 1 --method best",
+        "--adapt must be left out for best: the model would have",
+    ),
+    ("in.wav out.wav --gap 0.1 0.2 --save-adapter a", "--save-adapter must be left out where nothing is learned"),
+    ("in.wav out.wav --gap 0.1 0.2 --adapt 1 --adapter a", "--adapter must be left out where one is learned"),
+    ("in.wav out.wav --gap 0.1 0.2 --adapter a --method linear", "--adapter must be left out for linear"),
+    (
+        "in.wav out.wav --gap 0.1 0.2 --candidates lines",
+        "--candidates must be left out for auto: it is best",
+    ),
+    ("in.wav out.wav --gap 0.1 0.2 --trial-seconds 9", "--trial-seconds must be left out for auto"),
+    ("in.wav out.wav --gap 0.1 0.2 --method best --candidates lines,auto", "got auto, which chooses among others"),
+    ("in.wav out.wav --gap 0.1 0.2 --method best --candidates lines,lines", "one or more different methods, got ["),
+    ("in.wav out.wav --gap 0.1 0.2 --method best --candidates cqtdiff", "--candidates must come with their model"),
+    ("in.wav out.wav --gap 0.1 0.2 --method best --trial-seconds -1", "--trial-seconds must be at least 0, got -1"),
+    ("in.wav out.wav --gap 0.1 0.2 --method best --fallback lines", "--fallback must be left out for best"),
     ("in.wav out.wav --method linear --gap 0.1 0.2 --unknown", "unrecognized arguments: --unknown"),
 ]
 
@@ -666,6 +733,8 @@ def test_what_was_done_is_told_as_json(folder, capsys):
         "other_frequencies_db": None,
         "densities": {},
         "loading_seconds": 0.0,
+        "trials": [],
+        "adaptation": None,
         "exit_code": 0,
         "errors": [],
         "warnings": [],

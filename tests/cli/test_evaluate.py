@@ -112,7 +112,7 @@ def test_methods_and_metrics_that_do_not_fit_what_is_missing_are_refused(recordi
 
 MODULE = """
 import numpy as np
-from aidd.evaluation.metrics.arguments import as_missing, as_signals
+from aidd.signals.measures.arguments import as_missing, as_signals
 
 def hum(audio, mask, *, sampling_rate, generator=None):
     return np.where(mask, 0.1, audio)

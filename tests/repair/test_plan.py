@@ -23,8 +23,10 @@ def test_models_are_needed_for_what_they_fill(name):
         plan_repair(gaps, method=name, num_samples=RATE, sampling_rate=RATE)
         for gaps in ([SHORT, NONE], [SHORT, MIDDLE], [SHORT, LONG], [NONE, LONG])
     ]
-    has_model, without = ROWS[name].has_model, ROWS[name].has_model and name != "auto"
-    assert [plan.needs_model for plan in plans] == [without, without, has_model, has_model]
+    has_model, without = ROWS[name].has_model, ROWS[name].has_model and name not in ("auto", "best")
+    # What `best` tries, it tries the model for too.
+    middle = without or name == "best"
+    assert [plan.needs_model for plan in plans] == [without, middle, has_model, has_model]
 
 
 # Samples of gaps of 5, 20 and 70 ms, and one more, by their rates.
@@ -43,6 +45,12 @@ def test_auto_chooses_by_length(rate, short_gap_seconds):
     # Before there is a pipeline, what it continues is its own.
     continued = 2 * [CONTINUATION if short_gap_seconds else "aidd"]
     assert plan.filled_by == [["janssen", "janssen", *continued, "u_phain", "u_phain", "aidd", "aidd"]]
+
+
+def test_best_tries_all_that_is_longer_than_what_its_edges_continue():
+    gaps = np.array([[100, 220], [1_000, 1_480], [5_000, 5_600], [9_000, 12_000]])
+    plan = plan_repair([gaps], method="best", num_samples=RATE, sampling_rate=RATE, short_gap_seconds=0.02)
+    assert plan.filled_by == [["janssen", CONTINUATION, "best", "best"]]
 
 
 def test_single_samples_are_janssens_at_any_rate():

@@ -11,6 +11,7 @@ import soundfile as sf
 from aidd import METHODS, RepairRequest, repair_file
 from aidd.cli.main import main
 from aidd.masks.gaps import mask_of
+from aidd.repair.adapting import learned_part
 from aidd.repair.damage import UnmarkedSilenceWarning, find_damage
 from aidd.repair.recipe import NothingToRepairError
 from aidd.repair.request import RequestError
@@ -147,3 +148,11 @@ def test_a_users_method_that_changes_intact_samples_is_an_error(damaged, users_m
     error = capsys.readouterr().err
     assert "from 0.500 to 0.600 s: expected intact samples to come back as they were read, got " in error
     assert not (tmp_path / "out.wav").exists() and not list(tmp_path.glob(".aidd-*"))
+
+
+def test_what_is_learned_of_a_long_recording_lies_about_its_gaps():
+    gaps = np.array([[4_000, 4_100], [5_900, 6_000]])
+    assert learned_part(gaps, 10_000, 20_000) == (0, 10_000)
+    assert learned_part(gaps, 10_000, 2_000) == (4_000, 6_000)
+    assert learned_part(gaps[:1] - 3_900, 10_000, 2_000) == (0, 2_000)
+    assert learned_part(gaps[1:] + 3_900, 10_000, 2_000) == (8_000, 10_000)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..repair.methods import CELL_FUNCTIONS, CELL_MODEL_METHOD, METHODS
 from ..repair.request import DEFAULT_SENSITIVITY, DETECTED_KINDS, RepairRequest, RequestError
-from . import changed
+from . import changed, trials
 from .console import DONE, EXIT_CODES, NOTHING_TO_REPAIR, Console
 from .places import check_place
 from .sentences import print_preview, print_report
@@ -32,6 +32,7 @@ examples:
   aidd inpaint damaged.flac restored.flac --mask missing.npy --method linear
   aidd inpaint damaged.wav restored.wav --gap 3.2 3.95 --method spectrogram_repaint
   aidd inpaint damaged.wav restored.wav --gap 3.2 3.95 --method my_module:my_method
+  aidd inpaint damaged.wav restored.wav --gap 3.2 3.95 --method best --candidates lines,aidd,my_module:my_method
   aidd inpaint damaged.wav restored.wav --box 300 1500 3.2 3.4 --box 45 55 0 8
   aidd inpaint damaged.wav restored.wav --detect dropouts,clicks,clipping --subtype FLOAT
 
@@ -70,6 +71,8 @@ methods:
   (1.40 s with the default one) is refused before anything is loaded, or filled by --fallback. A function of yours is
   given as package.module:function, and called as function(audio, mask, sampling_rate=..., generator=...) with the
   whole recording. Samples outside the gaps must come back as they were.
+
+{trials.EPILOG}
 
 output:
   Rate and channels are those of IN. Format and subtype are too, where the suffix of OUT allows. A suffix of another
@@ -164,6 +167,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="a method without a model, such as envelope_noise, for gaps that are longer than the model fills "
         "(default: they are refused)",
     )
+    trials.add_arguments(parser)
     parser.add_argument(
         "--model",
         metavar="FOLDER_OR_HUB_ID",
@@ -219,7 +223,7 @@ def _frequency_or_time(text: str) -> float:
 
 
 # Options that are not called like the field of a request that they set.
-OPTIONS = {"gaps": "gap", "boxes": "box", "masks": "mask", "num_variations": "variations"}
+OPTIONS = {"gaps": "gap", "boxes": "box", "masks": "mask", "num_variations": "variations", "adapt_seconds": "adapt"}
 
 
 def inpaint(arguments: argparse.Namespace, console: Console) -> int:
@@ -278,6 +282,11 @@ def _repair(arguments: argparse.Namespace, recorder: Recorder | None) -> RepairR
             subtype=arguments.subtype,
             sensitivity=arguments.sensitivity,
             fallback=arguments.fallback,
+            candidates=arguments.candidates,
+            trial_seconds=arguments.trial_seconds,
+            adapt_seconds=arguments.adapt,
+            save_adapter=arguments.save_adapter,
+            adapter=arguments.adapter,
         )
         # numpy and soundfile are imported for requests that can be met.
         from ..repair.recipe import preview_file, repair_file
@@ -290,7 +299,7 @@ def _repair(arguments: argparse.Namespace, recorder: Recorder | None) -> RepairR
         except SubtypeError as error:
             raise ValueError(f"{error.problem}; choose --subtype {error.proposal}") from error
     except RequestError as error:
-        raise ValueError(f"--{OPTIONS.get(error.field, error.field)} {error.problem}") from error
+        raise ValueError(f"--{OPTIONS.get(error.field, error.field.replace('_', '-'))} {error.problem}") from error
 
 
 def _with_bar(regions: list[Region]) -> Iterable[Region]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ def print_report(report: RepairReport) -> None:
     for kind, gaps in report.found.items():
         print(f"{report.input}: {kind}: {extent(gaps, report.sampling_rate, 'found')}")
     print(f"{report.input}: {report.fillers()}")
+    if report.adaptation is not None:
+        _print_adaptation(report.input, report.adaptation)
+    _print_trials(report)
     if report.boxes:
         _print_boxes(report)
         return
@@ -28,6 +31,26 @@ def print_report(report: RepairReport) -> None:
     filled = extent(report.gaps, report.sampling_rate, "filled")
     for output in report.outputs:
         print(f"{output}: {filled}, in {report.seconds - report.loading_seconds:.1f} s{_loading(report)}")
+
+
+def _print_adaptation(path: str, adaptation: dict[str, Any]) -> None:
+    learned = f"{adaptation['kept_steps']} of {adaptation['steps']} steps in {adaptation['seconds']:.1f} s"
+    nats = f"from {adaptation['cross_entropy_before']:.3f} to {adaptation['cross_entropy']:.3f} nats a token"
+    print(f"{path}: the model was adapted by {learned}: cross-entropy of held-out pieces {nats}")
+
+
+def _print_trials(report: RepairReport) -> None:
+    """Prints the scores of the candidates of each trial, the best first."""
+    for trial in report.trials:
+        places = [f"{start / report.sampling_rate:.3f} s" for start, _ in trial.gaps]
+        said = f"{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''}: {trial.chosen}"
+        scored = {name: one.score for name, one in trial.scores.items() if one.score is not None}
+        if not scored:
+            print(f"{report.input}: {said}, without a trial")
+            continue
+        scores = ", ".join(f"{name} {scored[name]:.1f}" for name in sorted(scored, key=scored.__getitem__))
+        count = f"{trial.rounds} pseudo-gap{'' if trial.rounds == 1 else 's'}"
+        print(f"{report.input}: {said}, by trial on {count} (dB, the lower, the better: {scores})")
 
 
 def _loading(report: RepairReport) -> str:

@@ -14,12 +14,12 @@ from ..models.dit_token import DiTTokenModel
 from ..schedulers import DiscreteScheduler
 from ..signals.arrays import Seconds
 from ..signals.autoregressive import EDGE_ORDER, EDGE_SECONDS
-from .codec import CodecInpaintingPipeline
+from .adaptable import AdaptablePipeline
 from .options import CallOptions
 from .windows import Plan
 
 
-class AIDDPipeline(CodecInpaintingPipeline):
+class AIDDPipeline(AdaptablePipeline):
     """
     Fills gaps in music: windows around the gaps become tokens, the missing tokens are sampled, and the decoded audio
     is put into the gaps. Everything else comes back as it was, to the bit.

@@ -87,12 +87,16 @@ class Examination:
             longest_gap_seconds=longest_gap_seconds,
             fallback=request.fallback,
         )
-        if request.num_variations > 1 and not planned.needs_model:
+        self.check_variations(planned)
+        return planned
+
+    def check_variations(self, planned: RepairPlan) -> None:
+        """Raises `RequestError` for variations of gaps that no model fills."""
+        if self.request.num_variations > 1 and not planned.needs_model:
             fillers = " and ".join(sorted({name for names in planned.filled_by for name in names}))
             raise RequestError(
                 "num_variations", f"must be 1 where no gap needs the model: there is one result by {fillers}"
             )
-        return planned
 
     def _check_reach(self, longest_gap_seconds: float) -> None:
         if self.request.fallback is not None:

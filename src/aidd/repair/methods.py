@@ -78,6 +78,7 @@ ROWS: dict[str, MethodRow] = {
     "aidd": MethodRow("aidd.repair.methods:aidd", "AIDDPipeline", DEFAULT_MODEL, longest_gap_seconds=1.4),
     "auto": MethodRow("aidd.repair.auto:auto", "AIDDPipeline", DEFAULT_MODEL, longest_gap_seconds=1.4),
     "autoregressive": MethodRow("aidd.classical.autoregressive:autoregressive"),
+    "best": MethodRow("aidd.repair.best:best", "AIDDPipeline", DEFAULT_MODEL),
     "cqtdiff": MethodRow(
         "aidd.repair.methods:cqtdiff",
         "CQTDiffPipeline",
@@ -98,6 +99,13 @@ ROWS: dict[str, MethodRow] = {
     ),
     "u_phain": MethodRow("aidd.classical.phain:u_phain"),
 }
+# What `best` tries unless something else is named: the model, and those without one that take no longer than it does.
+DEFAULT_CANDIDATES = ("aidd", "lines", "envelope_noise", "autoregressive", "u_phain")
+# Budget of time of all trials of a recording, in seconds: the default candidates are tried for five gaps of 0.75 s, or
+# fifteen of 0.1 s, in about as long on one core.
+TRIAL_SECONDS = 60.0
+# Methods that fill gaps by others, and so are no candidates.
+CHOOSING_METHODS = ("auto", "best")
 # What fills boxes of frequencies without a model: module and name of functions
 # `method(audio, tf_mask, *, sampling_rate, grid, generator=None) -> audio`.
 CELL_FUNCTIONS = MappingProxyType(

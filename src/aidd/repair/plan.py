@@ -3,8 +3,9 @@ What fills each gap. This is the one place that says which filler fills which le
 
 | filler | gaps that it fills |
 | --- | --- |
-| `janssen` | those of up to 5 ms, and single samples at any rate, by the method `auto` |
+| `janssen` | those of up to 5 ms, and single samples at any rate, by the methods `auto` and `best` |
 | `u_phain` | those of more than 20 ms and up to 70 ms, by the method `auto` |
+| a candidate | those of more than 20 ms, by the method `best`: the one that trials choose ([`aidd.repair.best`]) |
 | `continuation` | those of up to `short_gap_seconds` of the pipeline with intact edges, by methods with a model |
 | a method without a model | those that are longer than the model fills, where a fallback is given |
 | the model, `aidd` for `auto` | all others, by methods with a model |
@@ -32,6 +33,9 @@ from .methods import row_of
 # At these lengths the method is nearest to the waveform, and no worse in spectrum than what would fill them otherwise:
 # docs/auto_study.md and docs/short_gaps_study.md.
 AUTO_LENGTHS = MappingProxyType({"janssen": (0.0, 0.005), "u_phain": (0.02, 0.07)})
+# The method whose gaps are filled by what trials choose, and the shortest gaps, in seconds, that are worth a trial: of
+# shorter ones, the measures see little else than the music on both sides.
+BEST, LEAST_TRIED_SECONDS = "best", 0.02
 # What a gap is filled by that takes no model but the autoregressive models of its edges.
 CONTINUATION = "continuation"
 
@@ -96,7 +100,7 @@ def plan_repair(
     """
     check_sampling_rate(sampling_rate)
     main = "aidd" if method == "auto" else method
-    lengths_of = AUTO_LENGTHS if method == "auto" else {}
+    lengths_of = {"auto": AUTO_LENGTHS, BEST: {"janssen": AUTO_LENGTHS["janssen"]}}.get(method, {})
     longest_for_edges = round(short_gap_seconds * sampling_rate) if row_of(method).has_model else 0
     longest_for_model = math.inf if fallback is None else longest_gap_seconds * sampling_rate
     fillers = [*lengths_of, *([CONTINUATION] if longest_for_edges else []), *([fallback] if fallback else []), main]

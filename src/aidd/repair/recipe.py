@@ -13,26 +13,32 @@ import numpy as np
 
 from ..masks.files import Marks, read_marks
 from ..masks.gaps import unite
+from ..signals.blocks import AudioReader
 from ..signals.warning import warn_at_caller
+from .adapting import adapted
+from .best import candidates_of, plan_by_trial
 from .box_repair import marks_for, repair_boxes
 from .boxes import Box
 from .clipping import within_bounds
 from .damage import Damage
 from .density import check_crackle
 from .encoded import HeldFillings, check_range
-from .examination import NothingToRepairError, destination, examine, numbered
+from .examination import Examination, NothingToRepairError, destination, examine, numbered
 from .filling import fill_as_planned, fill_file, unobserved
 from .loading import generator_of, model_name, pipeline_for, short_gap_seconds_of
 from .methods import CELL_FUNCTIONS, method_of, row_of
+from .plan import BEST, LEAST_TRIED_SECONDS, RepairPlan
 from .recorder import Recorder
-from .regions import Region, reach_of
+from .regions import Reach, Region, furthest, reach_of
 from .report import RepairReport
 from .request import RepairRequest, RequestError
 from .scan import Scan, scan_audio
+from .trials import Trial, warning_of
 
 
 if TYPE_CHECKING:
     from ..classical.similarity import Source
+    from ..pipelines import InpaintingPipeline
 
 __all__ = ["NothingToRepairError", "marks_of", "numbered", "preview_file", "repair_file"]
 
@@ -96,49 +102,55 @@ def repair_file(
     check_crackle(examined.damage.found, num_samples=scan.num_samples, sampling_rate=scan.sampling_rate)
     check_range(scan, outputs[0], examined.gaps, format=format, subtype=subtype)
     planned, pipeline, loading_seconds = examined.plan(), None, 0.0
-    if planned.needs_model:
+    trials: list[Trial] = []
+    if planned.needs_model and request.uses_pipeline:
         began_loading = time.perf_counter()
         pipeline = pipeline_for(request)
         loading_seconds = time.perf_counter() - began_loading
         planned = examined.plan(pipeline.config.short_gap_seconds, pipeline.max_gap_seconds)
-    options = {"num_variations": request.num_variations, "select": "agreement"}
-    method: Callable[..., np.ndarray] = (
-        method_of(request.method) if pipeline is None else pipeline.as_method(**options)
-    )
     sources: list[Source] = []
-    if row_of(request.method).takes_from_recording:
-        method = partial(method, observe=sources.append)
-    fill = partial(
-        fill_as_planned,
-        method=method,
-        sampling_rate=scan.sampling_rate,
-        generator=generator_of(request.seed),
-    )
-    if recorder is not None:
-        recorder.reasons = examined.reasons
-        fill = partial(fill, observe=recorder.filled)
+    with adapted(pipeline, scan, examined.gaps, request) as adaptation:
+        if request.method == BEST:
+            planned, trials, reach = _tried(examined, pipeline)
+        else:
+            reach = reach_of(request.method, sampling_rate=scan.sampling_rate, pipeline=pipeline)
+        options = {"num_variations": request.num_variations, "select": "agreement"}
+        method: Callable[..., np.ndarray] = (
+            method_of(request.method) if pipeline is None else pipeline.as_method(**options)
+        )
+        if row_of(request.method).takes_from_recording:
+            method = partial(method, observe=sources.append)
+        fill = partial(
+            fill_as_planned,
+            method=method,
+            sampling_rate=scan.sampling_rate,
+            generator=generator_of(request.seed),
+        )
+        if recorder is not None:
+            recorder.reasons = examined.reasons
+            fill = partial(fill, observe=recorder.filled)
 
-    def shown(regions: list[Region]) -> Iterable[Region]:
-        # The bar of a pipeline that was loaded for this repair is for a single region; several have one of their own.
-        if pipeline is not None and pipeline is not request.model and len(regions) > 1:
-            pipeline.set_progress_bar_config(disable=True)
-        return progress(regions)
+        def shown(regions: list[Region]) -> Iterable[Region]:
+            # The bar of a pipeline that was loaded here is for a single region; several have one of their own.
+            if pipeline is not None and pipeline is not request.model and len(regions) > 1:
+                pipeline.set_progress_bar_config(disable=True)
+            return progress(regions)
 
-    # Restored peaks lie beyond the level that they were clipped at, be it full scale.
-    held = None if "clipping" in examined.damage.kinds else HeldFillings(fill, scan, subtype)
-    fill_file(
-        scan,
-        outputs,
-        planned,
-        within_bounds(fill, examined.damage) if held is None else held,
-        reach=reach_of(request.method, sampling_rate=scan.sampling_rate, pipeline=pipeline),
-        subtype=subtype,
-        format=format,
-        progress=shown,
-        observe=unobserved if recorder is None else recorder.region,
-    )
-    if held is not None:
-        held.warn(outputs[0])
+        # Restored peaks lie beyond the level that they were clipped at, be it full scale.
+        held = None if "clipping" in examined.damage.kinds else HeldFillings(fill, scan, subtype)
+        fill_file(
+            scan,
+            outputs,
+            planned,
+            within_bounds(fill, examined.damage) if held is None else held,
+            reach=reach,
+            subtype=subtype,
+            format=format,
+            progress=shown,
+            observe=unobserved if recorder is None else recorder.region,
+        )
+        if held is not None:
+            held.warn(outputs[0])
     return replace(
         examined.report,
         outputs=list(map(str, outputs)),
@@ -148,7 +160,30 @@ def repair_file(
         sources=sources,
         seconds=time.perf_counter() - began,
         loading_seconds=loading_seconds,
+        trials=trials,
+        adaptation=None if adaptation is None else adaptation.to_dict(),
     )
+
+
+def _tried(examined: Examination, pipeline: InpaintingPipeline | None) -> tuple[RepairPlan, list[Trial], Reach]:
+    """A plan of `best` after its trials, these, and how much the methods that they chose read."""
+    scan, request = examined.scan, examined.request
+    extent = {"num_samples": scan.num_samples, "sampling_rate": scan.sampling_rate}
+    planned = examined.plan(LEAST_TRIED_SECONDS)
+    shortest = reach_of("janssen", sampling_rate=scan.sampling_rate)
+    if not planned.needs_model:
+        return planned, [], shortest
+    if pipeline is not None and pipeline is not request.model:
+        pipeline.set_progress_bar_config(disable=True)
+    candidates = candidates_of(request.candidates, sampling_rate=scan.sampling_rate, pipeline=pipeline)
+    with AudioReader(scan.path) as reader:
+        planned, trials = plan_by_trial(
+            planned, reader.read, candidates, seconds=request.trial_seconds, seed=request.seed, **extent
+        )
+    if said := warning_of(trials, seconds=request.trial_seconds, sampling_rate=scan.sampling_rate):
+        warn_at_caller(f"{scan.path}: {said}")
+    examined.check_variations(planned)
+    return planned, trials, furthest([shortest, *(candidates[trial.chosen].reach for trial in trials)])
 
 
 def preview_file(source: str | Path | Scan, output: str | Path, request: RepairRequest) -> RepairReport:
@@ -180,7 +215,7 @@ def preview_file(source: str | Path | Scan, output: str | Path, request: RepairR
     except ValueError as error:
         warn_at_caller(f"{scan.path}: a repair is refused: {error}")
         return replace(examined.report, gaps=[unite([])] * scan.channels)
-    planned = examined.plan(short_gap_seconds_of(request))
+    planned = examined.plan(LEAST_TRIED_SECONDS if request.method == BEST else short_gap_seconds_of(request))
     return replace(examined.report, filled_by=planned.filled_by, gaps=planned.gaps)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,12 @@ def reach_of(method: str, *, sampling_rate: int, pipeline: InpaintingPipeline | 
         seconds = max(window_seconds + resampling_seconds, seconds)
         grid = whole_hops(sampling_rate, pipeline.sampling_rate, pipeline.hop_length)
     return Reach(max(math.ceil(seconds * sampling_rate), LEAST_SAMPLES), grid)
+
+
+def furthest(reaches: Iterable[Reach]) -> Reach:
+    """How much several methods read together: as much as the one that reads furthest, and on the grids of all."""
+    reaches = list(reaches)
+    return Reach(max(one.samples for one in reaches), math.lcm(*(one.grid for one in reaches)))
 
 
 def whole_hops(sampling_rate: int, other_rate: int, hop_length: int) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..masks.gaps import num_missing, unite
 from .density import Density, density_of
+from .trials import Trial
 
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ class RepairReport:
         loading_seconds: time that loading the model took.
         sources: which parts of the recording have filled gaps, for methods that take them from there; each starts at a
             sample of the recording, and is as long as its gap.
+        adaptation: what the model has learned of the recording before it filled its gaps, as JSON can hold it
+            ([`~aidd.pipelines.adaptation.Adaptation`]); None where it was not adapted.
+        trials: what the method `best` has tried, and what it has chosen, see [`~aidd.repair.trials.Trial`].
     """
 
     input: str
@@ -58,6 +62,8 @@ class RepairReport:
     other_frequencies_db: float | None = None
     loading_seconds: float = 0.0
     sources: list[Source] = field(default_factory=list)
+    trials: list[Trial] = field(default_factory=list)
+    adaptation: dict[str, Any] | None = None
 
     def to_dict(self) -> dict:
         """The report as JSON can hold it."""

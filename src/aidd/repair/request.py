@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .methods import CELL_FUNCTIONS, MODEL_METHODS, check_model, row_of
+from .methods import (
+    CELL_FUNCTIONS,
+    CHOOSING_METHODS,
+    DEFAULT_CANDIDATES,
+    MODEL_METHODS,
+    TRIAL_SECONDS,
+    check_model,
+    row_of,
+)
 
 
 if TYPE_CHECKING:
@@ -51,6 +60,13 @@ class RepairRequest:
             one, such gaps are refused.
         model: the pipeline of a method with a model, or its folder or its name on the Hub. Default: the model that
             comes with the package; `cqtdiff` has none.
+        candidates: methods that `best` tries, out of `aidd.METHODS` or functions of yours, see
+            [`~aidd.repair.best`]. `aidd` is the one that the model fills by.
+        trial_seconds: budget of time of the trials of `best`, in seconds.
+        adapt_seconds: how long the token model learns the intact music of the recording before it fills its gaps; None
+            leaves it as it is. Needs PEFT (`pip install "aidd[adapt]"`).
+        save_adapter: folder to save to what was learned; None drops it.
+        adapter: folder of an adapter that was saved so, to fill with instead of learning.
         seed: seed of all draws, in [0, 2^63). Same seed, same audio; None draws anew every time.
         boxes: holes in the spectrogram of all channels, each the lowest and the highest frequency in Hz and start and
             end in seconds. They are filled by `auto`, which is `log_magnitude` here, `fading`, `phain_tf`, `zeroing`
@@ -59,8 +75,9 @@ class RepairRequest:
         subtype: encoding of the samples in libsndfile's terms, such as `PCM_24` or `FLOAT`. Default: the recording's.
 
     Raises:
-        RequestError: a value out of range, no such method, a model or variations of a method that has no model, or no
-            model for a method whose own does not come with the package.
+        RequestError: a value out of range, no such method, a model or variations of a method that has no model, no
+            model for a method whose own does not come with the package, candidates for another method than `best`, or
+            candidates that cannot be tried.
         ValueError: no such model folder.
     """
 
@@ -75,6 +92,11 @@ class RepairRequest:
     boxes: Sequence[tuple[float, float, float, float]] = ()
     sensitivity: float = DEFAULT_SENSITIVITY
     fallback: str | None = None
+    candidates: Sequence[str] = DEFAULT_CANDIDATES
+    trial_seconds: float = TRIAL_SECONDS
+    adapt_seconds: float | None = None
+    save_adapter: str | Path | None = None
+    adapter: str | Path | None = None
 
     def __post_init__(self) -> None:
         for kind in self.detect:
@@ -89,6 +111,8 @@ class RepairRequest:
             raise RequestError("num_variations", f"must be at least 1, got {self.num_variations}")
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise RequestError("seed", f"must lie in [0, 2^63), got {self.seed}")
+        self._check_trials()
+        self._check_adaptation()
         if self.method in CELL_FUNCTIONS:
             self._check_without_model()
             return
@@ -101,6 +125,49 @@ class RepairRequest:
                 check_model(model)
             return
         self._check_without_model()
+
+    @property
+    def uses_pipeline(self) -> bool:
+        """Whether gaps may be filled by the pipeline of the request."""
+        return row_of(self.method).has_model and (self.method != "best" or "aidd" in self.candidates)
+
+    def _check_trials(self) -> None:
+        if self.method != "best":
+            for name, default in (("candidates", DEFAULT_CANDIDATES), ("trial_seconds", TRIAL_SECONDS)):
+                if getattr(self, name) != default:
+                    raise RequestError(name, f"must be left out for {self.method}: it is best that tries methods")
+            return
+        if self.fallback is not None:
+            raise RequestError("fallback", "must be left out for best: it is a candidate that fills long gaps")
+        if not self.candidates or len(set(self.candidates)) < len(self.candidates):
+            raise RequestError("candidates", f"must be one or more different methods, got {list(self.candidates)}")
+        for name in self.candidates:
+            if name in CHOOSING_METHODS:
+                raise RequestError("candidates", f"must fill gaps themselves, got {name}, which chooses among others")
+            if row_of(name).needs_own_model:
+                raise RequestError("candidates", f"must come with their model, got {name}")
+        if not self.trial_seconds >= 0:
+            raise RequestError("trial_seconds", f"must be at least 0, got {self.trial_seconds:g}")
+        if self.model is not None and not self.uses_pipeline:
+            raise RequestError("model", f"must be left out where aidd is no candidate, got {self.model}")
+
+    def _check_adaptation(self) -> None:
+        if self.save_adapter is not None and self.adapt_seconds is None:
+            raise RequestError("save_adapter", "must be left out where nothing is learned")
+        if self.adapt_seconds is not None and self.adapter is not None:
+            raise RequestError("adapter", "must be left out where one is learned")
+        field = "adapt_seconds" if self.adapter is None else "adapter"
+        if self.adapt_seconds is None and self.adapter is None:
+            return
+        if self.method == "best":
+            raise RequestError(field, "must be left out for best: the model would have learned what trials cut out")
+        row = None if self.method in CELL_FUNCTIONS else row_of(self.method)
+        if row is None or row.pipeline_class != "AIDDPipeline":
+            raise RequestError(field, f"must be left out for {self.method}, which has no token model")
+        if self.adapt_seconds is not None and not 0 <= self.adapt_seconds < float("inf"):
+            raise RequestError(field, f"must be finite and at least 0, got {self.adapt_seconds:g}")
+        if importlib.util.find_spec("peft") is None:
+            raise RequestError(field, 'needs PEFT: pip install "aidd[adapt]"')
 
     def _check_without_model(self) -> None:
         *others, last = MODEL_METHODS

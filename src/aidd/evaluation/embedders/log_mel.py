@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..metrics.spectrograms import magnitude_spectrogram, mel_filterbank
+from ...signals.measures.spectrograms import magnitude_spectrogram, mel_filterbank
 
 
 SAMPLING_RATE = 16_000

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...classical.cells import log_magnitude
 from ...repair.auto import auto_with
+from ...repair.best import best_with
 from ...repair.methods import METHODS, MODEL_METHODS
 from ...splice.contract import prepare, write_back
 from .cell_methods import in_gaps
@@ -34,9 +35,9 @@ def methods_without_model() -> dict[str, Method]:
 
 def methods_of_aidd(pipe: AIDDPipeline) -> dict[str, Method]:
     """
-    By name, those that an AIDD model has a part in: `aidd` itself; `auto`; `aidd_paper`, the published stitching (see
-    [`~aidd.evaluation.methods.aidd_paper.aidd_paper`]: it overwrites intact audio next to the gaps); and `codec`,
-    [`AIDDPipeline.reconstruct`], the ceiling of `aidd`, which alone must be given *intact* audio.
+    By name, those that an AIDD model has a part in: `aidd` itself; `auto`; `best`; `aidd_paper`, the published
+    stitching (see [`~aidd.evaluation.methods.aidd_paper.aidd_paper`]: it overwrites intact audio next to the gaps);
+    and `codec`, [`AIDDPipeline.reconstruct`], the ceiling of `aidd`, which alone must be given *intact* audio.
     """
     from .aidd_paper import inpaint_as_published
 
@@ -53,6 +54,7 @@ def methods_of_aidd(pipe: AIDDPipeline) -> dict[str, Method]:
     return {
         "aidd": aidd,
         "auto": partial(auto_with, aidd),
+        "best": partial(best_with, pipe),
         "aidd_paper": partial(inpaint_as_published, pipe),
         "codec": codec,
     }

@@ -7,7 +7,7 @@ from ...repair.methods import METHODS
 
 EVALUATED_METHODS = ("masked", *METHODS, "log_magnitude", "aidd_paper", "codec")
 # Methods that use an AIDD model.
-AIDD_METHODS = ("aidd", "auto", "aidd_paper", "codec")
+AIDD_METHODS = ("aidd", "auto", "best", "aidd_paper", "codec")
 # Methods for missing cells of frequency and time.
 CELL_METHODS = ("zeroing", "log_magnitude", "fading", "phain_tf", "spectrogram_repaint")
 # Methods that stand in every table: what any method must beat, and what it cannot pass.

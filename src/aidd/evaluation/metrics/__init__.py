@@ -1,11 +1,11 @@
 """Metrics of restored audio: pure functions of arrays."""
 
-from .chroma_agreement import chroma_agreement
+from ...signals.measures.chroma_agreement import chroma_agreement
+from ...signals.measures.log_mel_distance import log_mel_distance
 from .frechet_audio_distance import frechet_audio_distance
 from .in_cells import metrics_in_cells
 from .kernel_audio_distance import kernel_audio_distance, paired_kernel_audio_distance
 from .level_error import level_error
-from .log_mel_distance import log_mel_distance
 from .lsd import log_spectral_distance
 from .note_agreement import note_onset_agreement, note_pitch_agreement
 from .onset_agreement import onset_agreement

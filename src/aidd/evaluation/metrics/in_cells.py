@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ...signals.measures.arguments import as_missing, as_signals
 from ...signals.resampling import resample
 from ...signals.stft import Grid, stft
-from .arguments import as_missing, as_signals
 from .level_error import level_error
 from .snr import snr_in_gap
 

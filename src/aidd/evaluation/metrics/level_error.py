@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import as_missing, as_signals
+from ...signals.measures.arguments import as_missing, as_signals
 
 
 def level_error(reference: ArrayLike, estimate: ArrayLike, mask: ArrayLike) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import as_signals
+from ...signals.measures.arguments import as_signals
 
 
 def log_spectral_distance(

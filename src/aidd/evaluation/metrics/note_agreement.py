@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import maximum_filter1d
 
 from ...masks.gaps import find_gaps
+from ...signals.measures.arguments import as_missing, as_signals
 from ...signals.resampling import resample
-from .arguments import as_missing, as_signals
 from .note_posteriors import HOP_LENGTH, SAMPLING_RATE, NotePosteriors, note_posteriors
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import as_missing, as_signals
-from .spectrograms import frames_touching, magnitude_spectrogram, mel_filterbank
+from ...signals.measures.arguments import as_missing, as_signals
+from ...signals.measures.spectrograms import frames_touching, magnitude_spectrogram, mel_filterbank
 
 
 # Onset strengths, in log10 units of power, that spread less than this are rounding: there is no curve to compare.

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import as_missing, as_signals
-from .spectrograms import centred_frames, gap_centres, hann
+from ...signals.measures.arguments import as_missing, as_signals
+from ...signals.measures.spectrograms import centred_frames, gap_centres, hann
 
 
 # Powers this far below the largest of the reference's frames do not count: -90 dB.

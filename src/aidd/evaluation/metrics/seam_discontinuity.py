@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from ...masks.gaps import find_gaps
 from ...signals.autoregressive import burg
-from .arguments import as_missing, as_signals
+from ...signals.measures.arguments import as_missing, as_signals
 
 
 def seam_discontinuity(

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...masks.gaps import find_gaps
-from .arguments import as_missing, as_signals
+from ...signals.measures.arguments import as_missing, as_signals
 
 
 def seam_spectral_flux(

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.signal.windows import blackmanharris
 
-from .arguments import as_signals
+from ...signals.measures.arguments import as_signals
 
 
 def share_in_tune(

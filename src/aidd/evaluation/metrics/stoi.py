@@ -6,7 +6,7 @@ import warnings
 
 from numpy.typing import ArrayLike
 
-from .arguments import as_signals
+from ...signals.measures.arguments import as_signals
 
 
 # More than a segment, 30 frames of 25.6 ms that overlap by half.

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import as_missing, as_signals
+from ...signals.measures.arguments import as_missing, as_signals
 
 
 def unchanged_outside(reference: ArrayLike, estimate: ArrayLike, mask: ArrayLike) -> float:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...signals.measures.arguments import as_signals
 from ...signals.resampling import resample
-from .arguments import as_signals
 
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..metrics.spectrograms import magnitude_spectrogram
+from ...signals.measures.spectrograms import magnitude_spectrogram
 
 
 # Length and hop of the frames that onsets are found in: short against a note, long against the period of a low one.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...signals.measures.spectrograms import magnitude_spectrogram, mel_filterbank
 from ...signals.replacing import replacing
-from ..metrics.spectrograms import magnitude_spectrogram, mel_filterbank
 
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ....signals.measures.arguments import as_signals
 from ....signals.resampling import resample
-from ..arguments import as_signals
 from .bands import FRAME_LENGTH, HOP_LENGTH, SAMPLING_RATE
 from .ear_model import frames_of, outer_ear, pitch_patterns, power_spectra, smooth, spread_over_bands, spread_over_time
 from .pattern_differences import detection, loudness_weight, modulation_differences, noise_loudness

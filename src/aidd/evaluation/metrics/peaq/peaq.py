@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit
 
 from ....masks.gaps import find_gaps
-from ..arguments import as_signals
+from ....signals.measures.arguments import as_signals
 from .model_output_variables import DATA_BOUNDARY, ModelOutputVariables, model_output_variables
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from aidd.evaluation.metrics import log_mel_distance
+from aidd.signals.measures.log_mel_distance import log_mel_distance
 
 
 RATE = 16_000

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from aidd.evaluation.metrics.spectrograms import frames_touching, hann, magnitude_spectrogram, mel_filterbank
+from aidd.signals.measures.spectrograms import frames_touching, hann, magnitude_spectrogram, mel_filterbank
 
 
 def test_windows_half_overlapped_sum_to_one():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from aidd.training.data.corruption import gap_mask
+from aidd.schedulers.gap_mask import gap_mask
 
 
 def runs(row: torch.Tensor) -> list[int]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from aidd.evaluation.metrics import chroma_agreement
+from aidd.signals.measures.chroma_agreement import chroma_agreement
 
 
 RATE = 16_000

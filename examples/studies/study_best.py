@@ -1,0 +1,154 @@
+"""
+Study of the method that `best` takes: every candidate fills a gap, trials in the intact music near it choose one of
+them, and the choice is compared with each candidate taken every time. Behind the weight of the chroma in the score of
+a trial, `aidd.repair.pseudo_gaps.CHROMA_WEIGHT_DB`.
+
+    python examples/studies/study_best.py --data_dir recordings --output_file outputs/best_study.md
+
+One gap in the middle of segments of 4.17 s, evenly spread over each recording; the whole recording around it is
+intact, and trials are made in it. Choose weights on recordings that are kept for training, report on others. What was
+filled is kept beside the table, in a file of rows, and a study that was stopped goes on from there.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from segments import SEGMENT_SECONDS, recordings_in
+from tables import head_of, mean_and_interval, write_page
+
+from aidd.evaluation.metrics import chroma_agreement, log_mel_distance
+from aidd.evaluation.protocols.selection import evenly_spread_starts
+from aidd.repair.best import DEFAULT_CANDIDATES, candidates_of
+from aidd.repair.pseudo_gaps import CHROMA_WEIGHT_DB
+from aidd.repair.trials import try_candidates
+from aidd.signals.files import read_audio
+
+
+# Music on each side of a gap that is given to the candidates.
+CONTEXT_SECONDS = 4.0
+MIN_RMS = 1e-3
+MEASURES = {"log-mel (dB)": "log_mel_db", "chroma": "chroma"}
+
+
+def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data_dir", type=Path, nargs="+", required=True, help="Folders of intact recordings.")
+    parser.add_argument("--output_file", type=Path, required=True, help="Markdown table to write.")
+    parser.add_argument("--candidates", nargs="+", default=list(DEFAULT_CANDIDATES), help="Methods to try.")
+    parser.add_argument("--gap_ms", type=float, nargs="+", default=[50.0, 100.0, 200.0, 375.0, 750.0])
+    parser.add_argument(
+        "--chroma_weight_db",
+        type=float,
+        nargs="+",
+        default=[CHROMA_WEIGHT_DB],
+        help="Weights of the score to choose by, a line of the table each.",
+    )
+    parser.add_argument("--segments_per_recording", type=int, default=1)
+    parser.add_argument("--every", type=int, default=1, help="Every how many recordings one is taken.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of all draws.")
+    return parser.parse_args(args)
+
+
+def rows_of(path: Path, args: argparse.Namespace, done: set[tuple]) -> Iterator[dict]:
+    """Fills what is not done yet of a recording: a row for each gap."""
+    recording = read_audio(path)
+    audio, rate = recording.samples.mean(0, keepdims=True), recording.sampling_rate
+    num_samples, segment = audio.shape[-1], round(SEGMENT_SECONDS * rate)
+    candidates = candidates_of(args.candidates, sampling_rate=rate)
+    for start in evenly_spread_starts(num_samples, segment, args.segments_per_recording):
+        if np.sqrt(np.mean(audio[:, start : start + segment] ** 2)) <= MIN_RMS:
+            continue
+        for gap_ms in args.gap_ms:
+            if (path.name, start, gap_ms) in done:
+                continue
+            length = round(gap_ms / 1000 * rate)
+            gap = np.array([[start + (segment - length) // 2, start + (segment + length) // 2]], np.int64)
+            (trial,) = try_candidates(
+                gap,
+                gap,
+                lambda first, last: audio[:, first:last],
+                candidates,
+                default=lambda _: args.candidates[0],
+                num_samples=num_samples,
+                sampling_rate=rate,
+                seconds=np.inf,
+                seed=args.seed,
+            )
+            measured = {name: filled_by(name, candidates, audio, gap[0], rate, args.seed) for name in args.candidates}
+            filled = {"trial": asdict(trial), "real": measured}
+            yield {"recording": path.name, "start": start, "gap_ms": gap_ms, **filled}
+
+
+def filled_by(
+    name: str, candidates: dict, audio: np.ndarray, gap: np.ndarray, rate: int, seed: int
+) -> dict[str, float]:
+    """Both measures of a candidate's filling of a gap."""
+    context = round(CONTEXT_SECONDS * rate)
+    first, last = max(gap[0] - context, 0), min(gap[1] + context, audio.shape[-1])
+    music, mask = audio[:, first:last], np.zeros(last - first, bool)
+    mask[gap[0] - first : gap[1] - first] = True
+    generator = torch.Generator().manual_seed(seed)
+    filled = candidates[name].fill(np.where(mask, np.nan, music), mask, sampling_rate=rate, generator=generator)
+    return {
+        "log_mel_db": log_mel_distance(music, filled, mask=mask, sampling_rate=rate),
+        "chroma": chroma_agreement(music, filled, mask, sampling_rate=rate),
+    }
+
+
+def chosen(trial: dict, weight: float) -> str:
+    """The candidate that a trial chooses with another weight."""
+    if not trial["rounds"]:
+        return trial["chosen"]
+    scores = {
+        name: np.mean(score["log_mel_db"]) + weight * (1 - np.mean(score["chroma"]))
+        for name, score in trial["scores"].items()
+        if score["refusal"] is None
+    }
+    return min(scores, key=scores.__getitem__)
+
+
+def table(rows: list[dict], args: argparse.Namespace) -> list[str]:
+    """Every candidate, `best` by each weight, and the candidate that is nearest to what was cut, a line each a gap."""
+    lines = [
+        f"| gap (ms) | method | n | {' | '.join(MEASURES)} | taken by `best` |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    first = args.chroma_weight_db[0]
+    for gap_ms in args.gap_ms:
+        here = [row for row in rows if row["gap_ms"] == gap_ms]
+        recordings = [row["recording"] for row in here]
+        taken = [chosen(row["trial"], first) for row in here]
+        fillings = {name: [row["real"][name] for row in here] for name in args.candidates}
+        for weight in args.chroma_weight_db:
+            fillings[f"best, {weight:g} dB"] = [row["real"][chosen(row["trial"], weight)] for row in here]
+        fillings["the nearest of all"] = [
+            min(row["real"].values(), key=lambda one: one["log_mel_db"] - first * one["chroma"]) for row in here
+        ]
+        for name, values in fillings.items():
+            cells = [mean_and_interval([one[key] for one in values], recordings) for key in MEASURES.values()]
+            count = taken.count(name) if name in args.candidates else ""
+            lines.append(f"| {gap_ms:g} | {name} | {len(values)} | {' | '.join(cells)} | {count} |")
+    return lines
+
+
+def main() -> None:
+    args = parse_args()
+    journal = args.output_file.with_suffix(".jsonl")
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    rows = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+    done = {(row["recording"], row["start"], row["gap_ms"]) for row in rows}
+    for path in recordings_in(args.data_dir, (0, args.every)):
+        for row in rows_of(path, args, done):
+            with journal.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            rows.append(row)
+    write_page(args.output_file, [*head_of(args), *table(rows, args)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The studies of `best` and of adaptation, with a tiny model."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile as sf
+from scripts import run, write_tones
+
+
+def test_the_study_of_best_has_a_line_a_gap_and_method_and_goes_on_where_it_was_stopped(tmp_path):
+    write_tones(tmp_path / "recordings" / "a.wav", 8.0)
+    arguments = (
+        *("study_best", "--data_dir", tmp_path / "recordings", "--output_file", tmp_path / "study.md"),
+        *("--candidates", "lines", "linear", "--chroma_weight_db", 0, 10),
+    )
+    run(*arguments, "--gap_ms", 50)
+    journal = tmp_path / "study.jsonl"
+    first = journal.read_text()
+    (row,) = map(json.loads, first.splitlines())
+    assert row["trial"]["rounds"] == 4 and row["trial"]["chosen"] == "lines"
+    run(*arguments, "--gap_ms", 50, 100)
+    assert journal.read_text().startswith(first) and len(journal.read_text().splitlines()) == 2
+    lines = [line.strip("| ").split(" | ") for line in (tmp_path / "study.md").read_text().splitlines()[4:]]
+    names = ("lines", "linear", "best, 0 dB", "best, 10 dB", "the nearest of all")
+    assert [line[:3] for line in lines] == [[gap, name, "1"] for gap in ("50", "100") for name in names]
+    # The table repeats what was filled.
+    assert float(lines[0][3].split()[0]) == pytest.approx(row["real"]["lines"]["log_mel_db"], abs=1e-3)
+
+
+def test_the_study_of_adaptation_has_a_line_a_bound(tiny_pipeline, tmp_path):
+    pytest.importorskip("peft")
+    tiny_pipeline.save_pretrained(tmp_path / "model")
+    (tmp_path / "recordings").mkdir()
+    sf.write(tmp_path / "recordings" / "a.wav", 0.1 * np.random.default_rng(0).normal(size=9 * 24_000), 24_000)
+    run(
+        *("study_adaptation", "--data_dir", tmp_path / "recordings", "--output_file", tmp_path / "study.md"),
+        *("--model", tmp_path / "model", "--seconds", 0, "--steps", 2, "--gap_ms", 100, "--gaps_per_recording", 2),
+    )
+    lines = [line.strip("| ").split(" | ") for line in (tmp_path / "study.md").read_text().splitlines()[4:]]
+    assert [line[:2] for line in lines] == [["nothing", "2"], ["0 s", "2"], ["2 steps", "2"]]
+    assert lines[1][-1].endswith("/1") and lines[2][-1].endswith("/2")
+    rows = [json.loads(line) for line in (tmp_path / "study.jsonl").read_text().splitlines()]
+    assert [len(row["log_mel_db"]) for row in rows] == [2, 2, 2]
