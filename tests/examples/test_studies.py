@@ -518,6 +518,19 @@ def test_the_card_of_converted_weights_says_whose_they_are(pipeline, evaluation,
     assert (evaluation / "summary.md").read_text().strip() in text and "None are recorded here" not in text
 
 
+def test_the_study_of_costs_measures_each_gap_in_its_process(tmp_path):
+    write_tones(tmp_path / "tones.wav", 4.2)
+    run(
+        *("study_costs", "--audio", tmp_path / "tones.wav", "--output_file", tmp_path / "study.md"),
+        *("--method", "linear", "--gap_ms", 100),
+    )
+    ((method, gap_ms, seconds, loaded, added),) = (
+        line.strip("| ").split(" | ") for line in (tmp_path / "study.md").read_text().splitlines()[4:]
+    )
+    assert (method, gap_ms) == ("linear", "100") and 0 <= float(seconds) < 5
+    assert int(loaded) > 100 and int(added) >= 0
+
+
 def test_the_study_of_declipping_tells_of_each_level_and_method(tmp_path):
     write_tones(tmp_path / "recordings" / "tones.wav", 1.0)
     unet = aidd.CQTDiffPlusUNet(
