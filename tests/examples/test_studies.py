@@ -553,7 +553,7 @@ def test_the_study_of_declipping_tells_of_each_level_and_method(tmp_path):
         "| SDR (dB)",
         "| LSD",
         "| log-mel distance (dB)",
-        "| seconds",
+        "| CPU seconds",
     ]
     rows = dict(line.strip("| ").split(" | ", 1) for line in tables[0].splitlines()[2:])
     assert list(rows) == ["clipped", "sparse", "janssen", "cqtdiff, guidance 0.2"]

@@ -151,7 +151,7 @@ def original_sampler(pair: SimpleNamespace, num_steps: int):
 
 def test_a_guided_step_of_heun_is_equal(original_network, tmp_path):
     """The first of two steps is Heun's, with churn; the second leads to no noise."""
-    size = 32_768
+    size = 131_072
     pair = make_pair(original_network, tmp_path, size)
     transform = pair.original.CQTransform
     signal = 0.05 * torch.randn(1, size, generator=torch.Generator().manual_seed(2))
