@@ -38,7 +38,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data_dir", type=Path, nargs="+", required=True, help="Folders of intact recordings.")
     parser.add_argument("--output_file", type=Path, required=True, help="Markdown tables to write.")
-    parser.add_argument("--model", required=True, help="Folder or Hub id of the CQT-Diff pipeline.")
+    parser.add_argument("--model", help="Folder or Hub id of the CQT-Diff pipeline. Default: the other methods alone.")
     parser.add_argument("--sdr_db", type=float, nargs="+", default=[3.0, 6.0, 9.0, 12.0], help="Of clipped segments.")
     parser.add_argument("--seconds", type=float, default=1.5, help="Length of segments.")
     parser.add_argument("--guidance_scale", type=float, nargs="+", default=[0.0, 0.2], help="Of cqtdiff, one or more.")
@@ -82,14 +82,16 @@ def tables(
 
 def main() -> None:
     args = parse_args()
-    pipe = aidd.CQTDiffPipeline.from_pretrained(args.model)
-    pipe.set_progress_bar_config(disable=True)
     methods = {
         "clipped": lambda audio, **_: audio,
         "sparse": partial(aidd.saturation.restore_saturated, method=sparse),
         "janssen": partial(aidd.saturation.restore_saturated, method=janssen),
-        **{f"cqtdiff, guidance {xi:g}": partial(declip, pipe, guidance_scale=xi) for xi in args.guidance_scale},
     }
+    if args.model:
+        pipe = aidd.CQTDiffPipeline.from_pretrained(args.model)
+        pipe.set_progress_bar_config(disable=True)
+        for scale in args.guidance_scale:
+            methods[f"cqtdiff, guidance {scale:g}"] = partial(declip, pipe, guidance_scale=scale)
     measured: dict[tuple[float, str], list[tuple[float, ...]]] = defaultdict(list)
     shares: dict[float, list[float]] = defaultdict(list)
     names = []
