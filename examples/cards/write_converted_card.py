@@ -13,14 +13,11 @@ weights where you found them, and give it with `--license`.
 import argparse
 from pathlib import Path
 
-import pandas as pd
-from evaluations import read_items
+from converted import check_files, part, summary
 from huggingface_hub import ModelCard, ModelCardData
 from huggingface_hub.utils import validate_repo_id
 
 import aidd
-from aidd.evaluation.runs.provenance import provenance_of_model
-from aidd.signals.recordings import file_sha256
 from aidd.signals.replacing import replacing
 
 
@@ -50,11 +47,6 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def part(name: str, origin: str, checkpoint: Path) -> dict[str, str]:
-    """A line of the table of origins."""
-    return {"name": name, "origin": origin, "file": checkpoint.name, "sha256": file_sha256(checkpoint)}
-
-
 def check(args: argparse.Namespace) -> None:
     """Raises `SystemExit` on arguments that a card cannot be written from."""
     for repository in (args.repo_id, args.codec_origin, args.transformer_origin):
@@ -62,18 +54,7 @@ def check(args: argparse.Namespace) -> None:
             validate_repo_id(repository)
         except ValueError as error:
             raise SystemExit(f"expected a repository, owner/name: {error}") from error
-    for checkpoint in (args.codec_checkpoint, args.transformer_checkpoint):
-        if not checkpoint.is_file():
-            raise SystemExit(f"{checkpoint}: expected the file that was converted, found no such file")
-
-
-def summary(folder: Path, pipe: aidd.AIDDPipeline) -> str:
-    """The short tables of an evaluation. Raises `SystemExit` if it evaluated another pipeline."""
-    own, rows = provenance_of_model(pipe, ""), read_items(folder)
-    for name in ("model_digest", "model_config_digest"):
-        if others := set(rows.get(name, pd.Series(dtype=str)).dropna()) - {own[name]}:
-            raise SystemExit(f"{folder}: {name} is {others.pop()} in its rows, and {own[name]} of this pipeline")
-    return (folder / "summary.md").read_text().strip()
+    check_files(args.codec_checkpoint, args.transformer_checkpoint)
 
 
 def main() -> None:
@@ -98,7 +79,9 @@ def main() -> None:
             part("codec", args.codec_origin, args.codec_checkpoint),
             part("token model", args.transformer_origin, args.transformer_checkpoint),
         ],
-        evaluations=[{"name": folder.resolve().name, "summary": summary(folder, pipe)} for folder in args.evaluation],
+        evaluations=[
+            {"name": folder.resolve().name, "summary": summary(folder, pipe, "model")} for folder in args.evaluation
+        ],
     )
     with replacing(args.pipeline / "README.md") as unfinished:
         card.save(unfinished)

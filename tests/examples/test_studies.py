@@ -13,9 +13,10 @@ import pytest
 import soundfile as sf
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save_file
-from scripts import EXAMPLES, metrics, run, run_process, run_two_processes
+from scripts import EXAMPLES, metrics, run, run_process, run_two_processes, write_tones
 from snippets import blocks
 
+import aidd
 from aidd.evaluation.methods.names import AIDD_METHODS, ANCHORS, CELL_METHODS, PROTOCOLS
 from aidd.schedulers import repaint
 
@@ -517,6 +518,95 @@ def test_the_card_of_converted_weights_says_whose_they_are(pipeline, evaluation,
     run("write_converted_card", *arguments, "--evaluation", evaluation)
     text = ModelCard.load(folder / "README.md").text
     assert (evaluation / "summary.md").read_text().strip() in text and "None are recorded here" not in text
+
+
+def test_the_study_of_costs_measures_each_gap_in_its_process(tmp_path):
+    write_tones(tmp_path / "tones.wav", 4.2)
+    run(
+        *("study_costs", "--audio", tmp_path / "tones.wav", "--output_file", tmp_path / "study.md"),
+        *("--method", "linear", "--gap_ms", 100),
+    )
+    ((method, gap_ms, seconds, loaded, added),) = (
+        line.strip("| ").split(" | ") for line in (tmp_path / "study.md").read_text().splitlines()[4:]
+    )
+    assert (method, gap_ms) == ("linear", "100") and 0 <= float(seconds) < 5
+    assert int(loaded) > 100 and int(added) >= 0
+
+
+def test_the_study_of_declipping_tells_of_each_level_and_method(tmp_path):
+    write_tones(tmp_path / "recordings" / "tones.wav", 1.0)
+    unet = aidd.CQTDiffPlusUNet(
+        24_000,
+        4096,
+        8,
+        block_out_channels=(2, 2),
+        layers_per_block=(1, 1),
+        attention_levels=(False, False),
+        norm_num_groups=2,
+        embedding_size=4,
+    )
+    aidd.CQTDiffPipeline(unet, aidd.EDMAncestralScheduler(), num_inference_steps=2).save_pretrained(tmp_path / "model")
+    run(
+        *("study_declipping", "--data_dir", tmp_path / "recordings", "--model", tmp_path / "model"),
+        *("--output_file", tmp_path / "study.md", "--sdr_db", 6, 12, "--seconds", 0.15, "--guidance_scale", 0.2),
+    )
+    tables = [block for block in (tmp_path / "study.md").read_text().split("\n\n") if block.startswith("| ")]
+    assert [table.split(" | ")[0] for table in tables] == [
+        "| SDR (dB)",
+        "| LSD",
+        "| log-mel distance (dB)",
+        "| CPU seconds",
+    ]
+    rows = dict(line.strip("| ").split(" | ", 1) for line in tables[0].splitlines()[2:])
+    assert list(rows) == ["clipped", "sparse", "janssen", "cqtdiff, guidance 0.2"]
+    # The level of clipping is that which leaves this ratio.
+    assert rows["clipped"] == "6.000 [6.000, 6.000] | 12.000 [12.000, 12.000]"
+    assert min(float(value.split(" ")[0]) for value in rows["janssen"].split(" | ")) > 12
+
+
+@pytest.mark.parametrize(
+    ("unet", "said"),
+    [
+        (
+            aidd.CQTDiffUNet(8000, 2048, 2, 6, block_out_channels=(2, 2), layers_per_block=2, embedding_size=4),
+            ("authors of CQT-Diff trained", "Copyright (c) 2022", "convert_cqtdiff_checkpoint"),
+        ),
+        (
+            aidd.CQTDiffPlusUNet(
+                8000,
+                2048,
+                8,
+                block_out_channels=(2, 2),
+                layers_per_block=(1, 1),
+                attention_levels=(False, False),
+                norm_num_groups=2,
+                embedding_size=4,
+            ),
+            ("authors of CQT-Diff+ trained", "Copyright (c) 2023", "convert_cqtdiff_plus_checkpoint"),
+        ),
+    ],
+)
+def test_the_card_of_a_converted_cqtdiff_says_whose_it_is(unet, said, tmp_path):
+    folder, checkpoint = tmp_path / "pipeline", tmp_path / "weights.pt"
+    aidd.CQTDiffPipeline(unet, aidd.EDMHeunScheduler(), num_inference_steps=35, guidance_scale=0.2).save_pretrained(
+        folder
+    )
+    checkpoint.write_bytes(b"weights")
+    arguments = ["--pipeline", folder, "--repo_id", "someone/converted", "--checkpoint", checkpoint]
+    run("write_converted_cqtdiff_card", *arguments, "--license", "cc-by-nc-sa-4.0")
+    card = ModelCard.load(folder / "README.md")
+    assert card.data.license == "cc-by-nc-sa-4.0"
+    assert f"| `weights.pt` | `{hashlib.sha256(b'weights').hexdigest()}` |" in card.text
+    assert all(one in card.text for one in said) and "None are recorded here" in card.text
+    assert "`EDMHeunScheduler` with\n35 steps and a guidance of 0.2" in card.text
+    assert not re.search(r"{{|}}|{%", card.text)
+    for options, told in (
+        (["--repo_id", "/somewhere/else"], "expected a repository, owner/name"),
+        (["--checkpoint", tmp_path / "missing.pt"], "found no such file"),
+        (["--evaluation", tmp_path], "found one without items.parquet"),
+    ):
+        with pytest.raises(SystemExit, match=told):
+            run("write_converted_cqtdiff_card", *arguments, *options)
 
 
 def test_a_report_holds_the_tables_of_its_runs_and_brings_a_readme_up_to_date(evaluation, tmp_path):

@@ -138,5 +138,9 @@ def test_the_published_sizes():
         assert round(unet.num_parameters() / 1e6, 1) == millions
 
 
-def test_the_small_model_is_small():
+def test_the_small_models_are_small():
     assert 2 * configured("piano_gpu/cqtdiff_plus_unet.json").num_parameters() < 12_000_000
+    of_a_core = configured("piano_cpu/cqtdiff_plus_unet.json")
+    assert of_a_core.num_parameters() < 600_000
+    # A gap of 750 ms, and as much around it.
+    assert of_a_core.config.sample_size > 1.5 * of_a_core.config.sampling_rate
