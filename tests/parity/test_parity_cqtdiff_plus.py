@@ -1,5 +1,5 @@
 """
-CQT-Diff+'s network, denoiser and guided sampler against the original code: the same random weights, float32 on the CPU.
+CQT-Diff+'s network, denoiser and guided sampler against the original code: equal random weights, float32 on the CPU.
 """
 
 import os
