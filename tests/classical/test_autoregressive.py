@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from scipy.signal import butter, lfilter, lfiltic, sosfilt
+from scipy.signal import butter, lfilter, sosfilt
 
 from aidd import METHODS
 from aidd.classical.autoregressive import autoregressive
@@ -39,16 +39,6 @@ def test_extrapolation_satisfies_the_recursion():
     signal, error_filter = np.random.default_rng(2).normal(size=20), np.array([1, -0.5, 0.2, 0.1])
     whole = np.concatenate([signal, extrapolate(signal, error_filter, 30)])
     np.testing.assert_allclose(np.convolve(whole, error_filter)[20:50], 0, atol=1e-12)
-
-
-@pytest.mark.parametrize("order", [1, 5, 127, 128, 300])
-@pytest.mark.parametrize("num_samples", [0, 1, 127, 128, 129, 1000])
-def test_blocks_of_a_continuation_are_those_of_the_filter_sample_by_sample(order, num_samples):
-    signal = np.random.default_rng(3).normal(size=4 * order)
-    error_filter = burg(signal, order)
-    state = lfiltic([1.0], error_filter, signal[: -order - 1 : -1])
-    expected, _ = lfilter([1.0], error_filter, np.zeros(num_samples), zi=state)
-    np.testing.assert_allclose(extrapolate(signal, error_filter, num_samples), expected, atol=1e-10)
 
 
 def test_a_silent_signal_stays_silent():

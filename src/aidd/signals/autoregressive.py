@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import solve_toeplitz, solve_triangular, solveh_banded, toeplitz
-from scipy.signal import lfilter, oaconvolve
+from scipy.linalg import solve_toeplitz, solveh_banded
+from scipy.signal import lfilter, lfiltic, oaconvolve
 
 
 # Limits of the models that continue the edges of a gap: their order, and seconds of intact audio on each side that
@@ -18,8 +18,6 @@ WHITENING = 1e-12
 ROUNDING = 16 * np.finfo(np.float64).eps
 # Continuations of music reach up to 1.4 times its peak. Beyond this, rounding has made a model unstable.
 MOST_GROWTH = 2.0
-# Samples that a continuation grows by at a time. Products of matrices are faster than a recursion, sample by sample.
-BLOCK = 128
 
 
 def burg(signal: np.ndarray, order: int) -> np.ndarray:
@@ -96,18 +94,9 @@ def extrapolate(signal: np.ndarray, error_filter: np.ndarray, num_samples: int) 
     Returns:
         float64 `(num_samples,)`.
     """
-    order, block = len(error_filter) - 1, max(min(BLOCK, num_samples), 1)
-    # T y = H x, for a block y after the last samples x: what the errors within it, which are zero, are made of.
-    from_block = toeplitz(np.pad(error_filter, (0, block))[:block], np.eye(1, block)[0])
-    from_past = toeplitz(np.pad(error_filter[-1:], (0, block - 1)), error_filter[:0:-1])
-    predictor = solve_triangular(from_block, -from_past, lower=True, unit_diagonal=True, check_finite=False)
-    samples = np.concatenate([signal[len(signal) - order :], np.zeros(num_samples)])
-    # A model that rounding has made unstable grows without bound: see [`continue_stably`].
-    with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(order, len(samples), block):
-            end = min(start + block, len(samples))
-            samples[start:end] = predictor[: end - start] @ samples[start - order : start]
-    return samples[order:]
+    state = lfiltic([1.0], error_filter, signal[: -len(error_filter) : -1])
+    continuation, _ = lfilter([1.0], error_filter, np.zeros(num_samples), zi=state)
+    return continuation
 
 
 def prediction_error(signal: np.ndarray, error_filter: np.ndarray, num_samples: int) -> np.ndarray:
@@ -131,9 +120,8 @@ def prediction_error(signal: np.ndarray, error_filter: np.ndarray, num_samples: 
     if power == 0:
         return np.zeros(num_samples)
     innovation = lfilter(error_filter, [1.0], signal)[len(error_filter) - 1 :]
-    order = len(error_filter) - 1
-    response = np.append(1.0, extrapolate(np.eye(1, order, order - 1)[0], error_filter, max(num_samples - 1, 0)))
-    return np.cumsum(response[:num_samples] ** 2) * np.mean(innovation**2) / power
+    response = lfilter([1.0], error_filter, np.eye(1, num_samples)[0])
+    return np.cumsum(response**2) * np.mean(innovation**2) / power
 
 
 def linear_prediction(signal: np.ndarray, order: int) -> np.ndarray:
