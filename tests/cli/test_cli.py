@@ -521,7 +521,7 @@ def test_info(folder, capsys):
         and "torch 2" in output
         and f"methods: {', '.join(METHODS)}\n" in output
     )
-    for methods, model in (("aidd, auto", DEFAULT_MODEL), ("spectrogram_repaint", DEFAULT_SPECTROGRAM_MODEL)):
+    for methods, model in (("aidd, auto, best", DEFAULT_MODEL), ("spectrogram_repaint", DEFAULT_SPECTROGRAM_MODEL)):
         (line,) = re.findall(rf"^default model of {methods}: (.*)$", output, re.MULTILINE)
         assert line.endswith(f"in {model}" if os.path.isdir(model) else f"(expected in {model})")
     assert output.splitlines()[-1].startswith("cqtdiff needs a folder with a CQTDiffPipeline, as none comes with")
@@ -733,6 +733,7 @@ def test_what_was_done_is_told_as_json(folder, capsys):
         "other_frequencies_db": None,
         "densities": {},
         "loading_seconds": 0.0,
+        "sources": [],
         "trials": [],
         "adaptation": None,
         "exit_code": 0,
