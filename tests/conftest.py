@@ -31,12 +31,12 @@ MAX_STARTS = 40
 # Tests of a file share what they build, and so do those of these files: each group runs in one process. What takes
 # longest comes first.
 GROUPS = {
-    **dict.fromkeys(("test_examples", "test_studies"), "examples"),
+    **dict.fromkeys(("test_examples", "test_studies", "test_cards"), "examples"),
     **dict.fromkeys(("test_hub_loading", "test_publishing", "test_train"), "hub"),
     **dict.fromkeys(("test_import", "test_tested_versions"), "imports"),
 }
 FIRST = ("test_types", "test_studies", "test_examples", "test_benchmarks", "test_docs", "test_hub_loading")
-FIRST += ("test_publishing", "test_train", "test_evaluate", "test_train_wavtokenizer", "test_images", "test_cli")
+FIRST += ("test_publishing", "test_train", "test_evaluate", "test_train_wavtokenizer", "test_images", "test_inpaint")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 from evaluations import read_items
+from huggingface_hub.utils import validate_repo_id
 
 from aidd.evaluation.runs.provenance import provenance_of_model
 from aidd.pipelines import InpaintingPipeline
@@ -15,6 +16,15 @@ def check_files(*checkpoints: Path) -> None:
     for checkpoint in checkpoints:
         if not checkpoint.is_file():
             raise SystemExit(f"{checkpoint}: expected the file that was converted, found no such file")
+
+
+def check_repositories(*repositories: str) -> None:
+    """Raises `SystemExit` for what is no owner/name."""
+    for repository in repositories:
+        try:
+            validate_repo_id(repository)
+        except ValueError as error:
+            raise SystemExit(f"expected a repository, owner/name: {error}") from error
 
 
 def part(name: str, origin: str, checkpoint: Path) -> dict[str, str]:

@@ -13,9 +13,8 @@ weights where you found them, and give it with `--license`.
 import argparse
 from pathlib import Path
 
-from converted import check_files, part, summary
+from converted import check_files, check_repositories, part, summary
 from huggingface_hub import ModelCard, ModelCardData
-from huggingface_hub.utils import validate_repo_id
 
 import aidd
 from aidd.signals.replacing import replacing
@@ -47,19 +46,10 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def check(args: argparse.Namespace) -> None:
-    """Raises `SystemExit` on arguments that a card cannot be written from."""
-    for repository in (args.repo_id, args.codec_origin, args.transformer_origin):
-        try:
-            validate_repo_id(repository)
-        except ValueError as error:
-            raise SystemExit(f"expected a repository, owner/name: {error}") from error
-    check_files(args.codec_checkpoint, args.transformer_checkpoint)
-
-
 def main() -> None:
     args = parse_args()
-    check(args)
+    check_repositories(args.repo_id, args.codec_origin, args.transformer_origin)
+    check_files(args.codec_checkpoint, args.transformer_checkpoint)
     pipe = aidd.AIDDPipeline.from_pretrained(args.pipeline)
     data = ModelCardData(
         license=args.license,

@@ -14,9 +14,8 @@ import argparse
 from pathlib import Path
 from types import MappingProxyType
 
-from converted import check_files, part, summary
+from converted import check_files, check_repositories, part, summary
 from huggingface_hub import ModelCard, ModelCardData
-from huggingface_hub.utils import validate_repo_id
 
 import aidd
 from aidd.signals.replacing import replacing
@@ -61,10 +60,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    try:
-        validate_repo_id(args.repo_id)
-    except ValueError as error:
-        raise SystemExit(f"expected a repository, owner/name: {error}") from error
+    check_repositories(args.repo_id)
     check_files(args.checkpoint)
     pipe = aidd.CQTDiffPipeline.from_pretrained(args.pipeline)
     generation = GENERATIONS[type(pipe.unet).__name__]

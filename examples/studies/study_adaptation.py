@@ -11,7 +11,6 @@ beside the table, in a file of rows, and a study that was stopped goes on from t
 """
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from tables import head_of, mean_and_interval, write_page
 from aidd import DEFAULT_MODEL, AIDDPipeline
 from aidd.evaluation.metrics import chroma_agreement, log_mel_distance
 from aidd.evaluation.protocols.selection import evenly_spread_starts
+from aidd.evaluation.runs.journal import Journal
 from aidd.masks.gaps import find_gaps
 from aidd.pipelines.adaptation import missing_cross_entropy
 from aidd.signals.files import read_audio
@@ -129,16 +129,14 @@ def table(rows: list[dict]) -> list[str]:
 
 def main() -> None:
     args = parse_args()
-    journal = args.output_file.with_suffix(".jsonl")
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    rows = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+    journal = Journal(args.output_file.parent, args.output_file.stem)
+    rows = journal.read()
     done = {(row["recording"], row["learned"]) for row in rows}
     pipe = AIDDPipeline.from_pretrained(args.model)
     pipe.set_progress_bar_config(disable=True)
     for path in recordings_in(args.data_dir, (0, args.every)):
         for row in rows_of(path, pipe, args, done):
-            with journal.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+            journal.append([row])
             rows.append(row)
     write_page(args.output_file, [*head_of(args), *table(rows)])
 

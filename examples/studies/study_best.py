@@ -11,18 +11,17 @@ filled is kept beside the table, in a file of rows, and a study that was stopped
 """
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
-from segments import SEGMENT_SECONDS, recordings_in
+from segments import read_segments, recordings_in
 from tables import head_of, mean_and_interval, write_page
 
 from aidd.evaluation.metrics import chroma_agreement, log_mel_distance
-from aidd.evaluation.protocols.selection import evenly_spread_starts
+from aidd.evaluation.runs.journal import Journal
 from aidd.repair.best import DEFAULT_CANDIDATES, candidates_of
 from aidd.repair.pseudo_gaps import CHROMA_WEIGHT_DB
 from aidd.repair.trials import try_candidates
@@ -31,7 +30,6 @@ from aidd.signals.files import read_audio
 
 # Music on each side of a gap that is given to the candidates.
 CONTEXT_SECONDS = 4.0
-MIN_RMS = 1e-3
 MEASURES = {"log-mel (dB)": "log_mel_db", "chroma": "chroma"}
 
 
@@ -58,23 +56,21 @@ def rows_of(path: Path, args: argparse.Namespace, done: set[tuple]) -> Iterator[
     """Fills what is not done yet of a recording: a row for each gap."""
     recording = read_audio(path)
     audio, rate = recording.samples.mean(0, keepdims=True), recording.sampling_rate
-    num_samples, segment = audio.shape[-1], round(SEGMENT_SECONDS * rate)
     candidates = candidates_of(args.candidates, sampling_rate=rate)
-    for start in evenly_spread_starts(num_samples, segment, args.segments_per_recording):
-        if np.sqrt(np.mean(audio[:, start : start + segment] ** 2)) <= MIN_RMS:
-            continue
+    for start, segment, _ in read_segments(path, args.segments_per_recording):
         for gap_ms in args.gap_ms:
             if (path.name, start, gap_ms) in done:
                 continue
             length = round(gap_ms / 1000 * rate)
-            gap = np.array([[start + (segment - length) // 2, start + (segment + length) // 2]], np.int64)
+            first = start + (len(segment) - length) // 2
+            gap = np.array([[first, first + length]], np.int64)
             (trial,) = try_candidates(
                 gap,
                 gap,
                 lambda first, last: audio[:, first:last],
                 candidates,
                 default=lambda _: args.candidates[0],
-                num_samples=num_samples,
+                num_samples=audio.shape[-1],
                 sampling_rate=rate,
                 seconds=np.inf,
                 seed=args.seed,
@@ -138,14 +134,12 @@ def table(rows: list[dict], args: argparse.Namespace) -> list[str]:
 
 def main() -> None:
     args = parse_args()
-    journal = args.output_file.with_suffix(".jsonl")
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    rows = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+    journal = Journal(args.output_file.parent, args.output_file.stem)
+    rows = journal.read()
     done = {(row["recording"], row["start"], row["gap_ms"]) for row in rows}
     for path in recordings_in(args.data_dir, (0, args.every)):
         for row in rows_of(path, args, done):
-            with journal.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+            journal.append([row])
             rows.append(row)
     write_page(args.output_file, [*head_of(args), *table(rows, args)])
 

@@ -16,34 +16,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from measures import METRICS, NOTES, measure
 from segments import segments_in
 from tables import head_of, mean_and_interval, write_page
 
 import aidd
-from aidd.evaluation.metrics import (
-    chroma_agreement,
-    level_error,
-    log_mel_distance,
-    log_spectral_distance,
-    note_pitch_agreement,
-    onset_agreement,
-    partials_lost,
-    snr_in_gap,
-)
+from aidd.evaluation.protocols.geometry import centred_gap
 from aidd.signals.recordings import read_excerpt, recording_length
 
 
 METHODS = ("autoregressive", "envelope_noise", "lines", "sinusoidal")
-MEASURES = {
-    "log-mel (dB)": lambda x, y, mask, rate: log_mel_distance(x, y, mask=mask, sampling_rate=rate),
-    "LSD in gap": lambda x, y, mask, rate: log_spectral_distance(x, y, mask=mask),
-    "chroma": lambda x, y, mask, rate: chroma_agreement(x, y, mask, sampling_rate=rate),
-    "onsets": lambda x, y, mask, rate: onset_agreement(x, y, mask, sampling_rate=rate),
-    "partials lost (dB)": lambda x, y, mask, rate: partials_lost(x, y, mask, sampling_rate=rate),
-    "level (dB)": lambda x, y, mask, rate: level_error(x, y, mask),
-    "SNR in gap (dB)": lambda x, y, mask, rate: snr_in_gap(x, y, mask),
-}
-NOTES = {"notes that sound": lambda x, y, mask, rate: note_pitch_agreement(x, y, mask, sampling_rate=rate)}
 
 
 def parse_args() -> argparse.Namespace:
@@ -75,16 +57,13 @@ def restore(name: str, path: Path, start: int, segment: np.ndarray, mask: np.nda
 
 def main() -> None:
     args = parse_args()
-    measures = MEASURES | (NOTES if args.notes else {})
+    columns = METRICS | (NOTES if args.notes else {})
     filled: dict[tuple[float, str], int] = {(gap, name): 0 for gap in args.gap_ms for name in args.methods}
     scores: dict[tuple[float, str], list] = {key: [] for key in filled}
     recordings: dict[float, list[str]] = {gap_ms: [] for gap_ms in args.gap_ms}
     for path, start, segment, rate in segments_in(args.data_dir, args.segments_per_recording):
         for gap_ms in args.gap_ms:
-            gap = round(gap_ms / 1000 * rate)
-            first = (len(segment) - gap) // 2
-            mask = np.zeros(len(segment), bool)
-            mask[first : first + gap] = True
+            mask = centred_gap(len(segment), rate, gap_seconds=gap_ms / 1000)
             restored = {name: restore(name, path, start, segment, mask, rate, args.seed) for name in args.methods}
             for name, one in restored.items():
                 filled[gap_ms, name] += one is not None
@@ -92,15 +71,17 @@ def main() -> None:
                 continue
             recordings[gap_ms].append(str(path))
             for name, one in restored.items():
-                scores[gap_ms, name].append([measure(segment, one, mask, rate) for measure in measures.values()])
+                scores[gap_ms, name].append(measure(segment, one, mask, rate, notes=args.notes))
     lines = [
         *head_of(args),
-        f"| gap (ms) | method | filled | n | {' | '.join(measures)} |",
-        f"| {' | '.join(['---'] * (4 + len(measures)))} |",
+        f"| gap (ms) | method | filled | n | {' | '.join(columns.values())} |",
+        f"| {' | '.join(['---'] * (4 + len(columns)))} |",
     ]
     for (gap_ms, name), values in scores.items():
-        columns = zip(*values, strict=True) if values else [[]] * len(measures)
-        cells = [mean_and_interval(column, recordings[gap_ms]) if len(column) else "" for column in columns]
+        cells = [
+            mean_and_interval([one[column] for one in values], recordings[gap_ms]) if values else ""
+            for column in columns
+        ]
         lines.append(f"| {gap_ms:g} | {name} | {filled[gap_ms, name]} | {len(values)} | {' | '.join(cells)} |")
     write_page(args.output_file, lines)
 

@@ -22,21 +22,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from measures import METRICS, NOTES, measure
 from segments import segments_in
 from tables import head_of, write_page
 
 import aidd
 from aidd.evaluation.methods.evaluated_methods import methods_of_aidd
-from aidd.evaluation.metrics import (
-    chroma_agreement,
-    level_error,
-    log_mel_distance,
-    log_spectral_distance,
-    note_pitch_agreement,
-    onset_agreement,
-    partials_lost,
-    snr_in_gap,
-)
 from aidd.evaluation.protocols.geometry import centred_gap
 from aidd.evaluation.reports.bootstrap import bootstrap_interval
 from aidd.evaluation.runs.journal import Journal
@@ -45,18 +36,6 @@ from aidd.splice.ranking import agreement_risk, edge_distance
 from aidd.splice.surroundings import surroundings_of
 
 
-METRICS = {
-    "log_mel": "log-mel (dB)",
-    "lsd": "LSD",
-    "lsd_gap": "LSD in gap",
-    "chroma": "chroma",
-    "onsets": "onsets",
-    "partials": "partials lost (dB)",
-    "level": "level (dB)",
-    "snr": "SNR (dB)",
-}
-# Measured with --notes.
-NOTES = {"notes": "notes that sound"}
 DIGITS = {"notes": 3, "lsd": 4, "lsd_gap": 3, "chroma": 3, "onsets": 3}
 REFERENCE = "default"
 # Settings of the pipeline and of the scheduler that a row does not name: those of the default model.
@@ -119,22 +98,6 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--process", type=int, nargs=2, default=[0, 1], metavar=("INDEX", "NUMBER"))
     return parser.parse_args()
-
-
-def measure(
-    segment: np.ndarray, restored: np.ndarray, mask: np.ndarray, rate: int, *, notes: bool
-) -> dict[str, float]:
-    of_notes = {"notes": note_pitch_agreement(segment, restored, mask, sampling_rate=rate)} if notes else {}
-    return of_notes | {
-        "log_mel": log_mel_distance(segment, restored, mask=mask, sampling_rate=rate),
-        "lsd": log_spectral_distance(segment, restored),
-        "lsd_gap": log_spectral_distance(segment, restored, mask=mask),
-        "chroma": chroma_agreement(segment, restored, mask, sampling_rate=rate),
-        "onsets": onset_agreement(segment, restored, mask, sampling_rate=rate),
-        "partials": partials_lost(segment, restored, mask, sampling_rate=rate),
-        "level": level_error(segment, restored, mask),
-        "snr": snr_in_gap(segment, restored, mask),
-    }
 
 
 def draws(

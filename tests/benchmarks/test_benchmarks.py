@@ -105,6 +105,14 @@ def test_costs_have_a_row_a_case(run, pipeline, recording):
     assert rows[0]["seconds"] > 0 and rows[0]["loaded MiB"] > 50 and rows[0]["added MiB"] >= 0
 
 
+def test_costs_of_methods_have_a_row_a_gap(run, tones, tmp_path):
+    sf.write(tmp_path / "tones.wav", tones(102_000, 24_000)[0], 24_000)
+    arguments = ("--audio", tmp_path / "tones.wav", "--methods", "linear", "--gap_ms", 100)
+    (row,) = run("costs_by_method", *arguments)["rows"]
+    assert (row["method"], row["gap ms"]) == ("linear", 100) and 0 <= row["CPU seconds"] < 5
+    assert row["loaded MiB"] > 100 and row["added MiB"] >= 0
+
+
 def test_importing_the_package_alone_loads_no_framework(run):
     rows = run("import_time", "--repeats", 1, "--starts", "python alone", "import aidd")["rows"]
     assert rows[0]["modules"] < rows[1]["modules"] < 200

@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 import torch
 
 from aidd.classical.envelope_noise import envelope_noise
 from aidd.classical.lines import lines
+from aidd.classical.sinusoidal import sinusoidal
 from aidd.evaluation.metrics import log_mel_distance
 from aidd.signals.files import read_audio
 from aidd.signals.samples import sample_recordings
@@ -20,7 +22,8 @@ def test_steady_tones_come_back():
         assert error < (1e-2 if pitch == 147 else 1e-3), pitch
 
 
-def test_lines_are_nearer_to_the_spectra_of_music_than_noise_shaped_like_it():
+@pytest.mark.parametrize(("method", "gap_seconds"), [(lines, 0.3), (sinusoidal, 0.2)])
+def test_partials_are_nearer_to_the_spectra_of_music_than_noise_shaped_like_it(method, gap_seconds):
     differences = []
     for path in sample_recordings().values():
         recording = read_audio(path)
@@ -28,10 +31,10 @@ def test_lines_are_nearer_to_the_spectra_of_music_than_noise_shaped_like_it():
         for start in np.linspace(0.1, 0.8, 3):
             segment = audio[int(start * len(audio)) :][: 3 * rate]
             mask = np.zeros(len(segment), bool)
-            mask[rate : rate + int(0.3 * rate)] = True
+            mask[rate : rate + round(gap_seconds * rate)] = True
             scores = []
-            for method in (lines, envelope_noise):
-                restored = method(segment, mask, sampling_rate=rate, generator=torch.Generator().manual_seed(0))
+            for one in (method, envelope_noise):
+                restored = one(segment, mask, sampling_rate=rate, generator=torch.Generator().manual_seed(0))
                 scores.append(log_mel_distance(segment, restored, sampling_rate=rate, mask=mask))
             differences.append(np.subtract(*scores))
     assert np.mean(differences) < -0.1

@@ -14,6 +14,7 @@ from processes import python, starts
 from safetensors.torch import load_file
 from tiny_models import SIZES
 
+import aidd
 from aidd.evaluation.methods.names import PROTOCOLS
 
 
@@ -128,3 +129,16 @@ def interrupted_copy(run_folder: Path, folder: Path, step: int) -> Path:
             shutil.rmtree(checkpoint)
     assert (folder / f"checkpoint-{step}").is_dir()
     return folder
+
+
+def tiny_cqtdiff_plus(sampling_rate: int, num_samples: int) -> aidd.CQTDiffPlusUNet:
+    return aidd.CQTDiffPlusUNet(
+        sampling_rate,
+        num_samples,
+        8,
+        block_out_channels=(2, 2),
+        layers_per_block=(1, 1),
+        attention_levels=(False, False),
+        norm_num_groups=2,
+        embedding_size=4,
+    )

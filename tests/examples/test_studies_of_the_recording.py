@@ -15,7 +15,7 @@ def test_the_study_of_best_has_a_line_a_gap_and_method_and_goes_on_where_it_was_
         *("--candidates", "lines", "linear", "--chroma_weight_db", 0, 10),
     )
     run(*arguments, "--gap_ms", 50)
-    journal = tmp_path / "study.jsonl"
+    journal = tmp_path / "study-0.jsonl"
     first = journal.read_text()
     (row,) = map(json.loads, first.splitlines())
     assert row["trial"]["rounds"] == 4 and row["trial"]["chosen"] == "lines"
@@ -40,5 +40,5 @@ def test_the_study_of_adaptation_has_a_line_a_bound(tiny_pipeline, tmp_path):
     lines = [line.strip("| ").split(" | ") for line in (tmp_path / "study.md").read_text().splitlines()[4:]]
     assert [line[:2] for line in lines] == [["nothing", "2"], ["0 s", "2"], ["2 steps", "2"]]
     assert lines[1][-1].endswith("/1") and lines[2][-1].endswith("/2")
-    rows = [json.loads(line) for line in (tmp_path / "study.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (tmp_path / "study-0.jsonl").read_text().splitlines()]
     assert [len(row["log_mel_db"]) for row in rows] == [2, 2, 2]

@@ -13,6 +13,7 @@ from scipy.signal.windows import hann
 
 from ..masks.gaps import find_gaps
 from ..signals.bands import erb_bands
+from ..signals.measures.chroma_agreement import pitch_classes
 from ..splice.continuation import continuation
 from ..splice.contract import prepare, write_back
 from ..splice.matching import match_edges
@@ -137,10 +138,7 @@ def recording_features(mono: np.ndarray, missing: np.ndarray, sampling_rate: int
     """
     length, hop = frame_lengths(sampling_rate)
     window, hertz = hann(length, sym=False), np.fft.rfftfreq(length, 1 / sampling_rate)
-    pitched = (hertz >= CHROMA_HERTZ[0]) & (hertz <= CHROMA_HERTZ[1])
-    classes = np.zeros((12, len(hertz)))
-    classes[np.round(12 * np.log2(hertz[pitched] / 440)).astype(int) % 12, np.flatnonzero(pitched)] = 1
-    folding = np.concatenate([erb_bands(hertz), classes]).T
+    folding = np.concatenate([erb_bands(hertz).T, pitch_classes(hertz, *CHROMA_HERTZ)], axis=1)
     num_frames = max((len(mono) - length) // hop + 1, 0)
     powers = np.zeros((num_frames, folding.shape[1]), np.float32)
     per_block = max(BLOCK_SAMPLES // hop, 1)

@@ -15,7 +15,7 @@ from ..signals.samples import sample_recordings
 from .embedders import BasicPitchEmbedder, Embedder, RandomProjectionEmbedder
 from .methods.loading import load_methods
 from .methods.names import ANCHORS, CELL_METHODS, EMBEDDERS, EVALUATED_METHODS, is_custom
-from .metrics import note_onset_agreement, note_pitch_agreement
+from .metrics import estoi, note_onset_agreement, note_pitch_agreement, stoi, visqol
 from .metrics.note_posteriors import INSTALLED_BY as NOTES_INSTALLED_BY
 from .protocols.manifest import freeze, thaw
 from .protocols.protocol import Item, Protocol, check_items, read_item
@@ -24,7 +24,7 @@ from .protocols.selection import Selection, select_items
 from .protocols.tf_geometry import GRID
 from .reports.page import DAMAGED, ORIGINAL, Example
 from .reports.report import write_report
-from .runs.measuring import ItemMetric, estoi_of_item, load_metrics, stoi_of_item, visqol_of_item
+from .runs.measuring import ItemMetric, load_metrics, of_segment
 from .runs.provenance import provenance_of_items, provenance_of_metrics, provenance_of_packages
 from .runs.results import collect
 from .runs.runner import audio_file, run
@@ -179,11 +179,11 @@ def chosen_metrics(request: EvaluationRequest, selection: Selection) -> dict[str
     Raises:
         ValueError: a metric that cannot be loaded, or items whose cells are missing alone.
     """
-    metrics: dict[str, ItemMetric] = {"visqol": visqol_of_item} if request.with_visqol else {}
+    metrics: dict[str, ItemMetric] = {"visqol": of_segment(visqol)} if request.with_visqol else {}
     if request.with_notes:
         metrics |= {one.__name__: one for one in (note_onset_agreement, note_pitch_agreement)}
     if request.with_speech:
-        metrics |= {"stoi": stoi_of_item, "estoi": estoi_of_item}
+        metrics |= {one.__name__: of_segment(one) for one in (stoi, estoi)}
     metrics |= load_metrics(request.metrics)
     if metrics and _kinds(selection) == {True}:
         raise ValueError(

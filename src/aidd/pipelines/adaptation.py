@@ -105,22 +105,33 @@ def _evenly(number: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, number - 1, min(number, most)).round()).astype(int)
 
 
-def missing_cross_entropy(model: DiTTokenModel, tokens: Tensor, missing: Tensor) -> Tensor:
+def missing_nats(model: DiTTokenModel, tokens: Tensor, missing: Tensor, schedule: LogLinearSchedule) -> Tensor:
     """
-    Cross-entropy of missing tokens given the others.
+    Cross-entropy of each missing token given those that are not.
+
+    Scores are renormalised over the codes that the model can generate, and a model with `time_conditioning` is given
+    the sigma that belongs to the missing fraction.
 
     Args:
         model: of tokens.
         tokens: int64 `(rows, tokens)`, the true codes.
         missing: bool `(rows, tokens)`, True = missing; every row misses some.
+        schedule: noise schedule.
 
     Returns:
-        Nats a missing token, float32 `()`. Codes that the model cannot generate are left out.
+        Nats, float32 `(missing tokens,)`, row by row; `inf` at codes that the model cannot generate.
     """
-    schedule = LogLinearSchedule()
     sigma = schedule.sigma(schedule.time(missing.float().mean(-1))) if model.config.time_conditioning else None
     log_probs = model(tokens, missing, sigma).log_probs[missing].log_softmax(-1)
-    nats = -log_probs.gather(-1, tokens[missing][:, None])[:, 0]
+    return -log_probs.gather(-1, tokens[missing][:, None])[:, 0]
+
+
+def missing_cross_entropy(model: DiTTokenModel, tokens: Tensor, missing: Tensor) -> Tensor:
+    """
+    Mean of [`missing_nats`] by the schedule that models learn with: nats a missing token, float32 `()`. Codes that the
+    model cannot generate are left out.
+    """
+    nats = missing_nats(model, tokens, missing, LogLinearSchedule())
     return nats[nats.isfinite()].mean()
 
 

@@ -12,8 +12,8 @@ from ..signals.warning import warn_at_caller
 from ..splice.contract import prepare, write_back
 from . import methods
 from .filling import fill_as_planned
-from .methods import CHOOSING_METHODS, DEFAULT_CANDIDATES, METHODS, TRIAL_SECONDS
-from .plan import BEST, LEAST_TRIED_SECONDS, RepairPlan, plan_repair
+from .methods import BEST, CHOOSING_METHODS, DEFAULT_CANDIDATES, METHODS, MODEL_CANDIDATE, TRIAL_SECONDS
+from .plan import LEAST_TRIED_SECONDS, RepairPlan, plan_repair
 from .regions import reach_of
 from .trials import Candidate, Read, Trial, try_candidates, warning_of
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from ..pipelines import AIDDPipeline, InpaintingPipeline
     from ..signals.arrays import Waveform
-
-# The candidate that a pipeline of the user's stands for, and the last to fill.
-MODEL_CANDIDATE = "aidd"
 
 
 def best(

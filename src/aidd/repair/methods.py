@@ -104,8 +104,11 @@ DEFAULT_CANDIDATES = ("aidd", "lines", "envelope_noise", "autoregressive", "u_ph
 # Budget of time of all trials of a recording, in seconds: the default candidates are tried for five gaps of 0.75 s, or
 # fifteen of 0.1 s, in about as long on one core.
 TRIAL_SECONDS = 60.0
-# Methods that fill gaps by others, and so are no candidates.
-CHOOSING_METHODS = ("auto", "best")
+# The method that tries others, and methods that fill gaps by others, which are no candidates.
+BEST = "best"
+CHOOSING_METHODS = ("auto", BEST)
+# The candidate that a pipeline of the user's stands for, and the last to fill.
+MODEL_CANDIDATE = "aidd"
 # What fills boxes of frequencies without a model: module and name of functions
 # `method(audio, tf_mask, *, sampling_rate, grid, generator=None) -> audio`.
 CELL_FUNCTIONS = MappingProxyType(

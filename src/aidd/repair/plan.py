@@ -26,16 +26,16 @@ import numpy as np
 from ..masks.gaps import mask_of
 from ..signals.arrays import check_sampling_rate
 from ..splice.filling import continued_gaps
-from .methods import row_of
+from .methods import BEST, row_of
 
 
 # What `auto` fills by methods without a model: the gaps longer than the first number and up to the second, in seconds.
 # At these lengths the method is nearest to the waveform, and no worse in spectrum than what would fill them otherwise:
 # docs/auto_study.md and docs/short_gaps_study.md.
 AUTO_LENGTHS = MappingProxyType({"janssen": (0.0, 0.005), "u_phain": (0.02, 0.07)})
-# The method whose gaps are filled by what trials choose, and the shortest gaps, in seconds, that are worth a trial: of
-# shorter ones, the measures see little else than the music on both sides.
-BEST, LEAST_TRIED_SECONDS = "best", 0.02
+# The shortest gaps, in seconds, that are worth a trial of `best`: of shorter ones, the measures see little else than
+# the music on both sides.
+LEAST_TRIED_SECONDS = 0.02
 # What a gap is filled by that takes no model but the autoregressive models of its edges.
 CONTINUATION = "continuation"
 

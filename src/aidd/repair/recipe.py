@@ -26,8 +26,8 @@ from .encoded import HeldFillings, check_range
 from .examination import Examination, NothingToRepairError, destination, examine, numbered
 from .filling import fill_as_planned, fill_file, unobserved
 from .loading import generator_of, model_name, pipeline_for, short_gap_seconds_of
-from .methods import CELL_FUNCTIONS, method_of, row_of
-from .plan import BEST, LEAST_TRIED_SECONDS, RepairPlan
+from .methods import BEST, CELL_FUNCTIONS, method_of, row_of
+from .plan import LEAST_TRIED_SECONDS, RepairPlan
 from .recorder import Recorder
 from .regions import Reach, Region, furthest, reach_of
 from .report import RepairReport

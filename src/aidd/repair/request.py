@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .methods import (
+    BEST,
     CELL_FUNCTIONS,
     CHOOSING_METHODS,
     DEFAULT_CANDIDATES,
+    MODEL_CANDIDATE,
     MODEL_METHODS,
     TRIAL_SECONDS,
     check_model,
@@ -129,10 +131,10 @@ class RepairRequest:
     @property
     def uses_pipeline(self) -> bool:
         """Whether gaps may be filled by the pipeline of the request."""
-        return row_of(self.method).has_model and (self.method != "best" or "aidd" in self.candidates)
+        return row_of(self.method).has_model and (self.method != BEST or MODEL_CANDIDATE in self.candidates)
 
     def _check_trials(self) -> None:
-        if self.method != "best":
+        if self.method != BEST:
             for name, default in (("candidates", DEFAULT_CANDIDATES), ("trial_seconds", TRIAL_SECONDS)):
                 if getattr(self, name) != default:
                     raise RequestError(name, f"must be left out for {self.method}: it is best that tries methods")
@@ -159,7 +161,7 @@ class RepairRequest:
         field = "adapt_seconds" if self.adapter is None else "adapter"
         if self.adapt_seconds is None and self.adapter is None:
             return
-        if self.method == "best":
+        if self.method == BEST:
             raise RequestError(field, "must be left out for best: the model would have learned what trials cut out")
         row = None if self.method in CELL_FUNCTIONS else row_of(self.method)
         if row is None or row.pipeline_class != "AIDDPipeline":

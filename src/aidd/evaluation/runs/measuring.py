@@ -14,7 +14,6 @@ from ..columns import METRICS, is_reserved
 from ..embedders import Embedder
 from ..metrics import (
     chroma_agreement,
-    estoi,
     level_error,
     log_mel_distance,
     log_spectral_distance,
@@ -24,8 +23,6 @@ from ..metrics import (
     seam_discontinuity,
     seam_spectral_flux,
     snr_in_gap,
-    stoi,
-    visqol,
 )
 from ..metrics.peaq import difference_grade, model_output_variables
 from ..protocols.protocol import Item
@@ -42,8 +39,8 @@ def measure_item(
     reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, sampling_rate: int
 ) -> dict[str, float]:
     """
-    The package's metrics of an item whose samples are missing, except those on request ([`visqol_of_item`],
-    [`stoi_of_item`]).
+    The package's metrics of an item whose samples are missing, except those on request, which take longer than all
+    others together or are not for music ([`~aidd.evaluation.recipe.chosen_metrics`]).
 
     Args:
         reference, estimate: float, `(samples,)`.
@@ -128,19 +125,13 @@ def load_metrics(places: Sequence[str]) -> dict[str, ItemMetric]:
     return metrics
 
 
-def visqol_of_item(reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, *, sampling_rate: int) -> float:
-    """ViSQOL as an `ItemMetric`. It is measured on request, as it takes longer than all other metrics together."""
-    return visqol(reference, estimate, sampling_rate=sampling_rate)
+def of_segment(metric: Callable[..., float]) -> ItemMetric:
+    """A metric of two signals, such as `visqol`, as an `ItemMetric`: it does not ask where samples were missing."""
 
+    def of_item(reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, *, sampling_rate: int) -> float:
+        return metric(reference, estimate, sampling_rate=sampling_rate)
 
-def stoi_of_item(reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, *, sampling_rate: int) -> float:
-    """STOI as an `ItemMetric`, which is of the whole segment. It is measured on request: it is for speech."""
-    return stoi(reference, estimate, sampling_rate=sampling_rate)
-
-
-def estoi_of_item(reference: np.ndarray, estimate: np.ndarray, mask: np.ndarray, *, sampling_rate: int) -> float:
-    """ESTOI as an `ItemMetric`; else as [`stoi_of_item`]."""
-    return estoi(reference, estimate, sampling_rate=sampling_rate)
+    return of_item
 
 
 def finite_or_text(values: Mapping[str, float]) -> dict[str, float | str]:

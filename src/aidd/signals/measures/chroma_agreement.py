@@ -84,13 +84,27 @@ def _folding(window_length: int, sampling_rate: int, f_min: float, f_max: float)
     """Which bin of a window's DFT counts for which pitch class: `(bins, 12)`, 0 or 1."""
     if not 0 < f_min < f_max <= sampling_rate / 2:
         raise ValueError(f"expected 0 < f_min < f_max <= {sampling_rate / 2} Hz, got {f_min} and {f_max} Hz")
-    frequencies = np.fft.rfftfreq(window_length, 1 / sampling_rate)
-    in_range = (frequencies >= f_min) & (frequencies <= f_max)
-    if not in_range.any():
+    folding = pitch_classes(np.fft.rfftfreq(window_length, 1 / sampling_rate), f_min, f_max)
+    if not folding.any():
         raise ValueError(f"a window of {window_length} samples has no bin between {f_min} and {f_max} Hz")
-    folding = np.zeros((len(frequencies), 12))
-    folding[in_range, np.round(12 * np.log2(frequencies[in_range] / A4)).astype(int) % 12] = 1
     return folding
+
+
+def pitch_classes(frequencies: np.ndarray, f_min: float, f_max: float) -> np.ndarray:
+    """
+    Which frequencies count for which of the twelve pitch classes, from A on.
+
+    Args:
+        frequencies: Hz, `(bins,)`.
+        f_min, f_max: Hz; what lies outside counts for none.
+
+    Returns:
+        float64 `(bins, 12)`, 0 or 1.
+    """
+    in_range = (frequencies >= f_min) & (frequencies <= f_max)
+    classes = np.zeros((len(frequencies), 12))
+    classes[in_range, np.round(12 * np.log2(frequencies[in_range] / A4)).astype(int) % 12] = 1
+    return classes
 
 
 def _unit_chroma(

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ...models.dit_token import DiTTokenModel
+from ...pipelines.adaptation import missing_nats
 from ...schedulers import LogLinearSchedule
 
 
@@ -12,10 +13,8 @@ def gap_cross_entropy(
     model: DiTTokenModel, windows: Tensor, gap: int, schedule: LogLinearSchedule, *, batch_size: int = 16
 ) -> Tensor:
     """
-    Cross-entropy of the tokens of a gap in the middle of windows, given everything before and after it.
-
-    Scores are renormalised over the codes that the model can generate, and a model with `time_conditioning` is given
-    the sigma that belongs to the missing fraction.
+    Cross-entropy of the tokens of a gap in the middle of windows, given everything before and after it, see
+    [`~aidd.pipelines.adaptation.missing_nats`].
 
     Args:
         model: used in the mode that it is in; call `model.eval()` first for comparable results.
@@ -38,7 +37,5 @@ def gap_cross_entropy(
     for tokens in windows.split(batch_size):
         missing = torch.zeros_like(tokens, dtype=torch.bool)
         missing[:, inside] = True
-        sigma = schedule.sigma(schedule.time(missing.float().mean(-1))) if model.config.time_conditioning else None
-        log_probs = model(tokens, missing, sigma).log_probs[:, inside].log_softmax(-1)
-        cross_entropies.append(-log_probs.gather(-1, tokens[:, inside, None])[..., 0])
+        cross_entropies.append(missing_nats(model, tokens, missing, schedule).view(-1, gap))
     return torch.cat(cross_entropies)

@@ -13,53 +13,14 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
+from command_line import NUM_SAMPLES, RATE, assert_restored, run
 from diffusers.utils import logging as diffusers_logging
 from processes import python
 from transformers.utils import logging as transformers_logging
 
-from aidd import DEFAULT_MODEL, DEFAULT_SPECTROGRAM_MODEL, METHODS, __version__
-from aidd.cli.info import model_facts
-from aidd.cli.main import main
+from aidd import METHODS, __version__
 from aidd.masks.gaps import mask_from_seconds
 from aidd.signals.files import read_audio
-
-
-RATE = 8_000
-NUM_SAMPLES = 8_013
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A current folder with a stereo file `in.wav` of 1.001625 s, PCM_24, and other things to get wrong."""
-    monkeypatch.chdir(tmp_path)
-    samples = np.random.default_rng(0).integers(-(2**23), 2**23, (NUM_SAMPLES, 2)) << 8
-    sf.write("in.wav", samples.astype(np.int32), RATE, subtype="PCM_24")
-    sf.write("float.wav", samples / 2**31, RATE, subtype="FLOAT")
-    sf.write("loud.wav", np.full(100, 1.5), RATE, subtype="FLOAT")
-    sf.write("broken.wav", np.where(np.arange(100) == 50, np.nan, 0), RATE, subtype="FLOAT")
-    np.save("short.npy", np.zeros(NUM_SAMPLES - 1, bool))
-    np.save("three.npy", np.zeros((3, NUM_SAMPLES), bool))
-    np.save("none.npy", np.zeros(NUM_SAMPLES, bool))
-    np.save("all.npy", np.ones(NUM_SAMPLES, bool))
-    np.save("numbers.npy", np.zeros(NUM_SAMPLES))
-    (tmp_path / "labels.txt").write_text("0.5\t0.4\twrong\n")
-    (tmp_path / "notes.wav").write_text("no audio")
-    (tmp_path / "folder.wav").mkdir()
-    os.mkfifo("pipe.wav")
-    return tmp_path
-
-
-def run(command):
-    return main(["inpaint", *command.split()])
-
-
-def assert_restored(path, mask, source="in.wav"):
-    """The file is the source outside the mask, as integers to the bit, and what the method gives inside."""
-    before, after = (sf.read(name, dtype="int32", always_2d=True)[0].T for name in (source, path))
-    mask = np.broadcast_to(mask, before.shape)
-    assert np.array_equal(before[~mask], after[~mask])
-    expected = METHODS["linear"](read_audio(source).samples, mask, sampling_rate=RATE)
-    assert np.abs(read_audio(path).samples - expected).max() <= 0.5 / 2**23
 
 
 def test_gaps_are_filled_and_the_rest_is_kept(folder, capsys):
@@ -197,11 +158,6 @@ def test_the_same_seed_gives_the_same_file(folder):
     assert (folder / "a.wav").read_bytes() == (folder / "b.wav").read_bytes()
 
 
-@pytest.fixture
-def tiny_model(folder, tiny_pipeline):
-    tiny_pipeline.save_pretrained(folder / "model")
-
-
 def test_variations_are_numbered_and_reproducible(folder, tiny_model, capsys):
     command = "in.wav {} --gap 0.5 0.6 --model model --subtype FLOAT --variations 2 --seed 1"
     assert run(command.format("a.wav")) == run(command.format("b.wav")) == 0
@@ -235,54 +191,6 @@ def test_the_choice_is_printed_and_kept_to(folder, tiny_model, capsys):
     # Another method is not chosen for anyone.
     assert run("in.wav linear.wav --gap 0.1 0.103 --method linear") == 0
     assert capsys.readouterr().out.startswith("in.wav: 1 gap by linear\nlinear.wav: 1 gap filled")
-
-
-def test_best_says_what_it_tried_and_takes_what_came_nearest(folder, tiny_model, tones, capsys):
-    music = tones(6 * RATE, RATE, 2)
-    sf.write("music.wav", music.T, RATE, subtype="FLOAT")
-    options = "music.wav out.wav --gap 1 1.003 --gap 2 2.1 --gap 2.5 2.61 --method best --seed 0"
-    assert run(f"{options} --candidates aidd,linear,lines --model model --json") == 0
-    report = json.loads(capsys.readouterr().out)
-    (trial,) = report["trials"]
-    assert trial["gaps"] == [[2 * RATE, 2 * RATE + 800], [20_000, 20_880]]
-    assert trial["rounds"] == len(trial["pseudo_gaps"]) == 4
-    scores = {name: one["score"] for name, one in trial["scores"].items()}
-    chosen = min(scores, key=scores.get)
-    assert list(scores) == ["aidd", "linear", "lines"] and trial["chosen"] == chosen != "linear"
-    assert report["filled_by"] == [["janssen", chosen, chosen]] * 2
-    assert report["model"] == ("model" if chosen == "aidd" else None)
-    assert len(trial["scores"]["linear"]["chroma"]) == 4 and trial["scores"]["linear"]["refusal"] is None
-    # A user's eyes see the same, and no candidate with a model means no model.
-    assert run(f"{options} --candidates linear,lines") == 0
-    printed = capsys.readouterr().out
-    assert "music.wav: 2.000 s and 1 more: lines, by trial on 4 pseudo-gaps (dB, the lower, the better: " in printed
-    assert "loading" not in printed
-    # Without time, nothing is compared.
-    assert run(f"{options} --candidates linear,lines --trial-seconds 0 --json") == 0
-    report = json.loads(capsys.readouterr().out)
-    assert report["trials"][0]["chosen"] == "linear" and report["trials"][0]["rounds"] == 0
-    (warning,) = report["warnings"]
-    assert "the trials took all of their 0 s: 4 pseudo-gaps were left untried, and nothing was compared" in warning
-    assert run(f"{options} --dry-run") == 0
-    assert "1 gap by janssen, 2 gaps by best" in capsys.readouterr().out
-
-
-def test_the_model_is_adapted_for_the_repair_alone(folder, tiny_model, tones, capsys):
-    pytest.importorskip("peft")
-    sf.write("music.wav", tones(8 * RATE, RATE, 2).T, RATE, subtype="FLOAT")
-    options = "--gap 4 4.2 --model model --seed 0"
-    assert run(f"music.wav out.wav {options} --adapt 0 --save-adapter saved --json") == 0
-    report = json.loads(capsys.readouterr().out)
-    adaptation = report["adaptation"]
-    assert adaptation["steps"] == 1 and adaptation["cross_entropy"] <= adaptation["cross_entropy_before"]
-    assert run(f"music.wav again.wav {options} --adapter saved") == 0
-    assert "the model was adapted by" in capsys.readouterr().out
-    assert np.array_equal(*(read_audio(name).samples for name in ("out.wav", "again.wav")))
-    # Nothing to adapt, and nothing to adapt to.
-    assert run("music.wav out.wav --gap 4 4.004 --model model --adapt 1") == 2
-    assert "--adapt must be left out where no gap needs a token model" in capsys.readouterr().err
-    assert run("in.wav out.wav --gap 0.4 0.6 --model model --adapt 1") == 2
-    assert "too little intact and audible music, in windows of " in capsys.readouterr().err
 
 
 def test_a_gap_beyond_the_model_is_refused_before_the_model_is_loaded(folder, capsys, monkeypatch):
@@ -363,11 +271,6 @@ def test_short_gaps_need_no_model(folder, tiny_model, capsys):
     program = "import sys; from aidd.cli.main import main; code = main(); sys.exit(code or ('torch' in sys.modules))"
     command = [sys.executable, "-c", program, "inpaint", "in.wav", "other.wav", "--gap", "0.5", "0.505"]
     assert subprocess.run([*command, "--subtype", "FLOAT"], capture_output=True).returncode == 0
-
-
-@pytest.fixture
-def spectrogram_model(folder, tiny_spectrogram_pipeline):
-    tiny_spectrogram_pipeline().save_pretrained(folder / "spectrogram")
 
 
 def test_the_spectrogram_model_is_a_method_like_others(folder, spectrogram_model, capsys):
@@ -505,28 +408,6 @@ def test_handlers_of_signals_are_given_back(folder):
     assert codes == [0]
 
 
-def test_info(folder, capsys):
-    assert main(["info", "in.wav", "float.wav"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "in.wav: 8000 Hz, 2 channels, 1.001625 s (8013 samples), WAV PCM_24",
-        "float.wav: 8000 Hz, 2 channels, 1.001625 s (8013 samples), WAV FLOAT",
-    ]
-    # The system refuses such a name, and the next file is shown.
-    assert main(["info", f"{'a' * 300}.wav", "in.wav"]) == 2
-    assert capsys.readouterr().out.startswith("in.wav: 8000 Hz")
-    assert main(["info"]) == 0
-    output = capsys.readouterr().out
-    assert (
-        output.startswith(f"aidd {__version__}\n")
-        and "torch 2" in output
-        and f"methods: {', '.join(METHODS)}\n" in output
-    )
-    for methods, model in (("aidd, auto, best", DEFAULT_MODEL), ("spectrogram_repaint", DEFAULT_SPECTROGRAM_MODEL)):
-        (line,) = re.findall(rf"^default model of {methods}: (.*)$", output, re.MULTILINE)
-        assert line.endswith(f"in {model}" if os.path.isdir(model) else f"(expected in {model})")
-    assert output.splitlines()[-1].startswith("cqtdiff needs a folder with a CQTDiffPipeline, as none comes with")
-
-
 def test_the_console_entry(folder):
     command = ["inpaint", "in.wav", "out.wav", "--method", "linear", "--gap", "0.5"]
     # The script that installing the package makes, beside the Python that it is installed in.
@@ -541,175 +422,11 @@ def test_the_console_entry(folder):
     assert done.returncode == 2 and not done.stdout and done.stderr.count("\n") == 1
 
 
-# The arguments of `aidd inpaint`, and what the line on stderr must say.
-BAD_INPUTS = [
-    ("", "arguments are required: IN, OUT"),
-    ("in.wav", "arguments are required: OUT"),
-    ("in.wav out.wav --method linear", "no gap given: say what is missing with --gap START END or --mask FILE"),
-    ("none.wav out.wav --method linear --gap 0.1 0.2", "none.wav: no such file"),
-    ("notes.wav out.wav --method linear --gap 0.1 0.2", "notes.wav: cannot be read as audio"),
-    ("folder.wav out.wav --method linear --gap 0.1 0.2", "folder.wav: is a folder, expected a file"),
-    ("pipe.wav out.wav --method linear --gap 0.1 0.2", "pipe.wav: is not a regular file"),
-    ("in.wav pipe.wav --method linear --gap 0.1 0.2", "pipe.wav: is not a regular file"),
-    ("broken.wav out.wav --method linear --gap 0.001 0.002", "1 samples that are not finite"),
-    ("in.wav in.wav --method linear --gap 0.1 0.2", "in.wav: the output is the input"),
-    ("in.wav ../{folder}/in.wav --method linear --gap 0.1 0.2", "the output is the input, which is never written to"),
-    ("in.wav none/out.wav --method linear --gap 0.1 0.2", "there is no folder none"),
-    ("in.wav folder.wav --method linear --gap 0.1 0.2", "folder.wav: is a folder"),
-    ("in.wav out.xyz --method linear --gap 0.1 0.2", "out.xyz: expected a file name that ends in one of"),
-    ("in.wav out --method linear --gap 0.1 0.2", "got no suffix"),
-    (
-        "in.wav out.mp3 --method linear --gap 0.1 0.2",
-        "WAV PCM_24 does not carry over to MP3; choose --subtype MPEG_LAYER_III",
-    ),
-    (
-        "float.wav out.flac --method linear --gap 0.1 0.2",
-        "WAV FLOAT does not carry over to FLAC; choose --subtype PCM_24 or PCM_16",
-    ),
-    (
-        "in.wav out.wav --method linear --gap 0.1 0.2 --subtype PCM_17",
-        "WAV files hold no PCM_17; choose --subtype PCM_24, PCM_16 or FLOAT",
-    ),
-    ("loud.wav out.wav --method linear --gap 0.001 0.002 --subtype PCM_16", "beyond the range of PCM_16"),
-    ("in.wav out.wav --method linear --gap 0.2", "argument --gap: expected 2 arguments"),
-    (
-        "in.wav out.wav --method linear --gap 0.1 b",
-        "argument --gap: expected a time in seconds, such as 62.5, or as 1:02.5 or 0:01:02.5, got 'b'",
-    ),
-    ("in.wav out.wav --method linear --gap 0.2 0.1", "gap from 0.2 s to 0.1 s: the start must be before the end"),
-    ("in.wav out.wav --method linear --gap 0.2 0.2", "the start must be before the end"),
-    ("in.wav out.wav --method linear --gap -0.2 0.1", "the start must not be negative"),
-    ("in.wav out.wav --method linear --gap 0.2 1.1", "after the signal, which is 1.001625 s long"),
-    ("in.wav out.wav --method linear --gap nan 1", "expected a time in seconds, such as 62.5"),
-    ("in.wav out.wav --method linear --gap 0 1e999", "start and end must be finite"),
-    ("in.wav out.wav --method linear --gap 0 1.001625", "everything is missing"),
-    ("in.wav out.wav --method linear --mask none.txt", "none.txt: no such file"),
-    ("in.wav out.wav --method linear --mask in.wav", "in.wav: expected a boolean array (.npy) or an Audacity label"),
-    ("in.wav out.wav --method linear --mask short.npy", "short.npy: expected a bool array of shape (8013,)"),
-    ("in.wav out.wav --method linear --mask numbers.npy", "numbers.npy: expected a bool array"),
-    ("in.wav out.wav --method linear --mask three.npy", "three.npy: expected a mask of 2 channels, or of 1 for all"),
-    ("in.wav out.wav --method linear --mask none.npy --mask short.npy", "short.npy: expected a bool array"),
-    ("in.wav out.wav --method linear --mask all.npy", "everything is missing"),
-    ("in.wav out.wav --method linear --mask labels.txt", "labels.txt, line 1: gap from 0.5 s to 0.4 s"),
-    ("in.wav out.wav --method magic --gap 0.1 0.2", "expected a method out of aidd, "),
-    ("in.wav out.wav --method magic:fill --gap 0.1 0.2", "magic:fill: no module named magic can be imported"),
-    ("in.wav out.wav --method json:nothing --gap 0.1 0.2", "json:nothing: module json has no function nothing"),
-    ("in.wav out.wav --gap 0.1 0.2 --model nowhere", "nowhere: no such model folder"),
-    ("in.wav out.wav --method spectrogram_repaint --gap 0.1 0.2 --model nowhere", "nowhere: no such model folder"),
-    (
-        "in.wav out.wav --method cqtdiff --gap 0.1 0.2",
-        "--model must be given for cqtdiff: it needs a folder with a CQTDiffPipeline, as none comes with the package: "
-        "examples/train_cqtdiff.py and examples/assemble_cqtdiff_pipeline.py make one",
-    ),
-    ("in.wav out.wav --gap 0.1 0.2 --model ./a/b", "./a/b: no such model folder"),
-    ("in.wav out.wav --gap 0.1 0.2 --model folder.wav", "folder.wav: the folder holds no pipeline"),
-    ("in.wav out.wav --gap 0.1 0.2 --model in.wav", "in.wav: no such model folder"),
-    ("in.wav out.wav --method linear --gap 0.1 0.2 --model a/b", "--model must be left out for linear"),
-    (
-        "in.wav out.wav --method linear --gap 0.1 0.2 --variations 2",
-        "--variations must be 1 for linear; the methods aidd, auto, best, cqtdiff and spectrogram_repaint give",
-    ),
-    ("in.wav out.wav --gap 0.1 0.105 --variations 2", "--variations must be 1 where no gap needs the model: "),
-    ("in.wav out.wav --gap 0.1 0.2 --variations 0", "--variations must be at least 1, got 0"),
-    ("in.wav out.wav --gap 0.1 0.2 --variations two", "argument --variations: invalid int value"),
-    ("in.wav out.wav --method linear --gap 0.1 0.2 --seed -1", "--seed must lie in [0, 2^63), got -1"),
-    (
-        "in.wav out.wav --method linear --detect dropouts,wow",
-        "--detect must be kinds out of dropouts, clicks, clipping, got 'wow'",
-    ),
-    ("in.wav out.wav --method linear --detect clipping,", "must be kinds out of dropouts, clicks, clipping, got ''"),
-    ("in.wav out.wav --method linear --detect clicks --sensitivity 20", "--sensitivity must lie in [0.1, 10] false"),
-    ("in.wav out.wav --gap 0.1 0.2 --fallback aidd", "--fallback must be a method without a model, got aidd"),
-    ("in.wav out.wav --method linear --gap 0.1 0.2 --adapt 5", "--adapt must be left out for linear, which has no"),
-    ("in.wav out.wav --gap 0.1 0.2 --adapt -1", "--adapt must be finite and at least 0, got -1"),
-    (
-        "in.wav out.wav --gap 0.1 0.2 --adapt 1 --method best",
-        "--adapt must be left out for best: the model would have",
-    ),
-    ("in.wav out.wav --gap 0.1 0.2 --save-adapter a", "--save-adapter must be left out where nothing is learned"),
-    ("in.wav out.wav --gap 0.1 0.2 --adapt 1 --adapter a", "--adapter must be left out where one is learned"),
-    ("in.wav out.wav --gap 0.1 0.2 --adapter a --method linear", "--adapter must be left out for linear"),
-    (
-        "in.wav out.wav --gap 0.1 0.2 --candidates lines",
-        "--candidates must be left out for auto: it is best",
-    ),
-    ("in.wav out.wav --gap 0.1 0.2 --trial-seconds 9", "--trial-seconds must be left out for auto"),
-    ("in.wav out.wav --gap 0.1 0.2 --method best --candidates lines,auto", "got auto, which chooses among others"),
-    ("in.wav out.wav --gap 0.1 0.2 --method best --candidates lines,lines", "one or more different methods, got ["),
-    ("in.wav out.wav --gap 0.1 0.2 --method best --candidates cqtdiff", "--candidates must come with their model"),
-    ("in.wav out.wav --gap 0.1 0.2 --method best --trial-seconds -1", "--trial-seconds must be at least 0, got -1"),
-    ("in.wav out.wav --gap 0.1 0.2 --method best --fallback lines", "--fallback must be left out for best"),
-    ("in.wav out.wav --method linear --gap 0.1 0.2 --unknown", "unrecognized arguments: --unknown"),
-]
-
-
-@pytest.mark.parametrize(("command", "message"), BAD_INPUTS)
-def test_bad_input_is_one_line_and_exit_code_2(folder, capsys, command, message, record_property):
-    before = sorted(folder.iterdir())
-    try:
-        code = run(command.format(folder=folder.name))
-    except SystemExit as stop:
-        code = stop.code
-    output = capsys.readouterr()
-    assert code == 2 and not output.out
-    assert output.err.startswith("aidd: error: ") and output.err.count("\n") == 1
-    assert message in output.err
-    record_property("message", output.err.strip())
-    # Nothing was written.
-    assert sorted(folder.iterdir()) == before
-
-
-@pytest.mark.parametrize("arguments", [[], ["repair"], ["info", "none.wav"], ["info", "--all"]])
-def test_other_commands_explain_themselves_too(folder, capsys, arguments):
-    try:
-        code = main(arguments)
-    except SystemExit as stop:
-        code = stop.code
-    error = capsys.readouterr().err
-    assert code == 2 and error.startswith("aidd: error: ") and error.count("\n") == 1
-
-
-def test_facts_of_a_model(folder, tiny_model, tiny_pipeline):
-    lines = "\n".join(model_facts(folder / "model"))
-    for part in ("codec", "transformer"):
-        num_parameters = sum(tensor.numel() for tensor in getattr(tiny_pipeline, part).state_dict().values())
-        assert re.search(rf"  {part}: \w+, {num_parameters / 1e6:.1f} M parameters, .*codebook_size 32", lines)
-    assert "sampling_rate 24000" in lines and "scheduler: MaskedDiscreteScheduler" in lines
-    assert "none in this installation" in model_facts(folder / "nowhere")[0]
-
-
-def test_facts_of_a_folder_that_holds_a_model(folder, tiny_model, capsys):
-    assert main(["info", "model", "in.wav"]) == 0
-    model, *_, audio = capsys.readouterr().out.splitlines()
-    assert model.startswith("model, ") and audio.startswith("in.wav: ")
-
-
-@pytest.mark.parametrize("content", ["{", "[1]", '{"a": 1}'])
-def test_a_damaged_model_has_no_facts(folder, tiny_model, capsys, content):
-    (folder / "model" / "transformer" / "config.json").write_text(content)
-    assert main(["info", "model"]) == 2
-    assert re.fullmatch(r"aidd: error: model: cannot be read as a pipeline: .*\n", capsys.readouterr().err)
-
-
 def test_what_is_too_long_is_said_with_its_place(folder, tiny_model, capsys):
     assert run("in.wav out.wav --gap 0.3 0.75 --model model") == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("aidd: error: in.wav, from 0.300 to 0.750 s: the AIDD model fills gaps of up to 0.")
     assert "got one of 0.45 s" in said and not (folder / "out.wav").exists()
-
-
-def test_facts_of_a_model_of_spectrograms(folder, spectrogram_model):
-    first, *parts = model_facts(folder / "spectrogram")
-    assert first.startswith("spectrogram, 0.")
-    assert [line.split(",")[0] for line in parts] == [
-        "  front_end: SpectrogramFrontEnd",
-        "  scheduler: DDPMScheduler",
-        "  unet: UNet2DModel",
-    ]
-    for part, facts in zip(
-        parts, ("sampling_rate 24000, n_fft 62", "v_prediction", "sample_size [32, 64]"), strict=True
-    ):
-        assert facts in part
 
 
 def test_what_was_done_is_told_as_json(folder, capsys):
@@ -748,43 +465,6 @@ def test_a_model_is_told_of_where_it_had_a_part(folder, tiny_pipeline, capsys, e
     capsys.readouterr()
     assert run(f"in.wav out.wav --method auto --model model --gap 0.5 {end} --subtype FLOAT --json") == 0
     assert json.loads(capsys.readouterr().out)["model"] == used
-
-
-@pytest.mark.parametrize("suffix", ["png", "svg"])
-def test_a_repair_is_drawn(folder, suffix):
-    pytest.importorskip("matplotlib")
-    gaps = "--gap 0 0.01 --gap 0.5 0.75 --subtype FLOAT"
-    assert run(f"in.wav out.wav --method linear {gaps} --plot repair.{suffix}") == 0
-    picture = (folder / f"repair.{suffix}").read_bytes()
-    assert picture.startswith({"png": b"\x89PNG", "svg": b"<?xml"}[suffix])
-    # Gaps alone differ: what is drawn depends on what was filled in.
-    assert run(f"in.wav out.wav --method janssen {gaps} --plot other.{suffix}") == 0
-    assert (folder / f"other.{suffix}").read_bytes() != picture
-
-
-def test_each_gap_is_drawn_on_its_own_up_to_a_number(folder):
-    pytest.importorskip("matplotlib")
-    gaps = " ".join(f"--gap {0.05 * number} {0.05 * number + 0.001 * number}" for number in range(1, 15))
-    assert run(f"in.wav out.wav --method linear {gaps} --plot repair.svg") == 0
-    # Texts of an SVG stand in comments.
-    texts = re.findall(r"<!-- (.*?) -->", (folder / "repair.svg").read_text())
-    titles = [text for text in texts if re.fullmatch(r"\d+\.\d{4} s, [\d.]+ ms", text)]
-    assert len(titles) == 12 and titles[1] == "0.1000 s, 2 ms"
-    assert any("12 of 14 gaps" in text for text in texts)
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("picture.pdf", "a picture's name"),
-        ("nowhere/picture.png", "no such folder: nowhere"),
-        ("sub.png", "is a folder"),
-    ],
-)
-def test_a_picture_that_cannot_be_drawn_is_refused_before_any_work(folder, capsys, name, said):
-    (folder / "sub.png").mkdir()
-    assert run(f"in.wav out.wav --method linear --gap 0.5 0.75 --plot {name}") == 2
-    assert said in capsys.readouterr().err and not (folder / "out.wav").exists()
 
 
 @pytest.mark.parametrize("option", ["--plot locked/a.png", "--report locked/a.json", "--difference locked/a.wav"])
