@@ -1,4 +1,4 @@
-"""The studies of `best` and of adaptation, with a tiny model."""
+"""The studies of what a recording knows, of `best`, and of adaptation, with a tiny model."""
 
 import json
 
@@ -26,6 +26,31 @@ def test_the_study_of_best_has_a_line_a_gap_and_method_and_goes_on_where_it_was_
     assert [line[:3] for line in lines] == [[gap, name, "1"] for gap in ("50", "100") for name in names]
     # The table repeats what was filled.
     assert float(lines[0][3].split()[0]) == pytest.approx(row["real"]["lines"]["log_mel_db"], abs=1e-3)
+
+
+def test_the_study_of_recordings_parts_what_repeats_from_what_does_not(tmp_path):
+    generator = np.random.default_rng(0)
+    bar = generator.normal(size=24_000) * np.exp(-np.arange(24_000) / 6_000)
+    for name, audio in {"a": np.tile(bar, 9), "b": generator.normal(size=9 * 24_000)}.items():
+        (tmp_path / "recordings").mkdir(exist_ok=True)
+        sf.write(tmp_path / "recordings" / f"{name}.wav", 0.1 * audio, 24_000)
+    arguments = (
+        *("study_recording", "--data_dir", tmp_path / "recordings", "--output_file", tmp_path / "study.md"),
+        *("--methods", "similarity", "lines", "--segments_per_recording", 1, "--likeness", 0.9),
+    )
+    run(*arguments, "--gap_ms", 100)
+    journal = tmp_path / "study-0.jsonl"
+    first = journal.read_text()
+    run(*arguments, "--gap_ms", 100)
+    assert journal.read_text() == first
+    repeating, noise = map(json.loads, first.splitlines())
+    assert repeating["likeness"] > 0.99 and repeating["measures"]["similarity"]["snr"] > 20
+    assert noise["likeness"] is None and noise["measures"]["similarity"] is None
+    lines = [line.strip("| ").split(" | ") for line in (tmp_path / "study.md").read_text().splitlines()[4:]]
+    alike, other = "likeness from 0.9 on", "likeness below 0.9, or refused"
+    groups = [("filled by all", "similarity"), ("filled by all", "lines"), (alike, "similarity"), (alike, "lines")]
+    assert [line[1:3] for line in lines] == [*map(list, groups), [other, "lines"]]
+    assert all(line[4] == "1" for line in lines)
 
 
 def test_the_study_of_adaptation_has_a_line_a_bound(tiny_pipeline, tmp_path):
