@@ -7,7 +7,8 @@ a trial, `aidd.repair.pseudo_gaps.CHROMA_WEIGHT_DB`.
 
 One gap in the middle of segments of 4.17 s, evenly spread over each recording; the whole recording around it is
 intact, and trials are made in it. Choose weights on recordings that are kept for training, report on others. What was
-filled is kept beside the table, in a file of rows, and a study that was stopped goes on from there.
+filled is kept beside the table, in a file of rows, and a study that was stopped goes on from there. With fewer
+candidates than before, it makes the table of these from the same rows.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from aidd.repair.trials import try_candidates
 from aidd.signals.files import read_audio
 
 
-# Music on each side of a gap that is given to the candidates.
+# Music on each side of a gap that is given to the candidates, at least.
 CONTEXT_SECONDS = 4.0
 MEASURES = {"log-mel (dB)": "log_mel_db", "chroma": "chroma"}
 
@@ -82,30 +83,32 @@ def rows_of(path: Path, args: argparse.Namespace, done: set[tuple]) -> Iterator[
 
 def filled_by(
     name: str, candidates: dict, audio: np.ndarray, gap: np.ndarray, rate: int, seed: int
-) -> dict[str, float]:
-    """Both measures of a candidate's filling of a gap."""
-    context = round(CONTEXT_SECONDS * rate)
+) -> dict[str, float] | None:
+    """Both measures of a candidate's filling of a gap, or None where it refuses."""
+    context = max(round(CONTEXT_SECONDS * rate), candidates[name].reach.samples)
     first, last = max(gap[0] - context, 0), min(gap[1] + context, audio.shape[-1])
     music, mask = audio[:, first:last], np.zeros(last - first, bool)
     mask[gap[0] - first : gap[1] - first] = True
     generator = torch.Generator().manual_seed(seed)
-    filled = candidates[name].fill(np.where(mask, np.nan, music), mask, sampling_rate=rate, generator=generator)
+    try:
+        filled = candidates[name].fill(np.where(mask, np.nan, music), mask, sampling_rate=rate, generator=generator)
+    except ValueError:
+        return None
     return {
         "log_mel_db": log_mel_distance(music, filled, mask=mask, sampling_rate=rate),
         "chroma": chroma_agreement(music, filled, mask, sampling_rate=rate),
     }
 
 
-def chosen(trial: dict, weight: float) -> str:
-    """The candidate that a trial chooses with another weight."""
-    if not trial["rounds"]:
-        return trial["chosen"]
+def chosen(row: dict, weight: float, names: Sequence[str]) -> str:
+    """The candidate that a trial chooses among some with another weight, and that does not refuse the gap itself."""
+    able = {name: score for name, score in row["trial"]["scores"].items() if name in names and row["real"][name]}
     scores = {
         name: np.mean(score["log_mel_db"]) + weight * (1 - np.mean(score["chroma"]))
-        for name, score in trial["scores"].items()
-        if score["refusal"] is None
+        for name, score in able.items()
+        if score["refusal"] is None and score["log_mel_db"]
     }
-    return min(scores, key=scores.__getitem__)
+    return min(scores, key=scores.__getitem__) if scores else next(iter(able))
 
 
 def table(rows: list[dict], args: argparse.Namespace) -> list[str]:
@@ -118,17 +121,25 @@ def table(rows: list[dict], args: argparse.Namespace) -> list[str]:
     for gap_ms in args.gap_ms:
         here = [row for row in rows if row["gap_ms"] == gap_ms]
         recordings = [row["recording"] for row in here]
-        taken = [chosen(row["trial"], first) for row in here]
+        taken = [chosen(row, first, args.candidates) for row in here]
         fillings = {name: [row["real"][name] for row in here] for name in args.candidates}
         for weight in args.chroma_weight_db:
-            fillings[f"best, {weight:g} dB"] = [row["real"][chosen(row["trial"], weight)] for row in here]
+            fillings[f"best, {weight:g} dB"] = [row["real"][chosen(row, weight, args.candidates)] for row in here]
         fillings["the nearest of all"] = [
-            min(row["real"].values(), key=lambda one: one["log_mel_db"] - first * one["chroma"]) for row in here
+            min(
+                (row["real"][name] for name in args.candidates if row["real"][name]),
+                key=lambda one: one["log_mel_db"] - first * one["chroma"],
+            )
+            for row in here
         ]
         for name, values in fillings.items():
-            cells = [mean_and_interval([one[key] for one in values], recordings) for key in MEASURES.values()]
+            filled = [(one, recording) for one, recording in zip(values, recordings, strict=True) if one]
+            if not filled:
+                continue
+            measured, places = zip(*filled, strict=True)
+            cells = [mean_and_interval([one[key] for one in measured], places) for key in MEASURES.values()]
             count = taken.count(name) if name in args.candidates else ""
-            lines.append(f"| {gap_ms:g} | {name} | {len(values)} | {' | '.join(cells)} | {count} |")
+            lines.append(f"| {gap_ms:g} | {name} | {len(measured)} | {' | '.join(cells)} | {count} |")
     return lines
 
 
