@@ -160,6 +160,24 @@ def test_autocast_is_compared_with_float32(run, pipeline):
     assert differences[:3] == [0, 0, 0] and 0 < min(differences[3:]) < 1
 
 
+def test_batches_of_gaps_are_timed_where_the_networks_are(run, pipeline, recording):
+    arguments = ("--model", pipeline, "--audio", recording, "--device", "cpu", "--pipelines", "aidd", "--repeats", 1)
+    content = run("accelerator", *arguments, "--num_gaps", 1, 2, "--gap_ms", 60, "--compile", 0)
+    assert [(row["dtype"], row["gaps"]) for row in content["rows"]] == [
+        (dtype, number) for dtype in ("float32", "bfloat16") for number in (1, 2)
+    ]
+    for row in content["rows"]:
+        assert row["gaps a second"] == pytest.approx(row["gaps"] / row["seconds"]) and row["peak GiB"] is None
+
+
+def test_a_network_with_random_weights_is_timed(run, recording):
+    config = BENCHMARKS.parent / "examples" / "configs" / "piano_cpu" / "cqtdiff_plus_unet.json"
+    arguments = ("--audio", recording, "--device", "cpu", "--pipelines", "cqtdiff", "--repeats", 1)
+    arguments += ("--cqtdiff_config", config, "--dtypes", "float32", "--compile", 0)
+    (row,) = run("accelerator", *arguments, "--num_gaps", 1, "--gap_ms", 60)["rows"]
+    assert row["pipeline"] == "cqtdiff" and row["seconds"] > 0
+
+
 def test_results_name_no_place_and_no_machine(run, recording):
     content = json.dumps(run("import_time", "--repeats", 1, "--starts", "python alone"))
     hostname = subprocess.run(["uname", "-n"], capture_output=True, text=True, check=True).stdout.strip()
