@@ -52,8 +52,9 @@ class CodecInpaintingPipeline(InpaintingPipeline):
         return pipe.to(pipe.model_device) if pipe.codec.device != pipe.model_device else pipe
 
     def save_pretrained(self, save_directory: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
-        """Saves as [`InpaintingPipeline.save_pretrained`] does, with the feature extractor's file of the codec."""
-        save_feature_extractor(self.codec.config, os.path.join(save_directory, "codec"))
+        """Saves as [`InpaintingPipeline.save_pretrained`] does, and the feature extractor's file of a WavTokenizer."""
+        if isinstance(self.codec, WavTokenizerModel):
+            save_feature_extractor(self.codec.config, os.path.join(save_directory, "codec"))
         super().save_pretrained(save_directory, *args, **kwargs)
 
     def to(self, *args: Any, **kwargs: Any) -> Self:

@@ -6,10 +6,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import WavTokenizerModel
 
 from ..classical.autoregressive import continue_edges
 from ..masks.gaps import given_mask, resample_mask, tokens_touched
+from ..models.codecs import Codec, check_codec
 from ..models.dit_token import DiTTokenModel
 from ..schedulers import DiscreteScheduler
 from ..signals.arrays import Seconds
@@ -25,7 +25,7 @@ class AIDDPipeline(AdaptablePipeline):
     is put into the gaps. Everything else comes back as it was, to the bit.
 
     Args:
-        codec (`WavTokenizerModel` or `MelTokenizerModel`): Audio to tokens and back. It is brought to float32.
+        codec (`WavTokenizerModel`, `MelTokenizerModel` or another [`~aidd.models.codecs.Codec`]): In float32.
         transformer ([`DiTTokenModel`]): Predicts missing tokens.
         scheduler ([`MaskedDiscreteScheduler`]): Samples them. Its siblings are exchanged with `from_config`.
         guard_tokens (`int`, defaults to 2):
@@ -44,7 +44,7 @@ class AIDDPipeline(AdaptablePipeline):
 
     def __init__(
         self,
-        codec: WavTokenizerModel,
+        codec: Codec,
         transformer: DiTTokenModel,
         scheduler: DiscreteScheduler,
         guard_tokens: int = 2,
@@ -57,11 +57,7 @@ class AIDDPipeline(AdaptablePipeline):
         num_candidates: int = 1,
     ):
         super().__init__()
-        if codec.config.codebook_size != transformer.config.codebook_size:
-            raise ValueError(
-                "codec and transformer must have one codebook size, "
-                f"got {codec.config.codebook_size} and {transformer.config.codebook_size}"
-            )
+        check_codec(codec, transformer.config.codebook_size)
         for name, number, least in (("guard_tokens", guard_tokens, 0), ("num_candidates", num_candidates, 1)):
             if isinstance(number, bool) or not isinstance(number, int) or number < least:
                 raise ValueError(f"{name} must be an integer of at least {least}, got {number!r}")

@@ -1,42 +1,50 @@
-"""Audio to codes and back by transformers' WavTokenizer, with the checks of inputs that it leaves out."""
+"""Audio to codes and back by transformers' WavTokenizer and other codecs, with the checks that they leave out."""
 
 import torch
 from torch import Tensor
 from transformers import WavTokenizerModel
 
+from ..codecs import Codec
 from ..decorators import apply_forward_hook
 
 
 @apply_forward_hook
-def encode(codec: WavTokenizerModel, input_values: Tensor) -> Tensor:
+def encode(codec: Codec, input_values: Tensor) -> Tensor:
     """
     Encodes audio of one length. A shorter item padded to the length of others would change its own last codes, so
     there are no padding masks.
 
     Args:
-        codec: the tokenizer. Its weights and its computations should be in float32: in bfloat16 codes flip.
+        codec: the codec. Its weights and its computations should be in float32: in bfloat16 codes flip.
         input_values: float, `(batch, 1, num_samples)`, in about [-1, 1], at the codec's rate.
 
     Returns:
         int64 `(batch, 1, ceil(num_samples / hop_length))`, in [0, codebook_size).
 
     Raises:
-        ValueError: another shape, or an empty codebook.
+        ValueError: another shape, an empty codebook, or codes of more than one.
     """
-    check_started(codec)
+    if isinstance(codec, WavTokenizerModel):
+        check_started(codec)
     if input_values.ndim != 3 or input_values.shape[1] != 1 or input_values.numel() == 0:
         raise ValueError(f"input_values must have shape (batch, 1, num_samples), got {tuple(input_values.shape)}")
-    return codec.encode(input_values).audio_codes
+    audio_codes = codec.encode(input_values).audio_codes
+    if audio_codes.ndim != 3 or audio_codes.shape[1] != 1:
+        raise ValueError(
+            f"expected codes of one codebook, (batch, 1, tokens), of {type(codec).__name__}, got "
+            f"{tuple(audio_codes.shape)}"
+        )
+    return audio_codes
 
 
 @apply_forward_hook
-def decode(codec: WavTokenizerModel, audio_codes: Tensor) -> Tensor:
+def decode(codec: Codec, audio_codes: Tensor) -> Tensor:
     """
     Decodes codes. Decoding is global in time (group norms and attention see the whole input): decode windows with
     context.
 
     Args:
-        codec: the tokenizer.
+        codec: the codec.
         audio_codes: int64 `(batch, 1, num_tokens)`, in [0, codebook_size).
 
     Returns:
@@ -45,7 +53,8 @@ def decode(codec: WavTokenizerModel, audio_codes: Tensor) -> Tensor:
     Raises:
         ValueError: another shape, codes outside the codebook, or an empty codebook.
     """
-    check_started(codec)
+    if isinstance(codec, WavTokenizerModel):
+        check_started(codec)
     if audio_codes.ndim != 3 or audio_codes.shape[1] != 1 or audio_codes.numel() == 0:
         raise ValueError(f"audio_codes must have shape (batch, 1, num_tokens), got {tuple(audio_codes.shape)}")
     if audio_codes.dtype != torch.long:
