@@ -85,7 +85,7 @@ def filled_by(
     name: str, candidates: dict, audio: np.ndarray, gap: np.ndarray, rate: int, seed: int
 ) -> dict[str, float] | None:
     """Both measures of a candidate's filling of a gap, or None where it refuses."""
-    context = max(round(CONTEXT_SECONDS * rate), candidates[name].reach.samples)
+    context = min(max(round(CONTEXT_SECONDS * rate), candidates[name].reach.samples), audio.shape[-1])
     first, last = max(gap[0] - context, 0), min(gap[1] + context, audio.shape[-1])
     music, mask = audio[:, first:last], np.zeros(last - first, bool)
     mask[gap[0] - first : gap[1] - first] = True
