@@ -1,5 +1,6 @@
 """
-Draw the figures of how_it_works.md: one gap, step by step, with the default model, and the forward process.
+Draw the figures of how_it_works.md: one gap, step by step, with the default model, and the forward process; and of
+cqtdiff.md: what both trainings lost.
 
     python docs/figures/draw.py --output_dir docs/figures
 
@@ -7,6 +8,7 @@ Every curve is what the package's own functions give.
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import matplotlib as mpl
@@ -27,6 +29,11 @@ RECORDING = Path(__file__).parents[2] / "examples" / "audio" / "prelude_bwv848_d
 GAP = (3.2, 3.5)
 # Seconds before and after the gap that are shown.
 MARGIN = 0.15
+# Runs of the training of CQT-Diff+, by their folders, and the windows of a step.
+CQTDIFF_RUNS = {
+    "cqtdiff_study": ("five minutes of a GPU", 32),
+    "cqtdiff_study/one_core": ("seven minutes of one core", 2),
+}
 KNOWN, MISSING, GUARD = "#b0b8c0", "#c0392b", "#e8a33d"
 
 
@@ -120,6 +127,25 @@ def forward_process(num_tokens: int = 225, rows: int = 40, seed: int = 0) -> Fig
     return figure
 
 
+def cqtdiff_losses() -> Figure:
+    """Losses of the trainings of CQT-Diff+ by the windows that they have seen."""
+    figure, axis = plt.subplots(figsize=(8, 3), layout="constrained")
+    for (folder, (label, num_windows)), colour in zip(CQTDIFF_RUNS.items(), (MISSING, GUARD), strict=True):
+        path = Path(__file__).parents[1] / folder / "metrics.jsonl"
+        rows = [row for row in map(json.loads, path.read_text().splitlines()) if "train/loss" in row]
+        axis.plot(
+            [row["step"] * num_windows for row in rows],
+            [row["train/loss"] for row in rows],
+            "o-",
+            color=colour,
+            label=label,
+            markersize=3,
+        )
+    axis.set(xscale="log", xlabel="windows", ylabel="loss, of all noise levels", ylim=(0, None))
+    axis.legend(frameon=False)
+    return figure
+
+
 def main() -> None:
     args = parse_args()
     args.output_dir.mkdir(parents=True, exist_ok=True)
@@ -127,7 +153,8 @@ def main() -> None:
     pipe.set_progress_bar_config(disable=True)
     # The figure shows one draw.
     pipe.register_to_config(num_candidates=1)
-    for name, figure in {"one_gap": one_gap(pipe), "forward_process": forward_process()}.items():
+    figures = {"one_gap": one_gap(pipe), "forward_process": forward_process(), "cqtdiff_losses": cqtdiff_losses()}
+    for name, figure in figures.items():
         figure.savefig(args.output_dir / f"{name}.png", dpi=120)
         plt.close(figure)
 

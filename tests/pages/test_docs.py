@@ -190,8 +190,8 @@ def test_the_figures_are_drawn(tmp_path, monkeypatch):
     load(script).main()
     drawn = {path.name for path in tmp_path.iterdir()}
     assert drawn == {path.name for path in script.parent.glob("*.png")}
-    page = (DOCS / "how_it_works.md").read_text(encoding="utf-8")
-    assert drawn == set(re.findall(r"\(figures/([\w.]+)\)", page))
+    pages = "".join((DOCS / name).read_text(encoding="utf-8") for name in ("how_it_works.md", "cqtdiff.md"))
+    assert drawn == set(re.findall(r"\(figures/([\w.]+)\)", pages))
 
 
 class Links(HTMLParser):
