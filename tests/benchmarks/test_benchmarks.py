@@ -91,6 +91,7 @@ def test_the_parts_of_a_repair_add_up(run, pipeline, recording):
     tokens = content["rows"][0]["calls"]
     assert 9 <= tokens <= 10
     assert [row["calls"] for row in content["rows"][:2]] == [tokens, 2 * tokens]
+    assert [row["dtype"] for row in content["rows"]] == 4 * ["float32"] + 4 * ["bfloat16"]
     assert content["rows"][1]["asked at most"] == pytest.approx(2 * content["rows"][0]["seconds"])
     for row in content["rows"]:
         parts = [row[name] for name in ("encode", "network", "scheduler", "decode", "rest")]
