@@ -2,64 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d
-from scipy.signal import fftconvolve
-from scipy.signal.windows import hann
 
 from ..masks.gaps import find_gaps
-from ..signals.bands import erb_bands
-from ..signals.measures.chroma_agreement import pitch_classes
 from ..splice.continuation import continuation
 from ..splice.contract import prepare, write_back
 from ..splice.matching import match_edges
-from ..splice.surroundings import Surroundings, surroundings_of
+from ..splice.surroundings import Surroundings
+from .source_search import Source, find_sources, surroundings_of_gaps
 
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from ..signals.arrays import Waveform
+    from ..signals.arrays import ReadStretches, Waveform
 
-# Frames that features are computed of, and their distance.
-WINDOW_SECONDS, HOP_SECONDS = 0.085, 0.02
-# Intact audio on each side of a gap that is compared by its features, and by its waveform, at most.
-CONTEXT_SECONDS, EDGE_SECONDS = 1.0, 0.1
-# Places that are compared by their waveforms, and how far apart they lie at least.
-NUM_PLACES, APART_SECONDS = 20, 0.1
-# Likeness below which nothing is put into a gap. Noise reaches 0.3 somewhere in ten minutes.
-LEAST_LIKENESS = 0.5
-# Samples whose frames are in memory at a time.
-BLOCK_SAMPLES = 2**18
-# Chroma counts from the lower frequency to the higher one, in Hz.
-CHROMA_HERTZ = (100.0, 5_000.0)
-# Powers this far below the loudest count as silence: -80 dB.
-FLOOR = 1e-8
-# A feature that varies less than this, as a share of its size, is constant.
-LEAST_VARIATION = 1e-6
 # How far from an edge the continuation of what differs there reaches.
 REACH_SECONDS = 0.04
-
-
-@dataclass(frozen=True)
-class Source:
-    """
-    What was put into a gap.
-
-    Args:
-        start, stop: of the gap, in samples.
-        source_start: first sample of what was taken, as long as the gap.
-        likeness: at most 1, of what surrounds the two, see [`find_source`].
-    """
-
-    start: int
-    stop: int
-    source_start: int
-    likeness: float
 
 
 def unobserved(source: Source) -> None:
@@ -79,11 +42,12 @@ def similarity(
     Inpainting of Long Audio Segments With Similarity Graphs, IEEE/ACM Transactions on Audio, Speech, and Language
     Processing 26). The gap stays as long as it is.
 
-    The surroundings of a gap are sought in the whole recording by their features ([`recording_features`]), and the
-    best places are compared by their waveforms, which places what is taken to the sample ([`find_source`]). It is
-    brought to the levels of the edges in bands of one ERB ([`~aidd.splice.matching.match_edges`]), and what it differs
-    by from the intact audio at the edges is carried on into the gap by autoregressive models, and fades. All channels
-    are taken from one place.
+    The surroundings of a gap are sought in the whole recording by their features
+    ([`~aidd.classical.recording_features.recording_features`]), and the best places are compared by their waveforms,
+    which places what is taken to the sample ([`~aidd.classical.source_search.find_sources`]). It is brought to the
+    levels of the edges in bands of one ERB ([`~aidd.splice.matching.match_edges`]), and what it differs by from the
+    intact audio at the edges is carried on into the gap by autoregressive models, and fades. All channels are taken
+    from one place.
 
     Args:
         audio: numpy array or torch tensor, float32 or float64, `(samples,)`, `(channels, samples)` or
@@ -102,165 +66,96 @@ def similarity(
     """
     prepared = prepare(audio, mask, sampling_rate)
     restored = prepared.signals.copy()
-    for item, (signals, missing) in enumerate(zip(prepared.signals, prepared.missing, strict=True)):
-        any_missing = missing.any(0)
-        if not any_missing.any():
-            continue
-        mono = np.where(any_missing, 0.0, signals.mean(0))
-        features, valid = recording_features(mono, any_missing, sampling_rate)
-        for start, stop in find_gaps(any_missing).tolist():
-            source = find_source(mono, any_missing, (start, stop), features, valid, sampling_rate)
-            observe(source)
-            for channel, signal in enumerate(signals):
-                if missing[channel, start:stop].any():
-                    filling = _put(signal, any_missing, source, sampling_rate)
-                    restored[item, channel, start:stop] = np.where(
-                        missing[channel, start:stop], filling, signal[start:stop]
-                    )
+    extent = {"num_samples": restored.shape[-1], "sampling_rate": sampling_rate}
+    for signals, missing, filled in zip(prepared.signals, prepared.missing, restored, strict=True):
+        gaps = find_gaps(missing.any(0))
+        if len(gaps):
+            _put(_take(partial(_slices, signals), gaps, **extent, observe=observe), filled, missing, sampling_rate)
     return write_back(prepared, restored)
 
 
-def recording_features(mono: np.ndarray, missing: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, np.ndarray]:
+def _slices(signals: np.ndarray, stretches: Iterable[tuple[int, int]]) -> Iterator[np.ndarray]:
+    return (signals[:, first:last] for first, last in stretches)
+
+
+def similarity_in_parts(
+    read: ReadStretches,
+    gaps: np.ndarray,
+    *,
+    num_samples: int,
+    sampling_rate: int,
+    observe: Callable[[Source], None] = unobserved,
+) -> Callable[..., np.ndarray]:
     """
-    What frames of a recording sound like: levels in dB in bands of one ERB (timbre), how much they have risen since
-    the frame before (onsets), and levels in twelve pitch classes (chroma). Each feature has mean 0 and power 1 over
-    the recording, or is 0 where it does not vary. Spectra are computed block by block; features take some 20 kB a
-    second of the recording.
+    [`similarity`] for a recording that is never in memory as a whole: there are a block of it, the features of all of
+    it, and what is taken for the gaps.
 
     Args:
-        mono: float64 `(samples,)`, finite.
-        missing: bool `(samples,)`.
-        sampling_rate: Hz.
+        read, gaps, num_samples, sampling_rate: as of [`~aidd.classical.source_search.find_sources`].
+        observe: called with the source of each gap.
 
     Returns:
-        float32 `(frames, features)`, zero in frames that hold missing samples, and bool `(frames,)`, which hold none.
-        Frame f starts at sample `f * hop`, see [`frame_lengths`].
-    """
-    length, hop = frame_lengths(sampling_rate)
-    window, hertz = hann(length, sym=False), np.fft.rfftfreq(length, 1 / sampling_rate)
-    folding = np.concatenate([erb_bands(hertz).T, pitch_classes(hertz, *CHROMA_HERTZ)], axis=1)
-    num_frames = max((len(mono) - length) // hop + 1, 0)
-    powers = np.zeros((num_frames, folding.shape[1]), np.float32)
-    per_block = max(BLOCK_SAMPLES // hop, 1)
-    for first in range(0, num_frames, per_block):
-        last = min(first + per_block, num_frames)
-        block = np.lib.stride_tricks.sliding_window_view(mono[first * hop : (last - 1) * hop + length], length)[::hop]
-        powers[first:last] = np.square(np.abs(np.fft.rfft(block * window))) @ folding
-    starts = np.arange(num_frames) * hop
-    valid = _are_intact(missing, starts, starts + length)
-    levels = 10 * np.log10(powers + FLOOR * powers.max(initial=0) + np.finfo(np.float32).tiny)
-    num_bands = folding.shape[1] - 12
-    rises = np.maximum(np.diff(levels[:, :num_bands], axis=0, prepend=levels[:1, :num_bands]), 0)
-    # A rise needs a frame before.
-    rises[1:] *= valid[:-1, None]
-    features = np.concatenate([levels, rises], axis=1)
-    of_valid = features[valid]
-    if not len(of_valid):
-        return np.zeros_like(features), valid
-    mean, deviation = of_valid.mean(0, dtype=np.float64), of_valid.std(0, dtype=np.float64)
-    varies = deviation > LEAST_VARIATION * (1 + np.abs(mean))
-    features = np.where(varies & valid[:, None], (features - mean) / np.where(varies, deviation, 1), 0)
-    return features.astype(np.float32), valid
-
-
-def _are_intact(missing: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
-    """Which stretches hold no missing sample, bool `(stretches,)`, given their starts and exclusive stops."""
-    gaps = find_gaps(missing)
-    return np.searchsorted(gaps[:, 0], stops) == np.searchsorted(gaps[:, 1], starts, "right")
-
-
-def frame_lengths(sampling_rate: int) -> tuple[int, int]:
-    """Samples of a frame, and from frame to frame."""
-    return max(round(WINDOW_SECONDS * sampling_rate), 2), max(round(HOP_SECONDS * sampling_rate), 1)
-
-
-def find_source(
-    mono: np.ndarray,
-    missing: np.ndarray,
-    gap: tuple[int, int],
-    features: np.ndarray,
-    valid: np.ndarray,
-    sampling_rate: int,
-) -> Source:
-    """
-    Finds where a recording sounds most like the surroundings of a gap. The likeness of a place is the cosine of the
-    features of up to 1 s before and after both, or, if that is higher, the correlation of the waveforms of 0.1 s
-    before and after both. The best places by features are placed to the sample by their waveforms, and that with the
-    largest sum of the two is taken.
-
-    Args:
-        mono: float64 `(samples,)`, finite.
-        missing: bool `(samples,)`.
-        gap: its start and stop, in samples.
-        features, valid: as of [`recording_features`].
-        sampling_rate: Hz.
+        A function `fill(audio, mask, *, sampling_rate, generator=None) -> audio` of parts of the recording, float64
+        and bool `(channels, samples)`, with at least 0.1 s on both sides of the gaps, as far as the recording goes.
+        Every call fills the gaps that follow on those of the call before.
 
     Raises:
-        ValueError: no place of a likeness of 0.5.
+        ValueError: as `find_sources`.
     """
-    start, stop = gap
-    length, hop = frame_lengths(sampling_rate)
-    reach, num_edge = round(CONTEXT_SECONDS * sampling_rate), round(EDGE_SECONDS * sampling_rate)
-    surroundings = surroundings_of(mono, missing, gap)
-    before, after = (len(edge) for edge in surroundings.sides(num_edge))
-    begins = np.arange(len(features)) * hop
-    near = (begins + length <= start) & (begins >= start - reach) | (begins >= stop) & (
-        begins + length <= stop + reach
-    )
-    near &= valid
-    first, last = np.flatnonzero(near)[[0, -1]] if near.any() else (0, 0)
-    template = features[first : last + 1] * near[first : last + 1, None]
-    # Places are shifts of the template in frames.
-    products = fftconvolve(features, template[::-1], mode="valid", axes=0).sum(1)
-    norms = fftconvolve(np.square(features).sum(1), near[first : last + 1][::-1].astype(float), mode="valid")
-    likeness = products / np.sqrt(np.maximum(norms, 1e-6) * max(np.square(template).sum(), 1e-6))
-    shifts = (np.arange(len(likeness)) - first) * hop
-    low, high = start - before - hop + shifts, stop + after + hop + shifts
-    inside = (low >= 0) & (high <= len(mono))
-    likeness = np.where(inside & _are_intact(missing, low, high), likeness, -np.inf)
-    apart = max(round(APART_SECONDS * sampling_rate / hop), 1)
-    peaks = likeness == maximum_filter1d(likeness, 2 * apart + 1, mode="constant", cval=-np.inf)
-    candidates = np.flatnonzero(peaks & np.isfinite(likeness))
-    candidates = candidates[np.argsort(-likeness[candidates], kind="stable")[:NUM_PLACES]]
+    taken = _take(read, gaps, num_samples=num_samples, sampling_rate=sampling_rate, observe=observe)
 
-    best, best_sum = None, -np.inf
-    whole = mono[start - before : stop + after]
-    known = ~missing[start - before : stop + after]
-    for candidate in candidates.tolist():
-        place = start - before + int(shifts[candidate]) - hop
-        stretch = mono[place : place + len(whole) + 2 * hop]
-        products = fftconvolve(stretch, (whole * known)[::-1], mode="valid")
-        powers = fftconvolve(stretch**2, known[::-1].astype(float), mode="valid")
-        scale = np.square(whole[known]).sum() * np.maximum(powers, 1e-12 * np.square(stretch).sum())
-        correlations = products / np.sqrt(scale + np.finfo(np.float64).tiny)
-        offset = int(correlations.argmax())
-        like = float(likeness[candidate])
-        if like + correlations[offset] > best_sum:
-            best_sum = like + correlations[offset]
-            best = Source(start, stop, place + offset + before, min(max(like, float(correlations[offset])), 1.0))
-    if best is None or best.likeness < LEAST_LIKENESS:
-        found = "no place is long enough"
-        if best is not None:
-            seconds = best.source_start / sampling_rate
-            found = f"the likest place, at {seconds:.3f} s, has a likeness of {best.likeness:.2f}"
-        raise ValueError(
-            f"expected a part of the recording that is like the surroundings of the gap from "
-            f"{start / sampling_rate:.3f} to {stop / sampling_rate:.3f} s, with a likeness of at least "
-            f"{LEAST_LIKENESS}, got none: {found}"
-        )
-    return best
+    def fill(
+        audio: np.ndarray, mask: np.ndarray, *, sampling_rate: int, generator: Generator | None = None
+    ) -> np.ndarray:
+        filled = audio.copy()
+        _put(taken, filled, mask, sampling_rate)
+        return filled
+
+    return fill
 
 
-def _put(signal: np.ndarray, missing: np.ndarray, source: Source, sampling_rate: int) -> np.ndarray:
-    """What fills the gap of a channel, float64 `(samples,)`, from a source in it."""
-    surroundings = surroundings_of(signal, missing, (source.start, source.stop))
-    before, after = surroundings.sides(round(EDGE_SECONDS * sampling_rate))
-    place = source.source_start - len(before)
-    taken = signal[place : place + len(before) + source.stop - source.start + len(after)]
-    edges = Surroundings(len(before), len(taken) - len(after), before[None], after[None])
-    inside = slice(edges.start, edges.end)
+def _take(
+    read: ReadStretches,
+    gaps: np.ndarray,
+    *,
+    num_samples: int,
+    sampling_rate: int,
+    observe: Callable[[Source], None],
+) -> Iterator[np.ndarray]:
+    """
+    What is taken for each gap, with as much around it as is compared there
+    ([`~aidd.classical.source_search.surroundings_of_gaps`]): float64 `(channels, samples)`.
+    """
+    sources = find_sources(read, gaps, num_samples=num_samples, sampling_rate=sampling_rate)
+    around = surroundings_of_gaps(gaps, num_samples=num_samples, sampling_rate=sampling_rate)
+    stretches = []
+    for source, (low, high) in zip(sources, around.tolist(), strict=True):
+        observe(source)
+        distance = source.source_start - source.start
+        stretches.append((low + distance, high + distance))
+    in_order = sorted(stretches)
+    # Copies: what was read may be a view of more.
+    taken = {stretch: audio.copy() for stretch, audio in zip(in_order, read(in_order), strict=True)}
+    return (taken[stretch] for stretch in stretches)
+
+
+def _put(taken: Iterator[np.ndarray], audio: np.ndarray, mask: np.ndarray, sampling_rate: int) -> None:
+    """Fills the gaps of audio in place, float64 and bool `(channels, samples)`, with what is next of what is taken."""
+    gaps = find_gaps(np.any(mask, axis=0))
+    around = surroundings_of_gaps(gaps, num_samples=audio.shape[-1], sampling_rate=sampling_rate)
+    for (start, stop), (low, high) in zip(gaps.tolist(), around.tolist(), strict=True):
+        for channel, missing, one in zip(audio, mask[:, start:stop], next(taken), strict=True):
+            if missing.any():
+                filling = _matched(one, channel[low:start], channel[stop:high], sampling_rate)
+                channel[start:stop][missing] = filling[missing]
+
+
+def _matched(taken: np.ndarray, before: np.ndarray, after: np.ndarray, sampling_rate: int) -> np.ndarray:
+    """What fills a gap of a channel, float64 `(samples,)`: what is taken, with as much around it as the edges have."""
+    start, stop = len(before), len(taken) - len(after)
+    edges = Surroundings(start, stop, before[None], after[None])
     filling = match_edges(taken, edges, sampling_rate=sampling_rate)[0]
     # What the edges differ by from those of the source goes on into the gap.
-    residual = Surroundings(edges.start, edges.end, before - taken[: inside.start], after - taken[inside.stop :])
+    residual = Surroundings(start, stop, before - taken[:start], after - taken[stop:])
     rest, weight = continuation(residual, sampling_rate=sampling_rate, reach_seconds=REACH_SECONDS)
     return filling + weight * rest

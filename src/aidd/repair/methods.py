@@ -47,9 +47,9 @@ class MethodRow:
             sampling rate in Hz; None for methods that lay no frames over a recording.
         longest_gap_seconds: longest gap that the method fills, with the default model if it has one; infinite if it
             fills gaps of any length.
-        takes_from_recording: whether the method fills gaps with other parts of the recording, and calls `observe`, a
-            further argument of its function, with the source of each gap
-            ([`~aidd.classical.similarity.Source`]).
+        in_parts: module and name of a function that searches a recording block by block for what fills its gaps, and
+            gives what fills its parts, as [`~aidd.classical.similarity.similarity_in_parts`]; None for methods that
+            take nothing from elsewhere in the recording.
     """
 
     function: str
@@ -59,7 +59,7 @@ class MethodRow:
     reach_seconds: float = REACH_SECONDS
     grid: str | None = None
     longest_gap_seconds: float = math.inf
-    takes_from_recording: bool = False
+    in_parts: str | None = None
 
     @property
     def has_model(self) -> bool:
@@ -88,7 +88,11 @@ ROWS: dict[str, MethodRow] = {
     "janssen": MethodRow("aidd.classical.janssen:janssen"),
     "linear": MethodRow("aidd.classical.linear:linear"),
     "lines": MethodRow("aidd.classical.lines:lines"),
-    "similarity": MethodRow("aidd.classical.similarity:similarity", reach_seconds=math.inf, takes_from_recording=True),
+    "similarity": MethodRow(
+        "aidd.classical.similarity:similarity",
+        reach_seconds=math.inf,
+        in_parts="aidd.classical.similarity:similarity_in_parts",
+    ),
     "sinusoidal": MethodRow("aidd.classical.sinusoidal:sinusoidal"),
     "sparse": MethodRow("aidd.classical.sparse:sparse", grid="aidd.classical.sparse:frame_hop"),
     "spectrogram_repaint": MethodRow(

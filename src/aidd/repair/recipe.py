@@ -13,7 +13,7 @@ import numpy as np
 
 from ..masks.files import Marks, read_marks
 from ..masks.gaps import unite
-from ..signals.blocks import AudioReader
+from ..signals.blocks import AudioReader, read_stretches
 from ..signals.warning import warn_at_caller
 from .adapting import adapted
 from .best import candidates_of, plan_by_trial
@@ -27,6 +27,7 @@ from .examination import Examination, NothingToRepairError, destination, examine
 from .filling import fill_as_planned, fill_file, unobserved
 from .loading import generator_of, model_name, pipeline_for, short_gap_seconds_of
 from .methods import BEST, CELL_FUNCTIONS, method_of, row_of
+from .places import imported
 from .plan import LEAST_TRIED_SECONDS, RepairPlan
 from .recorder import Recorder
 from .regions import Reach, Region, furthest, reach_of
@@ -37,7 +38,7 @@ from .trials import Trial, warning_of
 
 
 if TYPE_CHECKING:
-    from ..classical.similarity import Source
+    from ..classical.source_search import Source
     from ..pipelines import InpaintingPipeline
 
 __all__ = ["NothingToRepairError", "marks_of", "numbered", "preview_file", "repair_file"]
@@ -118,8 +119,9 @@ def repair_file(
         method: Callable[..., np.ndarray] = (
             method_of(request.method) if pipeline is None else pipeline.as_method(**options)
         )
-        if row_of(request.method).takes_from_recording:
-            method = partial(method, observe=sources.append)
+        in_parts = row_of(request.method).in_parts
+        if in_parts is not None:
+            method, reach = _searched(in_parts, scan, examined.gaps, observe=sources.append)
         fill = partial(
             fill_as_planned,
             method=method,
@@ -184,6 +186,21 @@ def _tried(examined: Examination, pipeline: InpaintingPipeline | None) -> tuple[
         warn_at_caller(f"{scan.path}: {said}")
     examined.check_variations(planned)
     return planned, trials, furthest([shortest, *(candidates[trial.chosen].reach for trial in trials)])
+
+
+def _searched(
+    in_parts: str, scan: Scan, gaps: Sequence[np.ndarray], *, observe: Callable[[Source], None]
+) -> tuple[Callable[..., np.ndarray], Reach]:
+    """
+    What fills gaps with other parts of a file, which it has searched (`in_parts` in the table of methods), and how
+    much it reads around a gap then.
+    """
+    extent = {"num_samples": scan.num_samples, "sampling_rate": scan.sampling_rate}
+    try:
+        fill = imported(in_parts)(partial(read_stretches, scan.path), unite(gaps), **extent, observe=observe)
+    except ValueError as error:
+        raise ValueError(f"{scan.path}: {error}") from error
+    return fill, reach_of("lines", sampling_rate=scan.sampling_rate)
 
 
 def preview_file(source: str | Path | Scan, output: str | Path, request: RepairRequest) -> RepairReport:

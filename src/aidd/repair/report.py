@@ -14,7 +14,7 @@ from .trials import Trial
 
 
 if TYPE_CHECKING:
-    from ..classical.similarity import Source
+    from ..classical.source_search import Source
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Waveform = TypeVar("Waveform", np.ndarray, "Tensor", "np.ndarray | Tensor")
 # One number or several.
 Seconds = float | Sequence[float] | np.ndarray
+# From parts of a recording, each a first sample and the one after the last, in the order of their first samples, to
+# what it holds there, float64 `(channels, samples)`, one after another.
+ReadStretches = Callable[[Iterable[tuple[int, int]]], Iterator[np.ndarray]]
 
 
 class Method(Protocol):

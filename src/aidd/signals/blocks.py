@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -137,6 +137,16 @@ class AudioReader:
             yield
         except (sf.LibsndfileError, OSError) as error:
             raise ValueError(f"{self.name}: cannot be read as audio ({reason_of(error)})") from error
+
+
+def read_stretches(path: str | Path, stretches: Iterable[tuple[int, int]]) -> Iterator[np.ndarray]:
+    """
+    Parts of an audio file, each a first sample and the one after the last, in the order of their first samples:
+    float64 `(channels, samples)`, not to be written to. Raises `ValueError` as [`AudioReader`] and its `read`.
+    """
+    with AudioReader(path) as reader:
+        for first, last in stretches:
+            yield reader.read(first, last)
 
 
 class AudioWriter:

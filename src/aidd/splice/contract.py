@@ -144,14 +144,14 @@ def write_back(prepared: Prepared[Waveform], restored: np.ndarray) -> Waveform:
     values = as_numpy(audio, "audio")
     current = values.reshape(missing.shape)
     # By their bits: zeros have a sign.
-    changed = ~missing & (current.astype(np.float64).view(np.uint64) != signals.view(np.uint64))
+    changed = ~missing & (current.astype(np.float64, copy=False).view(np.uint64) != signals.view(np.uint64))
     if changed.any():
         index = _first_index(changed, audio)
         raise ContractError(
             f"expected the audio to stay as it was read, got {changed.sum()} samples outside the mask that have "
             f"changed since, the first at index {index}: {signals[changed][0]} became {current[changed][0]}"
         )
-    written = restored.astype(values.dtype)
+    written = restored.astype(values.dtype, copy=False)
     changed = ~missing & (written != current)
     if changed.any():
         expected = np.broadcast_to(current, written.shape)[changed][0]
