@@ -24,7 +24,7 @@ from segments import segments_in
 from tables import head_of, mean_and_interval, write_page
 
 import aidd
-from aidd.classical.similarity import Source
+from aidd.classical.source_search import Source
 from aidd.evaluation.protocols.geometry import centred_gap
 from aidd.evaluation.runs.journal import Journal
 from aidd.signals.recordings import read_excerpt, recording_length
