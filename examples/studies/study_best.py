@@ -14,6 +14,7 @@ candidates than before, it makes the table of these from the same rows.
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ import torch
 from segments import read_segments, recordings_in
 from tables import head_of, mean_and_interval, write_page
 
+from aidd.classical import similarity
+from aidd.classical.source_search import Source
 from aidd.evaluation.metrics import chroma_agreement, log_mel_distance
 from aidd.evaluation.runs.journal import Journal
 from aidd.repair.best import DEFAULT_CANDIDATES, candidates_of
@@ -76,22 +79,26 @@ def rows_of(path: Path, args: argparse.Namespace, done: set[tuple]) -> Iterator[
                 seconds=np.inf,
                 seed=args.seed,
             )
-            measured = {name: filled_by(name, candidates, audio, gap[0], rate, args.seed) for name in args.candidates}
-            filled = {"trial": asdict(trial), "real": measured}
+            sources: list[Source] = []
+            measured = {
+                name: filled_by(name, candidates, audio, gap[0], rate, args.seed, sources) for name in args.candidates
+            }
+            filled = {"trial": asdict(trial), "real": measured, "likeness": sources[0].likeness if sources else None}
             yield {"recording": path.name, "start": start, "gap_ms": gap_ms, **filled}
 
 
 def filled_by(
-    name: str, candidates: dict, audio: np.ndarray, gap: np.ndarray, rate: int, seed: int
+    name: str, candidates: dict, audio: np.ndarray, gap: np.ndarray, rate: int, seed: int, sources: list[Source]
 ) -> dict[str, float] | None:
-    """Both measures of a candidate's filling of a gap, or None where it refuses."""
+    """Both measures of a candidate's filling of a gap, or None where it refuses. `similarity` adds its source."""
     context = min(max(round(CONTEXT_SECONDS * rate), candidates[name].reach.samples), audio.shape[-1])
     first, last = max(gap[0] - context, 0), min(gap[1] + context, audio.shape[-1])
     music, mask = audio[:, first:last], np.zeros(last - first, bool)
     mask[gap[0] - first : gap[1] - first] = True
     generator = torch.Generator().manual_seed(seed)
+    fill = partial(similarity, observe=sources.append) if name == "similarity" else candidates[name].fill
     try:
-        filled = candidates[name].fill(np.where(mask, np.nan, music), mask, sampling_rate=rate, generator=generator)
+        filled = fill(np.where(mask, np.nan, music), mask, sampling_rate=rate, generator=generator)
     except ValueError:
         return None
     return {

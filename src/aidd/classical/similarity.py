@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..masks.gaps import find_gaps
+from ..signals.arrays import slices
 from ..splice.continuation import continuation
 from ..splice.contract import prepare, write_back
 from ..splice.matching import match_edges
@@ -70,12 +71,12 @@ def similarity(
     for signals, missing, filled in zip(prepared.signals, prepared.missing, restored, strict=True):
         gaps = find_gaps(missing.any(0))
         if len(gaps):
-            _put(_take(partial(_slices, signals), gaps, **extent, observe=observe), filled, missing, sampling_rate)
+            read = partial(slices, signals)
+            sources = find_sources(read, gaps, **extent)
+            for source in sources:
+                observe(source)
+            _put(_take(sources, read, **extent), filled, missing, sampling_rate)
     return write_back(prepared, restored)
-
-
-def _slices(signals: np.ndarray, stretches: Iterable[tuple[int, int]]) -> Iterator[np.ndarray]:
-    return (signals[:, first:last] for first, last in stretches)
 
 
 def similarity_in_parts(
@@ -102,7 +103,27 @@ def similarity_in_parts(
     Raises:
         ValueError: as `find_sources`.
     """
-    taken = _take(read, gaps, num_samples=num_samples, sampling_rate=sampling_rate, observe=observe)
+    sources = find_sources(read, gaps, num_samples=num_samples, sampling_rate=sampling_rate)
+    for source in sources:
+        observe(source)
+    return filling_from(sources, read, num_samples=num_samples, sampling_rate=sampling_rate)
+
+
+def filling_from(
+    sources: Sequence[Source], read: ReadStretches, *, num_samples: int, sampling_rate: int
+) -> Callable[..., np.ndarray]:
+    """
+    What fills gaps with parts of the recording that were found before.
+
+    Args:
+        sources: of gaps in their order, as of [`~aidd.classical.source_search.likest_sources`]. No other gap is within
+            0.1 s of them.
+        read, num_samples, sampling_rate: as of `likest_sources`.
+
+    Returns:
+        A function as of [`similarity_in_parts`].
+    """
+    taken = _take(sources, read, num_samples=num_samples, sampling_rate=sampling_rate)
 
     def fill(
         audio: np.ndarray, mask: np.ndarray, *, sampling_rate: int, generator: Generator | None = None
@@ -115,22 +136,16 @@ def similarity_in_parts(
 
 
 def _take(
-    read: ReadStretches,
-    gaps: np.ndarray,
-    *,
-    num_samples: int,
-    sampling_rate: int,
-    observe: Callable[[Source], None],
+    sources: Sequence[Source], read: ReadStretches, *, num_samples: int, sampling_rate: int
 ) -> Iterator[np.ndarray]:
     """
     What is taken for each gap, with as much around it as is compared there
     ([`~aidd.classical.source_search.surroundings_of_gaps`]): float64 `(channels, samples)`.
     """
-    sources = find_sources(read, gaps, num_samples=num_samples, sampling_rate=sampling_rate)
+    gaps = np.array([(source.start, source.stop) for source in sources], np.int64).reshape(-1, 2)
     around = surroundings_of_gaps(gaps, num_samples=num_samples, sampling_rate=sampling_rate)
     stretches = []
     for source, (low, high) in zip(sources, around.tolist(), strict=True):
-        observe(source)
         distance = source.source_start - source.start
         stretches.append((low + distance, high + distance))
     in_order = sorted(stretches)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ class Source:
     Args:
         start, stop: of the gap, in samples.
         source_start: first sample of what was taken, as long as the gap.
-        likeness: at most 1, of what surrounds the two, see [`find_sources`].
+        likeness: at most 1, of what surrounds the two, see [`likest_sources`].
     """
 
     start: int
@@ -49,6 +50,62 @@ def surroundings_of_gaps(gaps: np.ndarray, *, num_samples: int, sampling_rate: i
     return np.stack([lows, highs], axis=-1)
 
 
+def likest_sources(
+    read: ReadStretches,
+    gaps: np.ndarray,
+    numbers: Sequence[int],
+    *,
+    num_samples: int,
+    sampling_rate: int,
+    block_samples: int = BLOCK_SAMPLES,
+) -> dict[int, Source]:
+    """
+    Finds where a recording sounds most like the surroundings of some of its gaps. The likeness of a place is the
+    cosine of the features of up to 1 s before and after both, or, if that is higher, the correlation of the waveforms
+    of 0.1 s before and after both. The best places by features are placed to the sample by their waveforms, and that
+    with the largest sum of the two is taken.
+
+    Args:
+        read: reads the recording.
+        gaps: all gaps of the recording, of any channel, int64 `(gaps, 2)`, see [`aidd.masks.gaps`]. What is read there
+            does not matter.
+        numbers: which of them, in order.
+        num_samples: length of the recording.
+        sampling_rate: Hz.
+        block_samples: samples of a channel that are read at a time. The sources do not depend on it.
+
+    Returns:
+        The sources of these gaps by their numbers, but of those that no intact place is long enough for.
+    """
+    extent = {"num_samples": num_samples, "sampling_rate": sampling_rate}
+    features, valid = recording_features(read, gaps, **extent, block_samples=block_samples)
+    _, hop = frame_lengths(sampling_rate)
+    around = surroundings_of_gaps(gaps, **extent)[list(numbers)]
+    # What is sought may lie a frame's distance off on both sides.
+    sought = around + np.array([-hop, hop])
+    places = sorted(
+        (low + shift, high + shift, index, likeness)
+        for index, (low, high) in enumerate(sought.tolist())
+        for shift, likeness in _likest_shifts(features, valid, gaps, numbers[index], (low, high), **extent)
+    )
+    del features
+    wholes = [
+        np.where(mask_of(gaps, low, high), np.nan, audio).mean(0)
+        for (low, high), audio in zip(around.tolist(), read(around.tolist()), strict=True)
+    ]
+    found: dict[int, list[tuple[float, float, int, Source]]] = {}
+    for (place, _, index, likeness), audio in zip(places, read([one[:2] for one in places]), strict=True):
+        correlations = _correlations(audio.mean(0), wholes[index])
+        offset = int(correlations.argmax())
+        start, stop = gaps[numbers[index]].tolist()
+        source_start = place + offset + start - int(around[index, 0])
+        correlation = float(correlations[offset])
+        source = Source(start, stop, source_start, min(max(likeness, correlation), 1.0))
+        # Of equals, the one with the likest features is taken, and the first of these.
+        found.setdefault(numbers[index], []).append((likeness + correlation, likeness, -place, source))
+    return {number: max(several, key=lambda one: one[:3])[-1] for number, several in found.items()}
+
+
 def find_sources(
     read: ReadStretches,
     gaps: np.ndarray,
@@ -58,18 +115,10 @@ def find_sources(
     block_samples: int = BLOCK_SAMPLES,
 ) -> list[Source]:
     """
-    Finds where a recording sounds most like the surroundings of each of its gaps. The likeness of a place is the
-    cosine of the features of up to 1 s before and after both, or, if that is higher, the correlation of the waveforms
-    of 0.1 s before and after both. The best places by features are placed to the sample by their waveforms, and that
-    with the largest sum of the two is taken.
+    [`likest_sources`] of all gaps.
 
     Args:
-        read: reads the recording.
-        gaps: all gaps of the recording, of any channel, int64 `(gaps, 2)`, see [`aidd.masks.gaps`]. What is read there
-            does not matter.
-        num_samples: length of the recording.
-        sampling_rate: Hz.
-        block_samples: samples of a channel that are read at a time. The sources do not depend on it.
+        read, gaps, num_samples, sampling_rate, block_samples: as of `likest_sources`.
 
     Returns:
         The source of each gap.
@@ -77,33 +126,15 @@ def find_sources(
     Raises:
         ValueError: no place of a likeness of 0.5 for a gap.
     """
-    extent = {"num_samples": num_samples, "sampling_rate": sampling_rate}
-    features, valid = recording_features(read, gaps, **extent, block_samples=block_samples)
-    _, hop = frame_lengths(sampling_rate)
-    around = surroundings_of_gaps(gaps, **extent)
-    # What is sought may lie a frame's distance off on both sides.
-    sought = around + np.array([-hop, hop])
-    places = sorted(
-        (low + shift, high + shift, number, likeness)
-        for number, (low, high) in enumerate(sought.tolist())
-        for shift, likeness in _likest_shifts(features, valid, gaps, number, (low, high), **extent)
+    sources = likest_sources(
+        read,
+        gaps,
+        range(len(gaps)),
+        num_samples=num_samples,
+        sampling_rate=sampling_rate,
+        block_samples=block_samples,
     )
-    del features
-    wholes = [
-        np.where(mask_of(gaps, low, high), np.nan, audio).mean(0)
-        for (low, high), audio in zip(around.tolist(), read(around.tolist()), strict=True)
-    ]
-    found: list[list[tuple[float, float, int, Source]]] = [[] for _ in gaps]
-    for (place, _, number, likeness), audio in zip(places, read([one[:2] for one in places]), strict=True):
-        correlations = _correlations(audio.mean(0), wholes[number])
-        offset = int(correlations.argmax())
-        start, stop = gaps[number].tolist()
-        source_start = place + offset + start - int(around[number, 0])
-        correlation = float(correlations[offset])
-        source = Source(start, stop, source_start, min(max(likeness, correlation), 1.0))
-        # Of equals, the one with the likest features is taken, and the first of these.
-        found[number].append((likeness + correlation, likeness, -place, source))
-    return [_likest(candidates, gap, sampling_rate) for candidates, gap in zip(found, gaps.tolist(), strict=True)]
+    return [_like_enough(sources.get(number), gap, sampling_rate) for number, gap in enumerate(gaps.tolist())]
 
 
 def _likest_shifts(
@@ -155,11 +186,10 @@ def _correlations(stretch: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return products / np.sqrt(scale + np.finfo(np.float64).tiny)
 
 
-def _likest(candidates: list[tuple[float, float, int, Source]], gap: tuple[int, int], sampling_rate: int) -> Source:
-    """The largest candidate's source. Raises `ValueError` where there is none, or it is not like enough."""
+def _like_enough(source: Source | None, gap: tuple[int, int], sampling_rate: int) -> Source:
+    """A gap's source. Raises `ValueError` where there is none, or it is not like enough."""
     found = "no place is long enough"
-    if candidates:
-        *_, source = max(candidates, key=lambda candidate: candidate[:3])
+    if source is not None:
         if source.likeness >= LEAST_LIKENESS:
             return source
         seconds = source.source_start / sampling_rate

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..masks.gaps import find_gaps, unite
+from ..signals.arrays import slices
 from ..signals.warning import warn_at_caller
 from ..splice.contract import prepare, write_back
 from . import methods
-from .filling import fill_as_planned
-from .methods import BEST, CHOOSING_METHODS, DEFAULT_CANDIDATES, METHODS, MODEL_CANDIDATE, TRIAL_SECONDS
+from .alike import alike_sources, filling_alike_first, plan_with, tried
+from .filling import FillRegion, fill_as_planned, unobserved
+from .methods import BEST, CHOOSING_METHODS, DEFAULT_CANDIDATES, METHODS, MODEL_CANDIDATE, SIMILARITY, TRIAL_SECONDS
 from .plan import LEAST_TRIED_SECONDS, RepairPlan, plan_repair
 from .regions import reach_of
 from .trials import Candidate, Read, Trial, try_candidates, warning_of
@@ -30,7 +33,8 @@ def best(
 ) -> Waveform:
     """
     Fills scattered samples and gaps of up to 5 ms by Janssen's method, gaps of up to 20 ms by the continuation of
-    their edges, and longer ones by the candidate of `DEFAULT_CANDIDATES` that fills pseudo-gaps near them best
+    their edges, long ones by a part of the recording whose surroundings are like theirs ([`aidd.repair.alike`]), and
+    all others by the candidate of `DEFAULT_CANDIDATES` that fills pseudo-gaps near them best
     ([`aidd.repair.trials`]). Where there is too little intact music to try anything, it is what `auto` takes.
 
     Args:
@@ -82,19 +86,23 @@ def best_with(
     for item, (channels, missing) in enumerate(zip(prepared.signals, prepared.missing, strict=True)):
         gaps = [find_gaps(channel) for channel in missing]
         plan = plan_repair(gaps, method=BEST, short_gap_seconds=LEAST_TRIED_SECONDS, **extent)
-        if plan.needs_model:
-            seed = None if generator is None else generator.initial_seed()
-            able = candidates_of(candidates, sampling_rate=sampling_rate, pipeline=pipeline)
-            plan, trials = plan_by_trial(plan, slicing(channels), able, seconds=seconds, seed=seed, **extent)
-            if said := warning_of(trials, seconds=seconds, sampling_rate=sampling_rate):
-                warn_at_caller(said)
-        filled[item] = fill_as_planned(
-            channels,
-            plan.masks(0, channels.shape[-1]),
+        fill: FillRegion = partial(
+            fill_as_planned,
             method=METHODS[MODEL_CANDIDATE] if pipeline is None else pipeline.as_method(),
             sampling_rate=sampling_rate,
             generator=generator,
         )
+        if plan.needs_model:
+            able = candidates_of(tried(candidates), sampling_rate=sampling_rate, pipeline=pipeline)
+            stretches = partial(slices, channels)
+            if SIMILARITY in candidates and (sources := alike_sources(plan, stretches, **extent)):
+                plan = plan_with(plan, sources)
+                fill = filling_alike_first(fill, sources, stretches, **extent, observe=unobserved)
+            seed = None if generator is None else generator.initial_seed()
+            plan, trials = plan_by_trial(plan, slicing(channels), able, seconds=seconds, seed=seed, **extent)
+            if said := warning_of(trials, seconds=seconds, sampling_rate=sampling_rate):
+                warn_at_caller(said)
+        filled[item] = fill(channels, plan.masks(0, channels.shape[-1]))
     return write_back(prepared, filled)
 
 

@@ -113,6 +113,8 @@ BEST = "best"
 CHOOSING_METHODS = ("auto", BEST)
 # The candidate that a pipeline of the user's stands for, and the last to fill.
 MODEL_CANDIDATE = "aidd"
+# The candidate that takes from elsewhere in the recording, and the first to fill.
+SIMILARITY = "similarity"
 # What fills boxes of frequencies without a model: module and name of functions
 # `method(audio, tf_mask, *, sampling_rate, grid, generator=None) -> audio`.
 CELL_FUNCTIONS = MappingProxyType(

@@ -3,6 +3,7 @@ What fills each gap. This is the one place that says which filler fills which le
 
 | filler | gaps that it fills |
 | --- | --- |
+| `similarity` | those of 375 ms or more whose surroundings come again, by the method `best` ([`aidd.repair.alike`]) |
 | `janssen` | those of up to 5 ms, and single samples at any rate, by the methods `auto` and `best` |
 | `u_phain` | those of more than 20 ms and up to 70 ms, by the method `auto` |
 | a candidate | those of more than 20 ms, by the method `best`: the one that trials choose ([`aidd.repair.best`]) |

@@ -16,6 +16,7 @@ from ..masks.gaps import unite
 from ..signals.blocks import AudioReader, read_stretches
 from ..signals.warning import warn_at_caller
 from .adapting import adapted
+from .alike import alike_sources, filling_alike_first, plan_with, tried
 from .best import candidates_of, plan_by_trial
 from .box_repair import marks_for, repair_boxes
 from .boxes import Box
@@ -24,9 +25,9 @@ from .damage import Damage
 from .density import check_crackle
 from .encoded import HeldFillings, check_range
 from .examination import Examination, NothingToRepairError, destination, examine, numbered
-from .filling import fill_as_planned, fill_file, unobserved
+from .filling import FillRegion, fill_as_planned, fill_file, unobserved
 from .loading import generator_of, model_name, pipeline_for, short_gap_seconds_of
-from .methods import BEST, CELL_FUNCTIONS, method_of, row_of
+from .methods import BEST, CELL_FUNCTIONS, SIMILARITY, method_of, row_of
 from .places import imported
 from .plan import LEAST_TRIED_SECONDS, RepairPlan
 from .recorder import Recorder
@@ -112,7 +113,7 @@ def repair_file(
     sources: list[Source] = []
     with adapted(pipeline, scan, examined.gaps, request) as adaptation:
         if request.method == BEST:
-            planned, trials, reach = _tried(examined, pipeline)
+            planned, trials, reach, sources = _tried(examined, pipeline)
         else:
             reach = reach_of(request.method, sampling_rate=scan.sampling_rate, pipeline=pipeline)
         options = {"num_variations": request.num_variations, "select": "agreement"}
@@ -122,15 +123,19 @@ def repair_file(
         in_parts = row_of(request.method).in_parts
         if in_parts is not None:
             method, reach = _searched(in_parts, scan, examined.gaps, observe=sources.append)
-        fill = partial(
+        seen = unobserved if recorder is None else recorder.filled
+        fill: FillRegion = partial(
             fill_as_planned,
             method=method,
             sampling_rate=scan.sampling_rate,
             generator=generator_of(request.seed),
+            observe=seen,
         )
         if recorder is not None:
             recorder.reasons = examined.reasons
-            fill = partial(fill, observe=recorder.filled)
+        if request.method == BEST and sources:
+            stretches = partial(read_stretches, scan.path)
+            fill = filling_alike_first(fill, sources, stretches, **_extent(scan), observe=seen)
 
         def shown(regions: list[Region]) -> Iterable[Region]:
             # The bar of a pipeline that was loaded here is for a single region; several have one of their own.
@@ -167,25 +172,37 @@ def repair_file(
     )
 
 
-def _tried(examined: Examination, pipeline: InpaintingPipeline | None) -> tuple[RepairPlan, list[Trial], Reach]:
-    """A plan of `best` after its trials, these, and how much the methods that they chose read."""
+def _extent(scan: Scan) -> dict[str, int]:
+    return {"num_samples": scan.num_samples, "sampling_rate": scan.sampling_rate}
+
+
+def _tried(
+    examined: Examination, pipeline: InpaintingPipeline | None
+) -> tuple[RepairPlan, list[Trial], Reach, list[Source]]:
+    """
+    A plan of `best` after its trials, these, how much the methods that they chose read, and the parts of the recording
+    that fill gaps like theirs.
+    """
     scan, request = examined.scan, examined.request
-    extent = {"num_samples": scan.num_samples, "sampling_rate": scan.sampling_rate}
     planned = examined.plan(LEAST_TRIED_SECONDS)
     shortest = reach_of("janssen", sampling_rate=scan.sampling_rate)
     if not planned.needs_model:
-        return planned, [], shortest
+        return planned, [], shortest, []
     if pipeline is not None and pipeline is not request.model:
         pipeline.set_progress_bar_config(disable=True)
-    candidates = candidates_of(request.candidates, sampling_rate=scan.sampling_rate, pipeline=pipeline)
+    candidates = candidates_of(tried(request.candidates), sampling_rate=scan.sampling_rate, pipeline=pipeline)
+    sources: list[Source] = []
+    if SIMILARITY in request.candidates:
+        sources = alike_sources(planned, partial(read_stretches, scan.path), **_extent(scan))
+        planned = plan_with(planned, sources)
     with AudioReader(scan.path) as reader:
         planned, trials = plan_by_trial(
-            planned, reader.read, candidates, seconds=request.trial_seconds, seed=request.seed, **extent
+            planned, reader.read, candidates, seconds=request.trial_seconds, seed=request.seed, **_extent(scan)
         )
     if said := warning_of(trials, seconds=request.trial_seconds, sampling_rate=scan.sampling_rate):
         warn_at_caller(f"{scan.path}: {said}")
     examined.check_variations(planned)
-    return planned, trials, furthest([shortest, *(candidates[trial.chosen].reach for trial in trials)])
+    return planned, trials, furthest([shortest, *(candidates[trial.chosen].reach for trial in trials)]), sources
 
 
 def _searched(
@@ -195,9 +212,8 @@ def _searched(
     What fills gaps with other parts of a file, which it has searched (`in_parts` in the table of methods), and how
     much it reads around a gap then.
     """
-    extent = {"num_samples": scan.num_samples, "sampling_rate": scan.sampling_rate}
     try:
-        fill = imported(in_parts)(partial(read_stretches, scan.path), unite(gaps), **extent, observe=observe)
+        fill = imported(in_parts)(partial(read_stretches, scan.path), unite(gaps), **_extent(scan), observe=observe)
     except ValueError as error:
         raise ValueError(f"{scan.path}: {error}") from error
     return fill, reach_of("lines", sampling_rate=scan.sampling_rate)

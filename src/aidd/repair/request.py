@@ -15,6 +15,7 @@ from .methods import (
     DEFAULT_CANDIDATES,
     MODEL_CANDIDATE,
     MODEL_METHODS,
+    SIMILARITY,
     TRIAL_SECONDS,
     check_model,
     row_of,
@@ -143,6 +144,8 @@ class RepairRequest:
             raise RequestError("fallback", "must be left out for best: it is a candidate that fills long gaps")
         if not self.candidates or len(set(self.candidates)) < len(self.candidates):
             raise RequestError("candidates", f"must be one or more different methods, got {list(self.candidates)}")
+        if set(self.candidates) == {SIMILARITY}:
+            raise RequestError("candidates", f"must have one besides {SIMILARITY}, for gaps that nothing else is like")
         for name in self.candidates:
             if name in CHOOSING_METHODS:
                 raise RequestError("candidates", f"must fill gaps themselves, got {name}, which chooses among others")
