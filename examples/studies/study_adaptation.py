@@ -20,7 +20,7 @@ from segments import recordings_in
 from tables import head_of, mean_and_interval, write_page
 
 from aidd import DEFAULT_MODEL, AIDDPipeline
-from aidd.evaluation.metrics import chroma_agreement, log_mel_distance
+from aidd.evaluation.metrics import chroma_agreement, log_mel_distance, note_pitch_agreement
 from aidd.evaluation.protocols.selection import evenly_spread_starts
 from aidd.evaluation.runs.journal import Journal
 from aidd.masks.gaps import find_gaps
@@ -33,6 +33,8 @@ MEASURES = {
     "log-mel (dB)": "log_mel_db",
     "chroma": "chroma",
 }
+# Measured with --notes.
+NOTES = {"notes that sound": "notes"}
 
 
 def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
@@ -47,6 +49,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--gap_ms", type=float, default=375.0)
     parser.add_argument("--gaps_per_recording", type=int, default=12)
     parser.add_argument("--every", type=int, default=1, help="Every how many recordings one is taken.")
+    parser.add_argument("--notes", action="store_true", help="Measure the notes that sound, too.")
     parser.add_argument("--seed", type=int, default=0, help="Seed of all draws.")
     return parser.parse_args(args)
 
@@ -67,7 +70,7 @@ def rows_of(path: Path, pipe: AIDDPipeline, args: argparse.Namespace, done: set[
         if (path.name, label) in done:
             continue
         adaptation = pipe.adapt(np.where(mask, np.nan, audio), mask, sampling_rate=rate, seed=args.seed, **bound)
-        measured = measure(pipe, audio, mask, rate, args.seed)
+        measured = measure(pipe, audio, mask, rate, args.seed, notes=args.notes)
         pipe.drop_adapter()
         yield {"recording": path.name, "learned": label, "adaptation": adaptation.to_dict(), **measured}
 
@@ -79,7 +82,9 @@ def label_of(bound: dict) -> str:
     return f"{bound['max_steps']} steps" if bound["max_steps"] else f"{bound['max_seconds']:g} s"
 
 
-def measure(pipe: AIDDPipeline, audio: np.ndarray, mask: np.ndarray, rate: int, seed: int) -> dict[str, list[float]]:
+def measure(
+    pipe: AIDDPipeline, audio: np.ndarray, mask: np.ndarray, rate: int, seed: int, *, notes: bool
+) -> dict[str, list[float]]:
     """All measures of every gap of a recording, float64 and bool `(samples,)`."""
     plan = pipe.plan(mask, rate)
     with torch.no_grad():
@@ -92,29 +97,32 @@ def measure(pipe: AIDDPipeline, audio: np.ndarray, mask: np.ndarray, rate: int, 
     filled = pipe(
         np.where(mask, np.nan, audio), mask, sampling_rate=rate, generator=torch.Generator().manual_seed(seed)
     ).audios
-    distances, agreements = [], []
+    distances, agreements, notes_that_sound = [], [], []
     for start, stop in find_gaps(mask).tolist():
         here = slice(max(start - rate, 0), stop + rate)
         signals, one = (audio[here], filled[here]), np.zeros(len(audio), bool)
         one[start:stop] = True
         distances.append(log_mel_distance(*signals, mask=one[here], sampling_rate=rate))
         agreements.append(chroma_agreement(*signals, one[here], sampling_rate=rate))
-    return {"cross_entropy": nats, "log_mel_db": distances, "chroma": agreements}
+        if notes:
+            notes_that_sound.append(note_pitch_agreement(*signals, one[here], sampling_rate=rate))
+    measured = {"cross_entropy": nats, "log_mel_db": distances, "chroma": agreements}
+    return measured | ({"notes": notes_that_sound} if notes else {})
 
 
-def table(rows: list[dict]) -> list[str]:
+def table(rows: list[dict], measures: dict[str, str]) -> list[str]:
     """A line for each bound: the measures, and their differences from those of the model as it is."""
-    columns = [*MEASURES, *(f"change of {name}" for name in MEASURES)]
+    columns = [*measures, *(f"change of {name}" for name in measures)]
     lines = [
         f"| learned | gaps | {' | '.join(columns)} | steps kept / made |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        f"| {' | '.join(['---'] * (len(columns) + 3))} |",
     ]
     before = {row["recording"]: row for row in rows if row["learned"] == "nothing"}
     for learned in dict.fromkeys(row["learned"] for row in rows):
         here = [row for row in rows if row["learned"] == learned and row["recording"] in before]
         cells = []
         for compared in (False, True):
-            for key in MEASURES.values():
+            for key in measures.values():
                 values = [
                     value - compared * former
                     for row in here
@@ -138,7 +146,7 @@ def main() -> None:
         for row in rows_of(path, pipe, args, done):
             journal.append([row])
             rows.append(row)
-    write_page(args.output_file, [*head_of(args), *table(rows)])
+    write_page(args.output_file, [*head_of(args), *table(rows, MEASURES | (NOTES if args.notes else {}))])
 
 
 if __name__ == "__main__":
