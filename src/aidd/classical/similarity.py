@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d
-from scipy.signal import fftconvolve
-from scipy.signal.windows import hann
+import scipy
 
 from ..masks.gaps import find_gaps
 from ..signals.bands import erb_bands
@@ -137,7 +135,7 @@ def recording_features(mono: np.ndarray, missing: np.ndarray, sampling_rate: int
         Frame f starts at sample `f * hop`, see [`frame_lengths`].
     """
     length, hop = frame_lengths(sampling_rate)
-    window, hertz = hann(length, sym=False), np.fft.rfftfreq(length, 1 / sampling_rate)
+    window, hertz = scipy.signal.windows.hann(length, sym=False), np.fft.rfftfreq(length, 1 / sampling_rate)
     folding = np.concatenate([erb_bands(hertz).T, pitch_classes(hertz, *CHROMA_HERTZ)], axis=1)
     num_frames = max((len(mono) - length) // hop + 1, 0)
     powers = np.zeros((num_frames, folding.shape[1]), np.float32)
@@ -211,15 +209,17 @@ def find_source(
     first, last = np.flatnonzero(near)[[0, -1]] if near.any() else (0, 0)
     template = features[first : last + 1] * near[first : last + 1, None]
     # Places are shifts of the template in frames.
-    products = fftconvolve(features, template[::-1], mode="valid", axes=0).sum(1)
-    norms = fftconvolve(np.square(features).sum(1), near[first : last + 1][::-1].astype(float), mode="valid")
+    products = scipy.signal.fftconvolve(features, template[::-1], mode="valid", axes=0).sum(1)
+    norms = scipy.signal.fftconvolve(
+        np.square(features).sum(1), near[first : last + 1][::-1].astype(float), mode="valid"
+    )
     likeness = products / np.sqrt(np.maximum(norms, 1e-6) * max(np.square(template).sum(), 1e-6))
     shifts = (np.arange(len(likeness)) - first) * hop
     low, high = start - before - hop + shifts, stop + after + hop + shifts
     inside = (low >= 0) & (high <= len(mono))
     likeness = np.where(inside & _are_intact(missing, low, high), likeness, -np.inf)
     apart = max(round(APART_SECONDS * sampling_rate / hop), 1)
-    peaks = likeness == maximum_filter1d(likeness, 2 * apart + 1, mode="constant", cval=-np.inf)
+    peaks = likeness == scipy.ndimage.maximum_filter1d(likeness, 2 * apart + 1, mode="constant", cval=-np.inf)
     candidates = np.flatnonzero(peaks & np.isfinite(likeness))
     candidates = candidates[np.argsort(-likeness[candidates], kind="stable")[:NUM_PLACES]]
 
@@ -229,8 +229,8 @@ def find_source(
     for candidate in candidates.tolist():
         place = start - before + int(shifts[candidate]) - hop
         stretch = mono[place : place + len(whole) + 2 * hop]
-        products = fftconvolve(stretch, (whole * known)[::-1], mode="valid")
-        powers = fftconvolve(stretch**2, known[::-1].astype(float), mode="valid")
+        products = scipy.signal.fftconvolve(stretch, (whole * known)[::-1], mode="valid")
+        powers = scipy.signal.fftconvolve(stretch**2, known[::-1].astype(float), mode="valid")
         scale = np.square(whole[known]).sum() * np.maximum(powers, 1e-12 * np.square(stretch).sum())
         correlations = products / np.sqrt(scale + np.finfo(np.float64).tiny)
         offset = int(correlations.argmax())
