@@ -26,11 +26,12 @@ PROGRAMS = {
     },
     "files": "import aidd; aidd.METHODS['linear'], aidd.classical.linear, aidd.masks, aidd.audio_io",
     "a line": (
-        "import tempfile, numpy, soundfile; from aidd.cli.main import main\n"
+        "import os, tempfile, numpy, soundfile; from aidd.cli.main import main\n"
         "with tempfile.TemporaryDirectory() as folder:\n"
         "    soundfile.write(f'{folder}/in.wav', numpy.sin(numpy.arange(8000) / 9), 8000)\n"
         "    options = ['--gap', '0.4', '0.5', '--method', 'linear']\n"
-        "    assert main(['inpaint', f'{folder}/in.wav', f'{folder}/out.wav', *options]) == 0"
+        "    main(['inpaint', f'{folder}/in.wav', f'{folder}/out.wav', *options])\n"
+        "    assert os.path.exists(f'{folder}/out.wav')"
     ),
     "short gaps": (
         "import numpy as np, aidd; audio = np.sin(np.arange(8000) / 9); mask = np.arange(8000) % 1000 == 500\n"
