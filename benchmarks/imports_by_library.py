@@ -4,12 +4,13 @@ Attribute what the import of the default pipeline takes to the libraries that it
     python benchmarks/imports_by_library.py --output benchmarks/results/imports_by_library.json
 
 Python times the code of each module without that of the modules that it imports in turn (`python -X importtime`). A
-row adds up the modules of one library, in the repetition of median length; libraries that take less than a hundredth
-of the whole share a row. Libraries that only some installations have, such as peft, are imported where they are there.
-The timing itself makes imports longer. A garbage collection counts for the module in which it happens.
+row adds up the modules of one library, in the repetition of median length, and names the libraries that import these
+first; libraries that take less than a hundredth of the whole share a row. Some are imported where they are installed,
+such as peft and trio. The timing itself makes the import longer.
 """
 
 import argparse
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,8 +19,8 @@ from import_time import STARTS
 from measuring import Results, argument_parser
 
 
-LINE = "import time:"
-PYTHON, OTHERS = "Python's own", "others"
+LINE = re.compile(r"import time: +(\d+) \| +\d+ \|( .+)")
+PYTHON = "Python's own"
 LEAST_SHARE = 0.01
 
 
@@ -40,17 +41,18 @@ def import_times(log: str) -> Iterator[tuple[str, float, str | None]]:
     """
     waiting: list[tuple[int, str, float]] = []
     for line in log.splitlines():
-        microseconds, _, name = line.removeprefix(LINE).partition("|")
-        if not line.startswith(LINE) or not microseconds.strip().isdigit():
+        found = LINE.fullmatch(line)
+        if found is None:
             continue
-        name = name.partition("|")[2]
-        depth, importer = len(name) - len(name.lstrip()), name.strip()
+        microseconds, indented = found.groups()
+        name = indented.strip()
+        depth = len(indented) - len(name)
         while waiting and waiting[-1][0] > depth:
-            _, module, seconds = waiting.pop()
-            yield module, seconds, importer
-        waiting.append((depth, importer, int(microseconds) / 1e6))
-    for _, module, seconds in waiting:
-        yield module, seconds, None
+            _, imported, seconds = waiting.pop()
+            yield imported, seconds, name
+        waiting.append((depth, name, int(microseconds) / 1e6))
+    for _, name, seconds in waiting:
+        yield name, seconds, None
 
 
 def library_of(module: str) -> str:
@@ -59,15 +61,15 @@ def library_of(module: str) -> str:
 
 
 def by_library(log: str) -> dict[str, dict]:
-    """Number of modules, their seconds, and the libraries that import them, by the library's name."""
+    """Number of modules, their seconds, and the libraries that import them first, by the library's name."""
     found: dict[str, dict] = {}
     for module, seconds, importer in import_times(log):
         library = library_of(module)
-        row = found.setdefault(library, {"modules": 0, "seconds": 0.0, "imported_by": set()})
+        row = found.setdefault(library, {"modules": 0, "seconds": 0.0, "importers": set()})
         row["modules"] += 1
         row["seconds"] += seconds
-        if importer is not None and library_of(importer) not in (library, PYTHON):
-            row["imported_by"].add(library_of(importer))
+        if importer is not None and PYTHON not in (library, library_of(importer)) and library_of(importer) != library:
+            row["importers"].add(library_of(importer))
     return found
 
 
@@ -80,18 +82,18 @@ def main() -> None:
     whole = wholes[(len(wholes) - 1) // 2]
     seconds = sum(row["seconds"] for row in whole.values())
     small = {library for library, row in whole.items() if row["seconds"] < LEAST_SHARE * seconds}
+
+    def add(library: str, rows: list[dict], importers: str) -> None:
+        taken = sum(row["seconds"] for row in rows)
+        modules = sum(row["modules"] for row in rows)
+        results.add(
+            library=library, modules=modules, seconds=taken, share=taken / seconds, first_imported_by=importers
+        )
+
     for library, row in sorted(whole.items(), key=lambda item: -item[1]["seconds"]):
         if library not in small:
-            shown = {**row, "imported_by": ", ".join(sorted(row["imported_by"]))}
-            results.add(library=library, share=row["seconds"] / seconds, **shown)
-    parts = [whole[library] for library in small]
-    taken = sum(row["seconds"] for row in parts)
-    results.add(
-        library=f"{len(small)} {OTHERS}",
-        share=taken / seconds,
-        modules=sum(row["modules"] for row in parts),
-        seconds=taken,
-    )
+            add(library, [row], ", ".join(sorted(row["importers"])))
+    add(f"{len(small)} others", [whole[library] for library in small], "")
     results.findings.append(f"All together take {seconds:.2f} s.")
     results.write()
 
