@@ -93,7 +93,9 @@ def extrapolate(signal: np.ndarray, error_filter: np.ndarray, num_samples: int) 
     Returns:
         float64 `(num_samples,)`.
     """
-    state = scipy.signal.lfiltic([1.0], error_filter, signal[: -len(error_filter) : -1])
+    # The filter's state, sums of a_(m + k) x[-k] over k from 1 on. scipy's `lfiltic` takes as long as Burg's method.
+    past = signal[: -len(error_filter) : -1]
+    state = -np.correlate(error_filter[1:], past, "full")[len(past) - 1 :]
     continuation, _ = scipy.signal.lfilter([1.0], error_filter, np.zeros(num_samples), zi=state)
     return continuation
 
