@@ -11,7 +11,6 @@ package's modules are compiled first, as an installation does.
 """
 
 import argparse
-import compileall
 import statistics
 import tempfile
 from pathlib import Path
@@ -19,10 +18,8 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 from import_time import start
-from measuring import PRELUDE, Results, argument_parser, stopwatch
+from measuring import PRELUDE, Results, argument_parser, compile_package, stopwatch
 from whole_recording import cost_of, gaps_in
-
-import aidd
 
 
 NEEDED = {
@@ -53,7 +50,7 @@ def main() -> None:
     args = parse_args()
     results = Results(args)
     music, rate = sf.read(args.audio, always_2d=True)
-    compileall.compile_dir(Path(aidd.__file__).parent, quiet=1)
+    compile_package()
     ((first, last),) = gaps_in(args.seconds, 1, args.gap_ms / 1000)
     with tempfile.TemporaryDirectory() as name:
         source = Path(name, "in.wav")

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator
 
 from import_time import STARTS
-from measuring import Results, argument_parser
+from measuring import Results, argument_parser, compile_package
 
 
 LINE = re.compile(r"import time: +(\d+) \| +\d+ \|( .+)")
@@ -76,6 +76,7 @@ def by_library(log: str) -> dict[str, dict]:
 def main() -> None:
     args = parse_args()
     results = Results(args)
+    compile_package()
     command = [sys.executable, "-X", "importtime", "-c", STARTS[args.start]]
     logs = [subprocess.run(command, capture_output=True, text=True, check=True).stderr for _ in range(args.repeats)]
     wholes = sorted(map(by_library, logs), key=lambda found: sum(row["seconds"] for row in found.values()))

@@ -1,6 +1,7 @@
 """What the benchmarks share: their arguments, stopwatches, the machine in words, and the form of their results."""
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+
+import aidd
 
 
 GIB = 2**30
@@ -40,6 +43,11 @@ def stopwatch() -> Iterator[Elapsed]:
 def _of_children() -> float:
     times = os.times()
     return times.children_user + times.children_system
+
+
+def compile_package() -> None:
+    """Compiles the package's modules, as an installation does, for processes that would do so each time."""
+    compileall.compile_dir(Path(aidd.__file__).parent, quiet=1)
 
 
 def argument_parser(description: str, threads: int = 1) -> argparse.ArgumentParser:
