@@ -1,6 +1,7 @@
 """What the benchmarks share: their arguments, stopwatches, the machine in words, and the form of their results."""
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import aidd
+
 
 GIB = 2**30
 PRELUDE = Path(__file__).parents[1] / "examples" / "audio" / "prelude_bwv848.flac"
@@ -18,18 +21,33 @@ PRELUDE = Path(__file__).parents[1] / "examples" / "audio" / "prelude_bwv848.fla
 
 @dataclass
 class Elapsed:
-    """Seconds on the clock, and seconds that the threads of this process computed for."""
+    """
+    Seconds on the clock, and seconds that processors computed for the threads of this process, and for processes that
+    it started and waited for.
+    """
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+    children_cpu_seconds: float = 0.0
 
 
 @contextmanager
 def stopwatch() -> Iterator[Elapsed]:
     """Measures its block; the result is complete behind it."""
-    elapsed, start, cpu_start = Elapsed(), time.perf_counter(), time.process_time()
+    elapsed, start, cpu_start, children_start = Elapsed(), time.perf_counter(), time.process_time(), _of_children()
     yield elapsed
     elapsed.seconds, elapsed.cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+    elapsed.children_cpu_seconds = _of_children() - children_start
+
+
+def _of_children() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def compile_package() -> None:
+    """Compiles the package's modules, as an installation does, for processes that would do so each time."""
+    compileall.compile_dir(Path(aidd.__file__).parent, quiet=1)
 
 
 def argument_parser(description: str, threads: int = 1) -> argparse.ArgumentParser:

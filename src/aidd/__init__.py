@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .models.registration import RegisterWithDiffusers
 from .models.tested_versions import naming_untested_versions
+from .models.uncollected import uncollected
 
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ if not TYPE_CHECKING:
             )
         if name not in _MODULES:
             raise AttributeError(f"module 'aidd' has no attribute {name!r}")
-        with naming_untested_versions():
+        with uncollected(), naming_untested_versions():
             value = getattr(import_module(_MODULES[name]), name)
         globals()[name] = value
         return value

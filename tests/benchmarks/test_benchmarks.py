@@ -121,6 +121,42 @@ def test_importing_the_package_alone_loads_no_framework(run):
     assert all(row["shortest"] == row["seconds"] == row["longest"] > 0 for row in rows)
 
 
+IMPORT_LOG = """\
+import time: self [us] | cumulative | imported package
+import time:       100 |        100 |   zipfile
+import time:        20 |         20 |     numpy._core
+import time:        30 |         50 |   numpy
+some line of a library
+import time:      5000 |       5150 | torch
+import time:        10 |         10 | aidd
+"""
+
+
+def test_what_modules_take_counts_for_their_libraries(load):
+    benchmark = load("imports_by_library")
+    assert set(benchmark.import_times(IMPORT_LOG)) == {
+        ("zipfile", 100e-6, "torch"),
+        ("numpy._core", 20e-6, "numpy"),
+        ("numpy", 30e-6, "torch"),
+        ("torch", 5000e-6, None),
+        ("aidd", 10e-6, None),
+    }
+    found = benchmark.by_library(IMPORT_LOG)
+    assert {name: (row["modules"], row["importers"]) for name, row in found.items()} == {
+        "Python's own": (1, set()),
+        "numpy": (2, {"torch"}),
+        "torch": (1, set()),
+        "aidd": (1, set()),
+    }
+    assert found["numpy"]["seconds"] == pytest.approx(50e-6)
+
+
+def test_shares_of_an_import_add_up(run):
+    rows = run("imports_by_library", "--repeats", 1, "--start", "import aidd")["rows"]
+    assert {"aidd", "Python's own"} <= {row["library"] for row in rows}
+    assert sum(row["share"] for row in rows) == pytest.approx(1) and sum(row["modules"] for row in rows) < 200
+
+
 def test_the_wheel_repairs_audio_where_nothing_else_is(run):
     content = run("wheel")
     parts = {row["part"]: row for row in content["rows"]}
@@ -252,6 +288,7 @@ def test_a_first_file_takes_its_imports_and_the_rest(run, recording):
     replaced = {"cost_of": forked, "seconds_of": lambda code: forked(["-c", code])[0]}
     (row,) = run("first_sound", *arguments, **replaced)["rows"]
     assert row["method"] == "linear" and row["shortest"] <= row["seconds"] <= row["longest"]
+    assert row["CPU seconds"] >= 0
     assert row["rest"] == pytest.approx(row["seconds"] - row["imports"]) and row["imports"] > 0
 
 

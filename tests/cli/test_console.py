@@ -1,5 +1,6 @@
 """How commands end: exit codes, reports for every end but bad input, and streams that cannot be written to."""
 
+import gc
 import io
 import json
 import os
@@ -22,6 +23,7 @@ from aidd.cli.main import main
 RATE = 8_000
 GAP = "--gap 0.5 0.51 --method linear"
 USERS_METHODS = """
+import gc
 import os
 import signal
 
@@ -49,6 +51,11 @@ def warning(audio, mask, *, sampling_rate, generator=None):
     import warnings
 
     warnings.warn("the gap is odd", stacklevel=2)
+    return np.where(mask, 0.0, audio)
+
+
+def collected(audio, mask, *, sampling_rate, generator=None):
+    assert gc.isenabled() and gc.get_freeze_count() > 10_000
     return np.where(mask, 0.0, audio)
 """
 
@@ -245,3 +252,10 @@ def test_info_shows_all_files_and_names_the_bad_ones(folder, capsys):
     output = capsys.readouterr()
     assert output.out.count("in.wav: 8000 Hz") == 2
     assert [line.split()[2] for line in output.err.splitlines()] == ["none.wav:", "broken.wav:"]
+
+
+def test_the_collector_leaves_alone_what_is_loaded_until_the_command_has_ended(folder):
+    """Whoever runs the command from a program has the collector as it was."""
+    assert gc.get_freeze_count() == 0
+    assert run("in.wav out.wav --gap 1 1.1 --method odd_fillers:collected") == 0
+    assert gc.isenabled() and gc.get_freeze_count() == 0

@@ -25,6 +25,14 @@ PROGRAMS = {
         for command in HELP
     },
     "files": "import aidd; aidd.METHODS['linear'], aidd.classical.linear, aidd.masks, aidd.audio_io",
+    "a line": (
+        "import os, tempfile, numpy, soundfile; from aidd.cli.main import main\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "    soundfile.write(f'{folder}/in.wav', numpy.sin(numpy.arange(8000) / 9), 8000)\n"
+        "    options = ['--gap', '0.4', '0.5', '--method', 'linear']\n"
+        "    main(['inpaint', f'{folder}/in.wav', f'{folder}/out.wav', *options])\n"
+        "    assert os.path.exists(f'{folder}/out.wav')"
+    ),
     "short gaps": (
         "import numpy as np, aidd; audio = np.sin(np.arange(8000) / 9); mask = np.arange(8000) % 1000 == 500\n"
         "aidd.METHODS['auto'](audio, mask, sampling_rate=8000); aidd.auto.find_gaps(mask)"
@@ -76,6 +84,12 @@ def test_help_imports_no_framework(modules_of_programs, command):
 def test_classical_methods_and_files_import_no_torch(modules_of_programs):
     modules = modules_of_programs["files"]
     assert {"aidd.classical.linear", "aidd.signals.files"} <= modules and "torch" not in modules
+
+
+def test_a_line_needs_no_signal_processing(modules_of_programs):
+    modules = modules_of_programs["a line"]
+    assert "aidd.repair.recipe" in modules
+    assert not modules & {"torch", "scipy.signal", "scipy.ndimage", "scipy.linalg", "scipy.sparse"}
 
 
 def test_short_gaps_need_no_torch(modules_of_programs):

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import fft
+import scipy
 
 from ..masks.gaps import group_gaps
 from ..signals.arrays import check_sampling_rate
@@ -194,7 +194,7 @@ def _fill(
             f"window_seconds must be at least 8 samples long, 8 / {sampling_rate} Hz, and finite, got {window_seconds}"
         )
     prepared = prepare(audio, mask, sampling_rate)
-    window = tight_hann(fft.next_fast_len(round(window_seconds * sampling_rate / OVERLAP), real=True), OVERLAP)
+    window = tight_hann(scipy.fft.next_fast_len(round(window_seconds * sampling_rate / OVERLAP), real=True), OVERLAP)
     filled = prepared.signals.copy()
     for channels, missing in zip(filled, prepared.missing, strict=True):
         if missing.any():

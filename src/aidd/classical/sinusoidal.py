@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.fft import next_fast_len
+import scipy
 
 from ..masks.gaps import find_gaps
 from ..signals.autoregressive import continue_stably
@@ -139,7 +139,7 @@ def analyse_side(side: np.ndarray, sampling_rate: int) -> Side:
         side: float64, `(samples,)`; its end is the edge of the gap.
         sampling_rate: Hz.
     """
-    length = min(next_fast_len(round(WINDOW_SECONDS * sampling_rate)), len(side))
+    length = min(scipy.fft.next_fast_len(round(WINDOW_SECONDS * sampling_rate)), len(side))
     hop, edge, none = max(length // OVERLAP, 1), side[len(side) - length :], np.zeros(0)
     if length < LEAST_SAMPLES or not edge.any():
         return Side(Partials(none, none, none, none), none, [], edge, hop)

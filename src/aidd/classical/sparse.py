@@ -6,10 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import fft
-from scipy.linalg import solveh_banded
-from scipy.sparse import csr_array, diags_array, eye_array
 
 from ..masks.gaps import find_gaps
 from ..signals.arrays import check_sampling_rate
@@ -91,7 +89,7 @@ def sparse(
 
 def frame_hop(sampling_rate: int, window_seconds: float = WINDOW_SECONDS) -> int:
     """Samples from one frame to the next, the first of which starts with the signal: a quarter of a window."""
-    return fft.next_fast_len(max(round(window_seconds * sampling_rate / OVERLAP), 1), real=True)
+    return scipy.fft.next_fast_len(max(round(window_seconds * sampling_rate / OVERLAP), 1), real=True)
 
 
 def _fill(
@@ -112,10 +110,10 @@ def _fill(
     restored = padded.copy()
     for first, end in find_gaps(touched).tolist():
         nearest = [*intact[intact < first][-TRAINING_FRAMES:], *intact[intact >= end][:TRAINING_FRAMES]]
-        basis = eye_array(n_fft // 2 + 1, dtype=np.complex128, format="csr")
+        basis = scipy.sparse.eye_array(n_fft // 2 + 1, dtype=np.complex128, format="csr")
         if nearest and num_learning_steps:
             frames = sliding_window_view(padded, n_fft)[::hop_length][nearest]
-            basis = learn_basis(fft.rfft(frames * tight_hann(hop_length), norm="ortho").T, num_learning_steps)
+            basis = learn_basis(scipy.fft.rfft(frames * tight_hann(hop_length), norm="ortho").T, num_learning_steps)
         here = slice(first * hop_length, (end - 1) * hop_length + n_fft)
         restored[here] = a_spain(padded[here], unknown[here], hop_length, basis, sparsity_step, tolerance)
     return restored[n_fft : n_fft + len(signal)]
@@ -125,7 +123,7 @@ def a_spain(
     signal: np.ndarray,
     missing: np.ndarray,
     hop_length: int,
-    basis: csr_array,
+    basis: scipy.sparse.csr_array,
     sparsity_step: int = 1,
     tolerance: float = 1e-3,
 ) -> np.ndarray:
@@ -184,7 +182,7 @@ def keep_largest(coefficients: np.ndarray, count: int) -> np.ndarray:
     return np.where(energy >= threshold, coefficients, 0)
 
 
-def learn_basis(training: np.ndarray, num_steps: int) -> csr_array:
+def learn_basis(training: np.ndarray, num_steps: int) -> scipy.sparse.csr_array:
     """
     Unitary matrix U near the identity that makes the sum of magnitudes of U times the training frames small (Taubock
     et al. 2021): in steps U <- exp(iB) U, B Hermitian and tridiagonal, of entries no larger than an
@@ -201,7 +199,7 @@ def learn_basis(training: np.ndarray, num_steps: int) -> csr_array:
         complex `(bins, bins)`. The constant and Nyquist coefficients, which are real, stay as they are.
     """
     num_bins = len(training)
-    basis = eye_array(num_bins, dtype=np.complex128, format="csr")
+    basis = scipy.sparse.eye_array(num_bins, dtype=np.complex128, format="csr")
     turned, sparsity, angle = training, np.abs(training).sum(), LARGEST_ANGLE
     step = None
     for _ in range(num_steps):
@@ -241,14 +239,14 @@ def least_magnitudes(coefficients: np.ndarray) -> np.ndarray:
         for b in range(a + 1):
             bands[a - b, b : b + 2 * num_bins : 2] += products[a, b]
     bands[0] += 1e-9 * bands[0].max() + np.finfo(np.float64).tiny
-    solution = solveh_banded(bands, right, lower=True)[2:-2]
+    solution = scipy.linalg.solveh_banded(bands, right, lower=True)[2:-2]
     return solution[::2] + 1j * solution[1::2]
 
 
-def _rotation(upper: np.ndarray) -> csr_array:
+def _rotation(upper: np.ndarray) -> scipy.sparse.csr_array:
     """exp(iB) of the Hermitian matrix with these entries above its main diagonal, and otherwise none."""
-    generator = diags_array([1j * upper, 1j * upper.conj()], offsets=[1, -1], format="csr")
-    rotation = term = eye_array(len(upper) + 1, dtype=np.complex128, format="csr")
+    generator = scipy.sparse.diags_array([1j * upper, 1j * upper.conj()], offsets=[1, -1], format="csr")
+    rotation = term = scipy.sparse.eye_array(len(upper) + 1, dtype=np.complex128, format="csr")
     for order in range(1, TAYLOR_TERMS + 1):
         term = generator @ term / order
         rotation = rotation + term

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
@@ -295,17 +296,21 @@ def _repair(arguments: argparse.Namespace, recorder: Recorder | None) -> RepairR
         try:
             if arguments.dry_run:
                 return preview_file(arguments.input, arguments.output, request)
-            return repair_file(arguments.input, arguments.output, request, recorder=recorder, progress=_with_bar)
+            return repair_file(arguments.input, arguments.output, request, recorder=recorder, progress=_begin)
         except SubtypeError as error:
             raise ValueError(f"{error.problem}; choose --subtype {error.proposal}") from error
     except RequestError as error:
         raise ValueError(f"--{OPTIONS.get(error.field, error.field.replace('_', '-'))} {error.problem}") from error
 
 
-def _with_bar(regions: list[Region]) -> Iterable[Region]:
-    """Shows a bar of several regions if they take long. A single region has the pipeline's own."""
+def _begin(regions: list[Region]) -> Iterable[Region]:
+    """
+    Keeps the garbage collector from what is loaded by now, libraries and a model, which lasts as long as the process.
+    Shows a bar of several regions if they take long. A single region has the pipeline's own.
+    """
     from tqdm.auto import tqdm
 
+    gc.freeze()
     return regions if len(regions) == 1 else tqdm(regions, unit="region", delay=1)
 
 

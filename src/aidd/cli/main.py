@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import sys
 from functools import partial
 from typing import NoReturn
@@ -33,7 +35,13 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         The exit code, see [`~aidd.cli.console.EXIT_CODES`].
     """
-    return Console().run(partial(_run, argv))
+    # All that is loaded ends with the process, and the collection at its end would look through it in vain.
+    atexit.register(gc.freeze)
+    try:
+        return Console().run(partial(_run, argv))
+    finally:
+        # Whoever calls this from a program gets their collector back.
+        gc.unfreeze()
 
 
 def _run(argv: list[str] | None, console: Console) -> int:

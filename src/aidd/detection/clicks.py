@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from scipy.ndimage import median_filter
-from scipy.signal import firwin, lfilter
-from scipy.signal.windows import hann
+import scipy
 
 from ..masks.gaps import find_gaps, unite
 from ..signals.arrays import check_sampling_rate
@@ -39,8 +37,8 @@ LEAST_RATE, MOST_HALVINGS = 2500, 3
 LEAST_HEIGHT = 0.5
 # Share of the energy that a candidate of another rate takes away, which is all but the whole click.
 WHOLE = 0.9
-# Half-band filter of the halvings.
-HALF_BAND = firwin(31, 0.5)
+# Length of the half-band filter of the halvings.
+HALF_BAND_TAPS = 31
 ORDER = 32
 THRESHOLD = click_threshold(DEFAULT_SENSITIVITY)
 
@@ -152,10 +150,11 @@ def candidates_between(
     reach = round(2 * MAX_SECONDS * sampling_rate)
     around = (max(span[0] - reach - first, 0), span[1] + reach - first)
     found: list[Candidate] = []
+    half_band = scipy.signal.firwin(HALF_BAND_TAPS, 0.5)
     signal, rate = part, float(sampling_rate)
     for factor in factors(sampling_rate):
         if factor > 1:
-            signal, rate = np.convolve(signal, HALF_BAND, "same")[::2], rate / 2
+            signal, rate = np.convolve(signal, half_band, "same")[::2], rate / 2
         edge = 3 * order + MARGIN
         deviations = [_deviation(signal, rate, order, rounding / np.sqrt(factor))]
         if factor > 1:
@@ -189,7 +188,7 @@ def block_and_margin(sampling_rate: int, order: int = ORDER) -> tuple[int, int]:
     """
     largest = factors(sampling_rate)[-1]
     block = largest * max(round(BLOCK_SECONDS * sampling_rate / largest), order + 1)
-    samples = largest * (5 * order + 2 * BRIDGE + 2 * MARGIN + len(HALF_BAND)) + round(4 * MAX_SECONDS * sampling_rate)
+    samples = largest * (5 * order + 2 * BRIDGE + 2 * MARGIN + HALF_BAND_TAPS) + round(4 * MAX_SECONDS * sampling_rate)
     return block, block * (3 + math.ceil(samples / block))
 
 
@@ -212,7 +211,7 @@ def _height(signal: np.ndarray, rate: float) -> np.ndarray:
     bulge predicts it, however far it stands out.
     """
     height = np.abs(signal)
-    median = median_filter(height, size=max(round(BLOCK_SECONDS * rate), 1)) / NORMAL_MEDIAN
+    median = scipy.ndimage.median_filter(height, size=max(round(BLOCK_SECONDS * rate), 1)) / NORMAL_MEDIAN
     return np.divide(height, median, out=np.zeros(len(signal)), where=median > 0)
 
 
@@ -226,13 +225,14 @@ def _deviation(channel: np.ndarray, rate: float, order: int, rounding: float) ->
         around = channel[max(start - block // 2, 0) : end + block // 2]
         if len(around) <= order + 1 or not around.any():
             continue
-        error_filter = burg(around * hann(len(around), sym=False), order)
+        error_filter = burg(around * scipy.signal.windows.hann(len(around), sym=False), order)
         first = max(start - order, 0)
-        forward[start:end] = lfilter(error_filter, [1.0], channel[first:end])[start - first :]
-        backward[start:end] = lfilter(error_filter, [1.0], channel[start : end + order][::-1])[::-1][: end - start]
+        forward[start:end] = scipy.signal.lfilter(error_filter, [1.0], channel[first:end])[start - first :]
+        reversed_errors = scipy.signal.lfilter(error_filter, [1.0], channel[start : end + order][::-1])
+        backward[start:end] = reversed_errors[::-1][: end - start]
         level[start:end] = np.sqrt(np.mean(around**2))
     forward, backward = np.abs(forward), np.abs(backward)
-    median = median_filter(forward, size=max(round(SCALE_SECONDS * rate), 1))
+    median = scipy.ndimage.median_filter(forward, size=max(round(SCALE_SECONDS * rate), 1))
     scale = np.maximum(median / NORMAL_MEDIAN, np.maximum(rounding, LEAST_SCALE * level))
     return np.divide(np.minimum(forward, backward), scale, out=np.zeros(len(channel)), where=scale > 0)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import lfilter
-from scipy.signal.windows import hann
+import scipy
 
 from ..signals.autoregressive import burg, least_error
 
@@ -39,7 +38,7 @@ class Interpolation:
         self.observed, self.missing = signal[start - 2 * order : end + 2 * order], missing[near]
         # The first model is that of a straight line across the click; the second knows better.
         for _ in range(2):
-            self.error_filter = burg(self.context * hann(len(self.context), sym=False), order)
+            self.error_filter = burg(self.context * scipy.signal.windows.hann(len(self.context), sym=False), order)
             self.context[near] = least_error(self.observed, self.missing, self.error_filter)
         self.interpolated = self.context[near]
         with_click, without = map(self.error_energy, (self.observed, self.interpolated))
@@ -53,7 +52,7 @@ class Interpolation:
 
     def error_energy(self, samples: np.ndarray) -> float:
         """Energy of the prediction error of samples in place of those observed."""
-        return float(np.sum(lfilter(self.error_filter, [1.0], samples)[self.order :] ** 2))
+        return float(np.sum(scipy.signal.lfilter(self.error_filter, [1.0], samples)[self.order :] ** 2))
 
     def ends(self) -> tuple[int, int] | None:
         """First sample that differs from its interpolation, and the one after the last, in the signal."""

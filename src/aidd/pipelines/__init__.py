@@ -2,9 +2,10 @@
 
 from ..models.registration import register
 from ..models.tested_versions import naming_untested_versions
+from ..models.uncollected import uncollected
 
 
-with naming_untested_versions():
+with uncollected(), naming_untested_versions():
     from .inpainting import InpaintingPipeline
     from .pipeline_aidd import AIDDPipeline
     from .pipeline_cqtdiff import CQTDiffPipeline

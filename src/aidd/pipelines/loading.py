@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from textwrap import shorten
 from typing import TYPE_CHECKING, Literal, overload
 
+from ..models.uncollected import uncollected
+
 
 if TYPE_CHECKING:
     from . import AIDDPipeline, InpaintingPipeline, SpectrogramRePaintPipeline
@@ -39,7 +41,7 @@ def load_pipeline(model: str, class_name: str = "AIDDPipeline", dtype: str = "fl
     Raises:
         ValueError: a model that cannot be loaded, or is of another class.
     """
-    with quiet_libraries():
+    with uncollected(), quiet_libraries():
         import torch
         from huggingface_hub.errors import LocalEntryNotFoundError
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import solve_toeplitz, solveh_banded
-from scipy.signal import lfilter, lfiltic, oaconvolve
+import scipy
 
 
 # Limits of the models that continue the edges of a gap: their order, and seconds of intact audio on each side that
@@ -94,8 +93,10 @@ def extrapolate(signal: np.ndarray, error_filter: np.ndarray, num_samples: int) 
     Returns:
         float64 `(num_samples,)`.
     """
-    state = lfiltic([1.0], error_filter, signal[: -len(error_filter) : -1])
-    continuation, _ = lfilter([1.0], error_filter, np.zeros(num_samples), zi=state)
+    # The filter's state, sums of a_(m + k) x[-k] over k from 1 on. scipy's `lfiltic` takes as long as Burg's method.
+    past = signal[: -len(error_filter) : -1]
+    state = -np.correlate(error_filter[1:], past, "full")[len(past) - 1 :]
+    continuation, _ = scipy.signal.lfilter([1.0], error_filter, np.zeros(num_samples), zi=state)
     return continuation
 
 
@@ -119,8 +120,8 @@ def prediction_error(signal: np.ndarray, error_filter: np.ndarray, num_samples: 
     power = np.mean(signal**2)
     if power == 0:
         return np.zeros(num_samples)
-    innovation = lfilter(error_filter, [1.0], signal)[len(error_filter) - 1 :]
-    response = lfilter([1.0], error_filter, np.eye(1, num_samples)[0])
+    innovation = scipy.signal.lfilter(error_filter, [1.0], signal)[len(error_filter) - 1 :]
+    response = scipy.signal.lfilter([1.0], error_filter, np.eye(1, num_samples)[0])
     return np.cumsum(response**2) * np.mean(innovation**2) / power
 
 
@@ -139,15 +140,15 @@ def linear_prediction(signal: np.ndarray, order: int) -> np.ndarray:
         float64 `(order + 1,)`, 1, a_1, ..., a_order. Nothing is predicted of silence. Where rounding makes the
         equations singular, as of a few sinusoids, the model is that of the signal with white noise 120 dB below it.
     """
-    correlation = oaconvolve(signal, signal[::-1])[len(signal) - 1 : len(signal) + order]
+    correlation = scipy.signal.oaconvolve(signal, signal[::-1])[len(signal) - 1 : len(signal) + order]
     if correlation[0] <= 0:
         return np.eye(1, order + 1)[0]
     try:
-        coefficients = solve_toeplitz(correlation[:-1], correlation[1:])
+        coefficients = scipy.linalg.solve_toeplitz(correlation[:-1], correlation[1:])
     except np.linalg.LinAlgError:
         # Fewer coefficients predict the signal up to rounding, and any number of others would do as well.
         correlation[0] *= 1 + WHITENING
-        coefficients = solve_toeplitz(correlation[:-1], correlation[1:])
+        coefficients = scipy.linalg.solve_toeplitz(correlation[:-1], correlation[1:])
     return np.concatenate([[1.0], -coefficients])
 
 
@@ -176,9 +177,11 @@ def least_error(signal: np.ndarray, missing: np.ndarray, error_filter: np.ndarra
     order, where = len(error_filter) - 1, np.flatnonzero(missing)
     num_samples, num_missing = len(signal), len(where)
     known = np.where(missing, 0.0, signal)
-    forward = oaconvolve(known, error_filter)[order:num_samples]
-    backward = oaconvolve(known, error_filter[::-1])[order:num_samples]
-    right = -(oaconvolve(forward, error_filter[::-1]) + oaconvolve(backward, error_filter))[where]
+    forward = scipy.signal.oaconvolve(known, error_filter)[order:num_samples]
+    backward = scipy.signal.oaconvolve(known, error_filter[::-1])[order:num_samples]
+    right = -(scipy.signal.oaconvolve(forward, error_filter[::-1]) + scipy.signal.oaconvolve(backward, error_filter))[
+        where
+    ]
 
     # Sums over l < m of a_l a_(l + k), at [k, m].
     sums = np.zeros((order + 2, order + 2))
@@ -200,5 +203,5 @@ def least_error(signal: np.ndarray, missing: np.ndarray, error_filter: np.ndarra
     # The matrix's norm is at most this square: a perfectly predictable signal stays solvable in spite of rounding.
     bands[-1] += ROUNDING * np.abs(error_filter).sum() ** 2
     restored = signal.copy()
-    restored[where] = solveh_banded(bands, right, check_finite=False)
+    restored[where] = scipy.linalg.solveh_banded(bands, right, check_finite=False)
     return restored

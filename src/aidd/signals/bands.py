@@ -1,8 +1,9 @@
 """Bands of equal auditory bandwidth (ERB)."""
 
+from __future__ import annotations
+
 import numpy as np
-from scipy.signal import ShortTimeFFT
-from scipy.signal.windows import hann
+import scipy
 
 
 FRAME_SECONDS = 0.0213
@@ -28,13 +29,13 @@ def erb_bands(frequencies: np.ndarray) -> np.ndarray:
     return bands[bands.any(axis=1)]
 
 
-def erb_transform(sampling_rate: int) -> ShortTimeFFT:
+def erb_transform(sampling_rate: int) -> scipy.signal.ShortTimeFFT:
     """Short-time spectra whose powers are summed in these bands: Hann windows of 21 ms, a quarter of one apart."""
     hop = max(round(FRAME_SECONDS * sampling_rate / 4), 1)
-    return ShortTimeFFT(hann(4 * hop, sym=False), hop, sampling_rate)
+    return scipy.signal.ShortTimeFFT(scipy.signal.windows.hann(4 * hop, sym=False), hop, sampling_rate)
 
 
-def spectra_within(signals: np.ndarray, transform: ShortTimeFFT) -> np.ndarray:
+def spectra_within(signals: np.ndarray, transform: scipy.signal.ShortTimeFFT) -> np.ndarray:
     """
     Spectra of the frames that lie within signals, none of which reads beyond their ends.
 

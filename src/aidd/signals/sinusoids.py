@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal.windows import hann
+import scipy
 
 
 # Limits of what counts as one sinusoid, in a frame: how far its frequency lies from its peak and how much it changes,
@@ -59,7 +59,7 @@ def measure_sinusoids(frame: np.ndarray, frequencies: np.ndarray) -> Sinusoids:
         frequencies: of the peaks, in rad a sample, `(sinusoids,)`.
     """
     length = len(frame)
-    window = hann(length, sym=False)
+    window = scipy.signal.windows.hann(length, sym=False)
     # In frames rather than samples, which leaves the equations well conditioned.
     time = (np.arange(length) - length // 2) / length
     slope = np.pi * np.sin(2 * np.pi * np.arange(length) / length)

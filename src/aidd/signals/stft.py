@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
-from scipy import fft
+import scipy
 
 from .arrays import check_sampling_rate
 
@@ -157,7 +157,7 @@ def analyse(signal: np.ndarray, window: np.ndarray, hop_length: int) -> np.ndarr
         complex128 `(..., bins, frames)`.
     """
     frames = np.lib.stride_tricks.sliding_window_view(signal, len(window), axis=-1)[..., ::hop_length, :]
-    return np.swapaxes(fft.rfft(frames * window, norm="ortho"), -1, -2)
+    return np.swapaxes(scipy.fft.rfft(frames * window, norm="ortho"), -1, -2)
 
 
 def synthesise(coefficients: np.ndarray, window: np.ndarray, hop_length: int) -> np.ndarray:
@@ -166,7 +166,7 @@ def synthesise(coefficients: np.ndarray, window: np.ndarray, hop_length: int) ->
     `(..., bins, frames)` to float64 `(..., samples)`. On samples that as many frames hold as overlap, it is the
     inverse if the window's squares, a hop apart, add up to one.
     """
-    frames = fft.irfft(np.swapaxes(coefficients, -1, -2), len(window), norm="ortho") * window
+    frames = scipy.fft.irfft(np.swapaxes(coefficients, -1, -2), len(window), norm="ortho") * window
     num_frames, overlap = frames.shape[-2], len(window) // hop_length
     blocks = np.zeros((*frames.shape[:-2], num_frames + overlap - 1, hop_length))
     for hop in range(overlap):

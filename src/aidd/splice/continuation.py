@@ -4,7 +4,7 @@ trusted, and generated audio beyond.
 """
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+import scipy
 
 from ..signals.autoregressive import (
     EDGE_ORDER,
@@ -117,7 +117,7 @@ def mix_coherently(
     num_samples = max(round(COHERENCE_SECONDS * sampling_rate), 1)
 
     def around(values: np.ndarray) -> np.ndarray:
-        return uniform_filter1d(values, num_samples, mode="nearest")
+        return scipy.ndimage.uniform_filter1d(values, num_samples, mode="nearest")
 
     powers = around(estimate**2) * around(generated**2)
     correlation = around(estimate * generated) / np.sqrt(np.maximum(powers, np.finfo(np.float64).tiny))

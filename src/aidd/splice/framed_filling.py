@@ -1,9 +1,11 @@
 """A filling in short-time frames between the edges of its gap, to be compared with what runs from one to the other."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import ShortTimeFFT
+import scipy
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +21,7 @@ class FramedFilling:
     """
 
     audio: np.ndarray
-    transform: ShortTimeFFT
+    transform: scipy.signal.ShortTimeFFT
 
     @property
     def margin(self) -> int:
@@ -45,7 +47,9 @@ class FramedFilling:
         return self.transform.istft(spectra, k1=self.audio.shape[-1])[:, self.margin : -self.margin]
 
 
-def framed(filling: np.ndarray, before: np.ndarray, after: np.ndarray, transform: ShortTimeFFT) -> FramedFilling:
+def framed(
+    filling: np.ndarray, before: np.ndarray, after: np.ndarray, transform: scipy.signal.ShortTimeFFT
+) -> FramedFilling:
     """
     Puts a filling between its edges.
 

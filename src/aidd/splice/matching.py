@@ -3,8 +3,10 @@ Bringing generated audio to the levels of the intact audio around a gap, and one
 channels, band by band.
 """
 
+from __future__ import annotations
+
 import numpy as np
-from scipy.signal import ShortTimeFFT
+import scipy
 
 from ..signals.bands import erb_bands, erb_rate, erb_transform, spectra_within
 from .surroundings import Surroundings, silent_side
@@ -136,7 +138,11 @@ def semidefinite_cholesky(covariance: np.ndarray, tolerance: float = 1e-9) -> np
 
 
 def _gain(
-    channels: np.ndarray, generated: np.ndarray, transform: ShortTimeFFT, bands: np.ndarray, max_gain: float
+    channels: np.ndarray,
+    generated: np.ndarray,
+    transform: scipy.signal.ShortTimeFFT,
+    bands: np.ndarray,
+    max_gain: float,
 ) -> np.ndarray:
     """What brings the generated audio to the power of the channels' mean, `(bands,)`."""
     power = bands @ np.square(np.abs(spectra_within(channels.mean(0), transform))).sum(0)
@@ -144,7 +150,7 @@ def _gain(
     return np.sqrt(power / (generated_power + np.finfo(np.float64).tiny)).clip(MIN_GAIN, max_gain)
 
 
-def _relation(channels: np.ndarray, transform: ShortTimeFFT, bands: np.ndarray) -> np.ndarray:
+def _relation(channels: np.ndarray, transform: scipy.signal.ShortTimeFFT, bands: np.ndarray) -> np.ndarray:
     """Covariance of the channels over the power of their mean, `(bands, channels, channels)`."""
     spectra = spectra_within(channels, transform)
     covariance = np.einsum("bf,ctf,dtf->bcd", bands, spectra, spectra.conj(), optimize=True)

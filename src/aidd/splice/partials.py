@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, median_filter
-from scipy.signal.windows import hann
+import scipy
 
 from ..signals.bands import erb_bands, erb_transform, spectra_within
 from .surroundings import Surroundings, power_spectrum, shaped_noise, silent_side, spectra_between
@@ -67,14 +66,14 @@ def find_partials(edge: np.ndarray, sampling_rate: int) -> Partials:
         The partials, in the order of their frequencies.
     """
     num_samples = len(edge)
-    window = hann(num_samples, sym=False)
+    window = scipy.signal.windows.hann(num_samples, sym=False)
     # Rotated so that phases are those in the middle of the window.
     padded = np.roll(np.pad(edge * window, (0, (PADDING - 1) * num_samples)), -(num_samples // 2))
     spectrum = np.fft.rfft(padded)
     level = 20 * np.log10(2 * np.abs(spectrum) / window.sum() + TINY)
-    around = median_filter(level, SURROUNDINGS * PADDING, mode="nearest")
+    around = scipy.ndimage.median_filter(level, SURROUNDINGS * PADDING, mode="nearest")
     # The main lobe of a Hann window is four bins wide.
-    is_peak = level == maximum_filter1d(level, 3 * PADDING + 1, mode="nearest")
+    is_peak = level == scipy.ndimage.maximum_filter1d(level, 3 * PADDING + 1, mode="nearest")
     is_peak &= (level > around + PROMINENCE_DB) & (level > level.max() - RANGE_DB)
     is_peak[: 2 * PADDING] = is_peak[-1] = False
     peaks = np.flatnonzero(is_peak)
@@ -209,7 +208,7 @@ def surrounding_lines(surroundings: Surroundings, *, sampling_rate: int, generat
 
 def _without_partials(power: np.ndarray, places: np.ndarray) -> np.ndarray:
     """A power spectrum `(bins,)` with the median of the surroundings at places, in bins, where partials stand."""
-    around = median_filter(power, SURROUNDINGS, mode="nearest")
+    around = scipy.ndimage.median_filter(power, SURROUNDINGS, mode="nearest")
     tonal = (np.abs(np.arange(len(power))[:, None] - np.round(places)) <= 2).any(-1)
     return np.where(tonal, np.minimum(around, power), power)
 
@@ -241,7 +240,7 @@ def _at_levels(
     power = bands @ np.square(np.abs(spectra[0]))
     if rests[0].any() or rests[-1].any():
         n_fft = 2 * (len(rests[0]) - 1)
-        window = hann(n_fft, sym=False)
+        window = scipy.signal.windows.hann(n_fft, sym=False)
         # Bins of the long window are closer, and have more power.
         scale = (transform.win @ transform.win) / (window @ window) * len(transform.win) / n_fft
         wide = erb_bands(np.fft.rfftfreq(n_fft, 1 / sampling_rate))
