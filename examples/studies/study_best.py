@@ -26,7 +26,9 @@ from aidd.classical import similarity
 from aidd.classical.source_search import Source
 from aidd.evaluation.metrics import chroma_agreement, log_mel_distance
 from aidd.evaluation.runs.journal import Journal
-from aidd.repair.best import DEFAULT_CANDIDATES, candidates_of
+from aidd.repair.alike import LEAST_LIKENESS, LEAST_SECONDS, tried
+from aidd.repair.best import candidates_of
+from aidd.repair.methods import DEFAULT_CANDIDATES, SIMILARITY
 from aidd.repair.pseudo_gaps import CHROMA_WEIGHT_DB
 from aidd.repair.trials import try_candidates
 from aidd.signals.files import read_audio
@@ -118,6 +120,14 @@ def chosen(row: dict, weight: float, names: Sequence[str]) -> str:
     return min(scores, key=scores.__getitem__) if scores else next(iter(able))
 
 
+def taken_by_best(row: dict, weight: float, names: Sequence[str]) -> str:
+    """What `best` takes with these candidates: what comes again in the recording, or what a trial chooses."""
+    is_alike = SIMILARITY in names and (row["likeness"] or 0) >= LEAST_LIKENESS
+    if is_alike and row["gap_ms"] >= 1000 * LEAST_SECONDS:
+        return SIMILARITY
+    return chosen(row, weight, tried(names))
+
+
 def table(rows: list[dict], args: argparse.Namespace) -> list[str]:
     """Every candidate, `best` by each weight, and the candidate that is nearest to what was cut, a line each a gap."""
     lines = [
@@ -128,10 +138,17 @@ def table(rows: list[dict], args: argparse.Namespace) -> list[str]:
     for gap_ms in args.gap_ms:
         here = [row for row in rows if row["gap_ms"] == gap_ms]
         recordings = [row["recording"] for row in here]
-        taken = [chosen(row, first, args.candidates) for row in here]
+        taken = [taken_by_best(row, first, args.candidates) for row in here]
         fillings = {name: [row["real"][name] for row in here] for name in args.candidates}
         for weight in args.chroma_weight_db:
-            fillings[f"best, {weight:g} dB"] = [row["real"][chosen(row, weight, args.candidates)] for row in here]
+            fillings[f"best, {weight:g} dB"] = [
+                row["real"][taken_by_best(row, weight, args.candidates)] for row in here
+            ]
+        if SIMILARITY in args.candidates:
+            fillings["all by trials"] = [row["real"][chosen(row, first, args.candidates)] for row in here]
+            fillings["trials, no similarity"] = [
+                row["real"][chosen(row, first, tried(args.candidates))] for row in here
+            ]
         fillings["the nearest of all"] = [
             min(
                 (row["real"][name] for name in args.candidates if row["real"][name]),

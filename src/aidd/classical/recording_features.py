@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.signal.windows import hann
+import scipy
 
 from ..masks.gaps import mask_of
 from ..signals.bands import erb_bands
@@ -65,7 +65,7 @@ def recording_features(
         Frame f starts at sample `f * hop`, see [`frame_lengths`].
     """
     length, hop = frame_lengths(sampling_rate)
-    window, hertz = hann(length, sym=False), np.fft.rfftfreq(length, 1 / sampling_rate)
+    window, hertz = scipy.signal.windows.hann(length, sym=False), np.fft.rfftfreq(length, 1 / sampling_rate)
     bands = erb_bands(hertz).T
     folding = np.concatenate([bands, pitch_classes(hertz, *CHROMA_HERTZ)], axis=1)
     num_bands, num_levels = bands.shape[1], folding.shape[1]

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d
-from scipy.signal import fftconvolve
+import scipy
 
 from ..masks.gaps import mask_of
 from .recording_features import BLOCK_SAMPLES, are_intact, frame_lengths, recording_features
@@ -170,7 +169,7 @@ def _likest_shifts(
     inside = (lows >= 0) & (highs <= num_samples)
     likeness = np.where(inside & are_intact(gaps, lows, highs), likeness, -np.inf)
     apart = max(round(APART_SECONDS * sampling_rate / hop), 1)
-    peaks = likeness == maximum_filter1d(likeness, 2 * apart + 1, mode="constant", cval=-np.inf)
+    peaks = likeness == scipy.ndimage.maximum_filter1d(likeness, 2 * apart + 1, mode="constant", cval=-np.inf)
     candidates = np.flatnonzero(peaks & np.isfinite(likeness))
     candidates = candidates[np.argsort(-likeness[candidates], kind="stable")[:NUM_PLACES]]
     return list(zip(shifts[candidates].tolist(), likeness[candidates].tolist(), strict=True))
@@ -180,8 +179,8 @@ def _correlations(stretch: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Correlations of a signal, NaN where it is missing, with every place in a stretch that is longer."""
     known = ~np.isnan(whole)
     whole = np.where(known, whole, 0.0)
-    products = fftconvolve(stretch, whole[::-1], mode="valid")
-    powers = fftconvolve(stretch**2, known[::-1].astype(float), mode="valid")
+    products = scipy.signal.fftconvolve(stretch, whole[::-1], mode="valid")
+    powers = scipy.signal.fftconvolve(stretch**2, known[::-1].astype(float), mode="valid")
     scale = np.square(whole).sum() * np.maximum(powers, 1e-12 * np.square(stretch).sum())
     return products / np.sqrt(scale + np.finfo(np.float64).tiny)
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..classical.similarity import filling_from
+from ..classical.source_search import EDGE_SECONDS, likest_sources
 from ..masks.gaps import touching, unite
 from .methods import BEST, SIMILARITY
 from .plan import RepairPlan
@@ -39,9 +41,6 @@ def alike_sources(plan: RepairPlan, read: ReadStretches, *, num_samples: int, sa
         The sources of gaps of at least 0.375 s, with a likeness of at least 0.7, in order. Gaps that another is within
         0.1 s of are left out: too little is known of their edges.
     """
-    # Here: no other method needs what it imports.
-    from ..classical.source_search import EDGE_SECONDS, likest_sources
-
     every, near = unite(plan.gaps), round(EDGE_SECONDS * sampling_rate)
     others = unite([gaps for name in plan.fillers if name != BEST for gaps in plan.gaps_filled_by(name)])
     long_enough = [
@@ -89,8 +88,6 @@ def filling_alike_first(
         read, num_samples, sampling_rate: as of [`alike_sources`].
         observe: called with the name `similarity` and what it has filled.
     """
-    from ..classical.similarity import filling_from
-
     put = filling_from(sources, read, num_samples=num_samples, sampling_rate=sampling_rate)
 
     def fill_region(audio: np.ndarray, masks: dict[str, np.ndarray]) -> np.ndarray:

@@ -103,8 +103,9 @@ ROWS: dict[str, MethodRow] = {
     ),
     "u_phain": MethodRow("aidd.classical.phain:u_phain"),
 }
-# What `best` tries unless something else is named: the model, and those without one that take no longer than it does.
-DEFAULT_CANDIDATES = ("aidd", "lines", "envelope_noise", "autoregressive", "u_phain")
+# What `best` takes unless something else is named: the model, and those without one that take no longer than it does,
+# which it tries; and what comes again in the recording.
+DEFAULT_CANDIDATES = ("aidd", "lines", "envelope_noise", "autoregressive", "u_phain", "similarity")
 # Budget of time of all trials of a recording, in seconds: the default candidates are tried for five gaps of 0.75 s, or
 # fifteen of 0.1 s, in about as long on one core.
 TRIAL_SECONDS = 60.0
