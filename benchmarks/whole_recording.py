@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -86,8 +87,17 @@ def intact_digest(path: Path, gaps: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def cost_of(command: list[str], threads: int) -> tuple[float, float]:
-    """Seconds on the clock, and MiB at most, of a process of Python."""
+@dataclass(frozen=True)
+class Resources:
+    """What a process has used: seconds on the clock and of processors, and MiB at most."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+
+
+def resources_of(command: list[str], threads: int) -> Resources:
+    """What a process of Python uses, from its start to its end."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     with stopwatch() as elapsed:
         process = subprocess.Popen([sys.executable, *command], env=environment, stdout=subprocess.DEVNULL)
@@ -95,7 +105,13 @@ def cost_of(command: list[str], threads: int) -> tuple[float, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, process.args)
-    return elapsed.seconds, usage.ru_maxrss * MAXRSS_UNIT / MIB
+    return Resources(elapsed.seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * MAXRSS_UNIT / MIB)
+
+
+def cost_of(command: list[str], threads: int) -> tuple[float, float]:
+    """Seconds on the clock, and MiB at most, of a process of Python."""
+    used = resources_of(command, threads)
+    return used.seconds, used.peak_mib
 
 
 def repair(args: argparse.Namespace, folder: Path, seconds: float, gaps: np.ndarray, *options: str) -> dict:

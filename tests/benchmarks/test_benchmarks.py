@@ -267,6 +267,18 @@ def test_a_whole_recording_is_left_as_it_was_outside_its_gaps(run, pipeline, rec
     assert len(content["findings"]) == 2
 
 
+def test_one_gap_in_a_long_recording_has_a_row_a_repair(run, load, recording):
+    whole = load("whole_recording")
+    replaced = {
+        "resources_of": lambda command, threads: whole.Resources(forked(command)[0], 1.0, 100.0),
+        "write_elsewhere": lambda args, path: whole.write_recording(path, whole.music_of(args.audio), 12, None, 0),
+    }
+    arguments = ("--audio", recording, "--seconds", 12, "--gap_ms", 60, "--repairs", "linear", "similarity")
+    rows = run("one_gap_in_an_hour", *arguments, **replaced)["rows"]
+    assert [row["repair"] for row in rows] == ["linear", "similarity"]
+    assert all(row["seconds"] > 0 and row["CPU seconds"] == 1 and row["peak MiB"] == 100 for row in rows)
+
+
 def test_dropouts_are_filled_and_nothing_else(run, load, pipeline, recording, monkeypatch):
     load("dropouts")
     monkeypatch.setattr(sys.modules["whole_recording"], "cost_of", forked)
