@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 
 
 # Newest releases that the whole test suite has passed with.
@@ -29,6 +28,9 @@ class UntestedVersionError(ImportError):
 
 def newer_than_tested() -> list[str]:
     """A line for each library whose installed version is newer than the last tested one."""
+    # It would take two fifths of `import aidd`, and is needed only where an import has failed.
+    from importlib.metadata import PackageNotFoundError, version
+
     found = []
     for name, tested in TESTED_VERSIONS.items():
         try:
