@@ -7,6 +7,8 @@ import pytest
 import soundfile as sf
 from scripts import run, write_tones
 
+from aidd import RepairRequest, repair_file
+
 
 def test_the_study_of_best_has_a_line_a_gap_and_method_and_goes_on_where_it_was_stopped(tmp_path):
     write_tones(tmp_path / "recordings" / "a.wav", 8.0)
@@ -67,3 +69,19 @@ def test_the_study_of_adaptation_has_a_line_a_bound(tiny_pipeline, tmp_path):
     assert lines[1][-1].endswith("/1") and lines[2][-1].endswith("/2")
     rows = [json.loads(line) for line in (tmp_path / "study-0.jsonl").read_text().splitlines()]
     assert [len(row["log_mel_db"]) for row in rows] == [2, 2, 2]
+
+
+def test_an_adapter_of_a_folder_fills_gaps(tiny_pipeline, tmp_path):
+    pytest.importorskip("peft")
+    tiny_pipeline.save_pretrained(tmp_path / "model")
+    write_tones(tmp_path / "recordings" / "a.wav", 9.0)
+    write_tones(tmp_path / "recordings" / "b.wav", 9.0)
+    run(
+        *("adapt_to_recordings", "--data_dir", tmp_path / "recordings", "--output_dir", tmp_path / "adapter"),
+        *("--model", tmp_path / "model", "--max_steps", 2),
+    )
+    request = RepairRequest(
+        gaps=[(4.0, 4.2)], method="aidd", model=str(tmp_path / "model"), adapter=tmp_path / "adapter", seed=0
+    )
+    report = repair_file(tmp_path / "recordings" / "a.wav", tmp_path / "out.wav", request)
+    assert report.adaptation["steps"] == 2

@@ -88,6 +88,30 @@ def test_the_same_seed_and_steps_give_the_same_audio_and_so_does_a_saved_adapter
     assert json.loads((tmp_path / "adapter" / "adaptation.json").read_text())["steps"] == 10
 
 
+def weights_of(pipe) -> dict[str, torch.Tensor]:
+    return {name: one.detach().clone() for name, one in adapter_parameters(pipe.transformer).items()}
+
+
+def test_several_recordings_are_learned_as_one_is_and_bad_ones_are_named(tiny_pipeline, recording):
+    intact, bounds = np.nan_to_num(recording[0]), {"max_seconds": np.inf, "max_steps": 12}
+    with pytest.warns(UserWarning, match="nothing is missing"):
+        one = tiny_pipeline.adapt(intact, np.zeros(len(intact), bool), sampling_rate=RATE, **bounds)
+    alone = weights_of(tiny_pipeline)
+    tiny_pipeline.drop_adapter()
+    same = tiny_pipeline.adapt_to_recordings([(intact, RATE)], **bounds)
+    assert same.cross_entropy == one.cross_entropy
+    assert all(torch.equal(value, alone[name]) for name, value in weights_of(tiny_pipeline).items())
+    tiny_pipeline.drop_adapter()
+    both = tiny_pipeline.adapt_to_recordings([(intact, RATE), (np.stack([intact, intact]), RATE)], **bounds)
+    assert (both.num_windows, both.num_held_out) == (2 * one.num_windows, 2 * one.num_held_out)
+    tiny_pipeline.drop_adapter()
+    with pytest.raises(ValueError, match="recording 2: too little intact"):
+        tiny_pipeline.adapt_to_recordings([(intact, RATE), (intact[:100], RATE)], **bounds)
+    with pytest.raises(ValueError, match="got none"):
+        tiny_pipeline.adapt_to_recordings([], **bounds)
+    assert not has_adapter(tiny_pipeline.transformer)
+
+
 def test_a_new_adapter_changes_nothing(tiny_pipeline, recording):
     before = filled(tiny_pipeline, recording)
     done = tiny_pipeline.adapt(*recording, sampling_rate=RATE, max_steps=0)

@@ -1,6 +1,7 @@
 """Pipelines whose token model learns from the recording that it repairs."""
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from ..models.dit_token import DiTTokenModel
 from ..models.dit_token.adapter_dit_token import add_adapter, drop_adapter, has_adapter, load_adapter, save_adapter
 from ..signals.arrays import Seconds
 from ..signals.resampling import resample
+from ..signals.warning import passing_over
 from ..splice.channels import polarities
-from ..splice.contract import prepare
+from ..splice.contract import MaskWarning, prepare
 from .adaptation import RANK, SILENT_RMS, SILENT_SHARE, Adaptation, adapt_model, check_bounds, split_windows
 from .codec import CodecInpaintingPipeline
 from .windows import Window
@@ -67,8 +69,48 @@ class AdaptablePipeline(CodecInpaintingPipeline):
         rate = self.sampling_rate if sampling_rate is None else sampling_rate
         mask = given_mask(audio, mask, mask_start_seconds, mask_end_seconds, sampling_rate=rate)
         windows, held_out = self._tokens_to_learn(audio, mask, rate)
+        return self._learn(windows, held_out, max_seconds=max_seconds, max_steps=max_steps, seed=seed)
+
+    def adapt_to_recordings(
+        self,
+        recordings: Iterable[tuple[np.ndarray | Tensor, int]],
+        *,
+        max_seconds: float = 600.0,
+        max_steps: int | None = None,
+        seed: int = 0,
+    ) -> Adaptation:
+        """
+        Learns intact recordings, of one artist for instance, as [`adapt`] learns one.
+
+        Args:
+            recordings: audio, float, `(samples,)` or `(channels, samples)`, and its rate in Hz, of one recording after
+                another.
+            max_seconds, max_steps, seed: as of `adapt`.
+
+        Returns:
+            What it has come to, with pieces of all recordings held out.
+
+        Raises:
+            ValueError: as `adapt`, with the number of the recording, from 1 on, or no recording.
+        """
+        check_bounds(max_seconds, max_steps)
+        tokens: list[tuple[Tensor, Tensor]] = []
+        for number, (audio, rate) in enumerate(recordings, start=1):
+            try:
+                with passing_over(MaskWarning):
+                    tokens.append(self._tokens_to_learn(audio, np.zeros(audio.shape[-1], bool), rate))
+            except ValueError as error:
+                raise ValueError(f"recording {number}: {error}") from error
+        if not tokens:
+            raise ValueError("expected recordings to learn, got none")
+        windows, held_out = map(torch.cat, zip(*tokens, strict=True))
+        return self._learn(windows, held_out, max_seconds=max_seconds, max_steps=max_steps, seed=seed)
+
+    def _learn(
+        self, windows: Tensor, held_out: Tensor, *, max_seconds: float, max_steps: int | None, seed: int
+    ) -> Adaptation:
+        """Puts an adapter into the model that has learned windows; none if an error is raised."""
         add_adapter(self.transformer, RANK, torch.Generator().manual_seed(seed))
-        max_gap = self.window_hops // 2
         try:
             self._adaptation = adapt_model(
                 self.transformer.eval(),
@@ -76,7 +118,7 @@ class AdaptablePipeline(CodecInpaintingPipeline):
                 held_out,
                 max_seconds=max_seconds,
                 max_steps=max_steps,
-                max_gap=max_gap,
+                max_gap=self.window_hops // 2,
                 seed=seed,
             )
         except BaseException:
