@@ -100,7 +100,7 @@ def likest_sources(
         source_start = place + offset + start - int(around[index, 0])
         correlation = float(correlations[offset])
         source = Source(start, stop, source_start, min(max(likeness, correlation), 1.0))
-        # Of equals, the one with the likest features is taken, and the first of these.
+        # The likest features decide between equals, and then the first place does.
         found.setdefault(numbers[index], []).append((likeness + correlation, likeness, -place, source))
     return {number: max(several, key=lambda one: one[:3])[-1] for number, several in found.items()}
 
