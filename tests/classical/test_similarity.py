@@ -36,6 +36,18 @@ def test_a_periodic_piece_comes_back_to_the_sample():
     np.testing.assert_allclose(restored, audio, atol=1e-9)
 
 
+@pytest.mark.parametrize("start", [0.2, 2.8, 3.2, 4.2, 6.8])
+def test_what_comes_again_near_an_end_of_the_recording_is_found(start):
+    """The second of context that would lie beyond an end is not needed."""
+    verse = np.random.default_rng(0).normal(size=4 * RATE) * (1 + np.sin(np.arange(4 * RATE) / RATE * 9))
+    audio, mask = np.tile(verse, 2), np.zeros(8 * RATE, bool)
+    mask[round(start * RATE) : round((start + 0.5) * RATE)] = True
+    sources = []
+    restored = similarity(np.where(mask, np.nan, audio), mask, sampling_rate=RATE, observe=sources.append)
+    assert abs(sources[0].source_start - sources[0].start) == 4 * RATE
+    np.testing.assert_allclose(restored, audio, atol=1e-9)
+
+
 def test_a_section_of_music_that_comes_again_fills_a_gap_in_it_in_all_channels():
     recording = read_audio(next(iter(sample_recordings().values())))
     rate = recording.sampling_rate

@@ -18,7 +18,7 @@ from transformers import (
 
 from aidd.models.codecs import check_codec
 from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
-from aidd.models.wavtokenizer import encode
+from aidd.models.wavtokenizer import decode, encode
 from aidd.pipelines import AIDDPipeline
 from aidd.schedulers import MaskedDiscreteScheduler
 
@@ -88,13 +88,13 @@ def test_the_codec_gives_steps_back():
     np.testing.assert_allclose(codec.decode(codes).audio_values[..., ::80], steps, atol=0.025)
 
 
-def dac() -> DacModel:
+def dac(n_codebooks: int) -> DacModel:
     return DacModel(
         DacConfig(
             encoder_hidden_size=4,
             downsampling_ratios=[2, 4],
             decoder_hidden_size=16,
-            n_codebooks=2,
+            n_codebooks=n_codebooks,
             codebook_size=32,
             codebook_dim=2,
         )
@@ -134,10 +134,46 @@ def test_what_is_no_codec_is_refused_by_what_it_lacks(build, lacks):
 
 
 def test_codes_of_several_codebooks_are_refused():
-    codec = dac()
+    codec = dac(2)
     check_codec(codec, 32)
-    with torch.no_grad(), pytest.raises(ValueError, match=r"one codebook, \(batch, 1, tokens\), of DacModel"):
+    with (
+        torch.no_grad(),
+        pytest.raises(ValueError, match=r"one codebook, \(1, 1, 200\), of DacModel, got \(1, 2, 200"),
+    ):
         encode(codec, torch.zeros(1, 1, 1_600))
+
+
+class LongCodec(MuLawCodec):
+    """Gives a code more than the audio has hops."""
+
+    def encode(self, input_values: Tensor) -> SimpleNamespace:
+        return super().encode(nn.functional.pad(input_values, (0, self.config.hop_length)))
+
+
+class CodesLast(MuLawCodec):
+    """Its `decode` takes something else first, as that of transformers' DAC does."""
+
+    def decode(self, latents: Tensor | None = None, audio_codes: Tensor | None = None) -> SimpleNamespace:
+        assert latents is None
+        return super().decode(audio_codes)
+
+
+def test_what_a_codec_takes_is_given_by_its_name():
+    codec = CodesLast(MuLawConfig())
+    check_codec(codec, 256)
+    codes = torch.arange(256)[None, None]
+    assert torch.equal(decode(codec, codes), MuLawCodec(MuLawConfig()).decode(codes).audio_values)
+
+
+def test_audio_and_codes_of_another_shape_are_refused():
+    codec = dac(1)
+    with (
+        torch.no_grad(),
+        pytest.raises(ValueError, match=r"expected audio \(1, 1, 1600\) of DacModel, got \(1, 1600\)"),
+    ):
+        decode(codec, encode(codec, torch.zeros(1, 1, 1_600)))
+    with torch.no_grad(), pytest.raises(ValueError, match=r"\(1, 1, 2\), of LongCodec, got \(1, 1, 3\)"):
+        encode(LongCodec(MuLawConfig()), torch.zeros(1, 1, 160))
 
 
 def test_another_number_of_codes_is_refused():

@@ -158,13 +158,14 @@ def _likest_shifts(
     frames = np.flatnonzero(near)
     first, last = frames[[0, -1]] if len(frames) else (0, 0)
     powers = np.einsum("ij,ij->i", features, features)
-    products, norms = np.zeros((2, len(features) - (last - first)))
+    # Frames beyond the recording's ends count as those that hold missing samples do: zero.
+    products, norms = np.zeros((2, len(features) + last - first))
     for frame in frames:
-        shifted = slice(frame - first, frame - first + len(products))
-        products += features[shifted] @ features[frame]
-        norms += powers[shifted]
+        shifted = slice(last - frame, last - frame + len(features))
+        products[shifted] += features @ features[frame]
+        norms[shifted] += powers
     likeness = products / np.sqrt(np.maximum(norms, 1e-6) * max(powers[frames].sum(), 1e-6))
-    shifts = (np.arange(len(likeness)) - first) * hop
+    shifts = (np.arange(len(likeness)) - last) * hop
     lows, highs = sought[0] + shifts, sought[1] + shifts
     inside = (lows >= 0) & (highs <= num_samples)
     likeness = np.where(inside & are_intact(gaps, lows, highs), likeness, -np.inf)

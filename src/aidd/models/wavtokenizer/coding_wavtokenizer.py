@@ -22,17 +22,17 @@ def encode(codec: Codec, input_values: Tensor) -> Tensor:
         int64 `(batch, 1, ceil(num_samples / hop_length))`, in [0, codebook_size).
 
     Raises:
-        ValueError: another shape, an empty codebook, or codes of more than one.
+        ValueError: another shape, an empty codebook, or codes of another shape, as of several codebooks.
     """
     if isinstance(codec, WavTokenizerModel):
         check_started(codec)
     if input_values.ndim != 3 or input_values.shape[1] != 1 or input_values.numel() == 0:
         raise ValueError(f"input_values must have shape (batch, 1, num_samples), got {tuple(input_values.shape)}")
-    audio_codes = codec.encode(input_values).audio_codes
-    if audio_codes.ndim != 3 or audio_codes.shape[1] != 1:
+    audio_codes = codec.encode(input_values=input_values).audio_codes
+    expected = (len(input_values), 1, -(-input_values.shape[-1] // codec.config.hop_length))
+    if audio_codes.shape != expected:
         raise ValueError(
-            f"expected codes of one codebook, (batch, 1, tokens), of {type(codec).__name__}, got "
-            f"{tuple(audio_codes.shape)}"
+            f"expected codes of one codebook, {expected}, of {type(codec).__name__}, got {tuple(audio_codes.shape)}"
         )
     return audio_codes
 
@@ -51,7 +51,7 @@ def decode(codec: Codec, audio_codes: Tensor) -> Tensor:
         float32 `(batch, 1, num_tokens * hop_length)`.
 
     Raises:
-        ValueError: another shape, codes outside the codebook, or an empty codebook.
+        ValueError: another shape, codes outside the codebook, an empty codebook, or audio of another shape.
     """
     if isinstance(codec, WavTokenizerModel):
         check_started(codec)
@@ -62,7 +62,12 @@ def decode(codec: Codec, audio_codes: Tensor) -> Tensor:
     low, high = audio_codes.aminmax()
     if low < 0 or high >= codec.config.codebook_size:
         raise ValueError(f"audio_codes must lie in [0, {codec.config.codebook_size}), got values from {low} to {high}")
-    return codec.decode(audio_codes).audio_values
+    # By its name: to some codecs, such as transformers' DAC, codes are not the first argument.
+    audio_values = codec.decode(audio_codes=audio_codes).audio_values
+    expected = (len(audio_codes), 1, audio_codes.shape[-1] * codec.config.hop_length)
+    if audio_values.shape != expected:
+        raise ValueError(f"expected audio {expected} of {type(codec).__name__}, got {tuple(audio_values.shape)}")
+    return audio_values
 
 
 def check_started(codec: WavTokenizerModel) -> None:
