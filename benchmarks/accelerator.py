@@ -12,11 +12,12 @@ model is given: its time is that of its network, and what it fills is not music.
 import argparse
 import json
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import torch
-from measuring import GIB, PRELUDE, Results, argument_parser, stopwatch
+from measuring import DTYPES, GIB, PRELUDE, Results, argument_parser, stopwatch
 
 import aidd
 from aidd.pipelines import InpaintingPipeline
@@ -27,7 +28,6 @@ from aidd.signals.files import read_audio
 # Recording for each gap, in seconds: more than any of the windows.
 SECONDS_A_GAP = 8.0
 CQTDIFF_CONFIG = Path(__file__).parents[1] / "examples" / "configs" / "piano_gpu" / "cqtdiff_plus_unet.json"
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,7 +38,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--model", default=aidd.DEFAULT_MODEL, help="Folder or Hub id of the AIDD model.")
     parser.add_argument("--cqtdiff_model", help="Folder or Hub id of a CQT-Diff+ model. Default: random weights.")
     parser.add_argument("--cqtdiff_config", type=Path, default=CQTDIFF_CONFIG, help="Network with random weights.")
-    parser.add_argument("--dtypes", nargs="+", choices=list(DTYPES), default=list(DTYPES), help="Types of networks.")
+    parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=list(DTYPES), help="Types of networks.")
     parser.add_argument("--compile", nargs="+", type=int, choices=(0, 1), default=[0, 1], help="Compiled: 0, 1.")
     parser.add_argument("--num_gaps", type=int, nargs="+", default=[1, 16, 256], help="Gaps of a batch.")
     parser.add_argument("--gap_ms", type=float, default=375.0, help="Length of a gap.")
@@ -46,21 +46,22 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def aidd_pipeline(args: argparse.Namespace, dtype: torch.dtype) -> InpaintingPipeline:
-    return aidd.AIDDPipeline.from_pretrained(args.model, dtype=dtype)
+def aidd_pipeline(args: argparse.Namespace, dtype: str) -> InpaintingPipeline:
+    return load_pipeline(args.model, "AIDDPipeline", dtype)
 
 
-def repaint_pipeline(args: argparse.Namespace, dtype: torch.dtype) -> InpaintingPipeline:
-    return aidd.SpectrogramRePaintPipeline.from_pretrained(aidd.DEFAULT_SPECTROGRAM_MODEL, dtype=dtype)
+def repaint_pipeline(args: argparse.Namespace, dtype: str) -> InpaintingPipeline:
+    return load_pipeline(aidd.DEFAULT_SPECTROGRAM_MODEL, "SpectrogramRePaintPipeline", dtype)
 
 
-def cqtdiff_pipeline(args: argparse.Namespace, dtype: torch.dtype) -> InpaintingPipeline:
+def cqtdiff_pipeline(args: argparse.Namespace, dtype: str) -> InpaintingPipeline:
     if args.cqtdiff_model is not None:
-        return load_pipeline(args.cqtdiff_model, "CQTDiffPipeline").to(dtype)
+        return load_pipeline(args.cqtdiff_model, "CQTDiffPipeline", dtype)
     torch.manual_seed(0)
-    unet = aidd.CQTDiffPlusUNet.from_config(json.loads(args.cqtdiff_config.read_text())).eval().to(dtype)
+    unet = aidd.CQTDiffPlusUNet.from_config(json.loads(args.cqtdiff_config.read_text())).eval()
     # As examples/assemble_cqtdiff_pipeline.py writes it.
-    return aidd.CQTDiffPipeline(unet, aidd.EDMAncestralScheduler(), num_inference_steps=24, guidance_scale=0.0)
+    scheduler = aidd.EDMAncestralScheduler()
+    return aidd.CQTDiffPipeline(unet, scheduler, num_inference_steps=24, guidance_scale=0.0).to(getattr(torch, dtype))
 
 
 # What makes each pipeline, and the name of its network.
@@ -71,7 +72,7 @@ PIPELINES: dict[str, tuple[Callable, str]] = {
 }
 
 
-def recording_with_gaps(path: Path, num_gaps: int, gap_ms: float) -> tuple[np.ndarray, list[float], int]:
+def recording_with_gaps(path: Path, num_gaps: int) -> tuple[np.ndarray, list[float], int]:
     """The recording in mono, repeated for so many gaps, their starts in seconds, and its rate."""
     music = read_audio(path)
     num_samples = round(num_gaps * SECONDS_A_GAP * music.sampling_rate)
@@ -81,7 +82,7 @@ def recording_with_gaps(path: Path, num_gaps: int, gap_ms: float) -> tuple[np.nd
 
 def measure(pipe: InpaintingPipeline, args: argparse.Namespace, num_gaps: int) -> tuple[float, float | None]:
     """Seconds of the fastest call, and the most memory of the GPU in GiB; None on a processor."""
-    audio, starts, rate = recording_with_gaps(args.audio, num_gaps, args.gap_ms)
+    audio, starts, rate = recording_with_gaps(args.audio, num_gaps)
     ends = [start + args.gap_ms / 1000 for start in starts]
     is_cuda = torch.device(args.device).type == "cuda"
     if is_cuda:
@@ -102,27 +103,25 @@ def main() -> None:
     results = Results(args)
     if torch.device(args.device).type == "cuda":
         results.findings.append(f"The GPU is of the kind {torch.cuda.get_device_name()}.")
-    for name in args.pipelines:
+    for name, dtype, compiled in product(args.pipelines, args.dtypes, args.compile):
         make, network = PIPELINES[name]
-        for dtype in args.dtypes:
-            for compiled in args.compile:
-                pipe = make(args, DTYPES[dtype]).to(args.device)
-                pipe.set_progress_bar_config(disable=True)
-                if compiled:
-                    getattr(pipe, network).compile(dynamic=True)
-                for num_gaps in args.num_gaps:
-                    seconds, memory = measure(pipe, args, num_gaps)
-                    results.add(
-                        pipeline=name,
-                        dtype=dtype,
-                        compiled="yes" if compiled else "no",
-                        gaps=num_gaps,
-                        seconds=seconds,
-                        gaps_a_second=num_gaps / seconds,
-                        peak_GiB=memory,
-                    )
-                    # A lease that ends loses no row.
-                    results.write()
+        pipe = make(args, dtype).to(args.device)
+        pipe.set_progress_bar_config(disable=True)
+        if compiled:
+            getattr(pipe, network).compile(dynamic=True)
+        for num_gaps in args.num_gaps:
+            seconds, memory = measure(pipe, args, num_gaps)
+            results.add(
+                pipeline=name,
+                dtype=dtype,
+                compiled="yes" if compiled else "no",
+                gaps=num_gaps,
+                seconds=seconds,
+                gaps_a_second=num_gaps / seconds,
+                peak_GiB=memory,
+            )
+            # A run that is cut off loses no row.
+            results.write()
 
 
 if __name__ == "__main__":

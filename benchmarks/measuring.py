@@ -17,6 +17,8 @@ import aidd
 
 
 GIB = 2**30
+# Types that networks compute in, by their names in torch.
+DTYPES = ("float32", "bfloat16")
 PRELUDE = Path(__file__).parents[1] / "examples" / "audio" / "prelude_bwv848.flac"
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measuring import PRELUDE, Results, argument_parser, stopwatch
+from measuring import DTYPES, PRELUDE, Results, argument_parser, stopwatch
 
 import aidd
 from aidd.signals.files import read_audio
@@ -30,7 +30,7 @@ from aidd.signals.resampling import resample
 SAMPLING_RATE = 44_100
 # The time that a repair of one gap of 750 ms may take on two cores, in seconds.
 ASKED = {"first hitting": 1.5, "entropy bound": 0.8}
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+SAMPLERS = {"first hitting": aidd.MaskedDiscreteScheduler, "entropy bound": aidd.MaskedEntropyBoundScheduler}
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,7 +40,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=20.0, help="Length to bring the recording to.")
     parser.add_argument("--gap_ms", type=float, default=750.0, help="Length of the gap.")
     parser.add_argument("--num_variations", type=int, default=16, help="Drawn at once, beside a single one.")
-    parser.add_argument("--dtypes", nargs="+", choices=list(DTYPES), default=list(DTYPES), help="Of the network.")
+    parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=list(DTYPES), help="Of the network.")
     parser.add_argument("--repeats", type=int, default=3, help="Runs of each kind.")
     return parser.parse_args()
 
@@ -84,52 +84,46 @@ def timed_parts(pipe: aidd.AIDDPipeline) -> Iterator[Counter]:
         delattr(part, method)
 
 
+def median_run(
+    pipe: aidd.AIDDPipeline, audio: np.ndarray, args: argparse.Namespace, num_variations: int
+) -> tuple[float, Counter]:
+    """Seconds of the repetition of median length, and what [`timed_parts`] counts of it."""
+    start = args.seconds / 2 - args.gap_ms / 2000
+    gap = {"mask_start_seconds": start, "mask_end_seconds": start + args.gap_ms / 1000}
+    runs = []
+    for _ in range(args.repeats):
+        generator = torch.Generator().manual_seed(0)
+        with timed_parts(pipe) as parts, stopwatch() as elapsed:
+            pipe(audio, sampling_rate=SAMPLING_RATE, **gap, num_variations=num_variations, generator=generator)
+        runs.append((elapsed.seconds, parts))
+    return sorted(runs, key=lambda one: one[0])[(len(runs) - 1) // 2]
+
+
 def main() -> None:
     args = parse_args()
     torch.set_num_threads(args.threads)
     results = Results(args)
     audio = stereo(args.audio, args.seconds)
-    start = args.seconds / 2 - args.gap_ms / 2000
-    gap = {"mask_start_seconds": start, "mask_end_seconds": start + args.gap_ms / 1000}
-
-    def run(pipe: aidd.AIDDPipeline, num_variations: int) -> tuple[float, Counter]:
-        generator = torch.Generator().manual_seed(0)
-        with timed_parts(pipe) as parts, stopwatch() as elapsed:
-            pipe(audio, sampling_rate=SAMPLING_RATE, **gap, num_variations=num_variations, generator=generator)
-        return elapsed.seconds, parts
-
     for dtype in args.dtypes:
-        pipe = aidd.AIDDPipeline.from_pretrained(args.model, dtype=DTYPES[dtype])
+        pipe = aidd.AIDDPipeline.from_pretrained(args.model, dtype=getattr(torch, dtype))
         pipe.set_progress_bar_config(disable=True)
-        run(pipe, 1)
-        for name, scheduler_class in (
-            ("first hitting", aidd.MaskedDiscreteScheduler),
-            ("entropy bound", aidd.MaskedEntropyBoundScheduler),
-        ):
+        median_run(pipe, audio, args, 1)
+        for name, scheduler_class in SAMPLERS.items():
             pipe.scheduler = scheduler_class.from_config(pipe.scheduler.config)
-            medians = {}
-            for num_variations in (1, args.num_variations):
-                runs = sorted((run(pipe, num_variations) for _ in range(args.repeats)), key=lambda one: one[0])
-                seconds, parts = runs[(len(runs) - 1) // 2]
-                asked = ASKED[name] if num_variations == 1 else args.num_variations * medians[1]
-                medians[num_variations] = seconds
-                calls = parts.pop("calls")
-                results.add(
-                    sampler=name,
-                    dtype=dtype,
-                    variations=num_variations,
-                    calls=calls,
-                    seconds=seconds,
-                    asked_at_most=asked,
-                    **parts,
-                    rest=seconds - sum(parts.values()),
-                )
-            ratio = medians[args.num_variations] / medians[1]
+            one, parts_of_one = median_run(pipe, audio, args, 1)
+            many, parts_of_many = median_run(pipe, audio, args, args.num_variations)
+            for number, seconds, parts, asked in (
+                (1, one, parts_of_one, ASKED[name]),
+                (args.num_variations, many, parts_of_many, args.num_variations * one),
+            ):
+                row = {"sampler": name, "dtype": dtype, "variations": number, "calls": parts.pop("calls")}
+                rest = seconds - sum(parts.values())
+                results.add(**row, seconds=seconds, asked_at_most=asked, **parts, rest=rest)
             results.findings.append(
-                f"With {name} in {dtype}, {args.num_variations} variations take {ratio:.1f} times as long as one."
+                f"With {name} in {dtype}, {args.num_variations} variations take {many / one:.1f} times as long as one."
             )
-    spread = statistics.median(row["rest"] / row["seconds"] for row in results.rows)
-    results.findings.append(f"What is neither codec, network nor scheduler takes {100 * spread:.0f} % of the time.")
+    share = statistics.median(row["rest"] / row["seconds"] for row in results.rows)
+    results.findings.append(f"What is neither codec, network nor scheduler takes {100 * share:.0f} % of the time.")
     results.write()
 
 

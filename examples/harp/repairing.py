@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -51,11 +52,15 @@ def repair(path: str, gaps: str, kinds: list[str], method: str, seed: int) -> tu
         ValueError: no gap, or what [`aidd.repair_file`] raises.
     """
     request = RepairRequest(gaps=parse_gaps(gaps), detect=kinds, method=method, seed=seed)
-    output = Path(tempfile.mkdtemp(prefix="aidd-harp-"), Path(path).name)
+    folder = Path(tempfile.mkdtemp(prefix="aidd-harp-"))
+    output = folder / Path(path).name
     try:
         report = repair_file(Path(path), output, request)
-    except NothingToRepairError as error:
-        raise ValueError("nothing to repair: write the gaps' times, or silence them before, to be found") from error
+    except ValueError as error:
+        shutil.rmtree(folder)
+        if isinstance(error, NothingToRepairError):
+            raise ValueError("nothing to repair: write the gaps' times, or silence them, to be found") from error
+        raise
     rate = report.sampling_rate
     filled = {(start / rate, stop / rate) for channel in report.gaps for start, stop in channel.tolist()}
     return str(output), sorted(filled)

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from kept_rows import kept_rows
 from segments import recordings_in
 from tables import head_of, mean_and_interval, write_page
 
 from aidd import DEFAULT_MODEL, AIDDPipeline
 from aidd.evaluation.metrics import chroma_agreement, log_mel_distance, note_pitch_agreement
 from aidd.evaluation.protocols.selection import evenly_spread_starts
-from aidd.evaluation.runs.journal import Journal
 from aidd.masks.gaps import find_gaps
 from aidd.pipelines.adaptation import missing_cross_entropy
 from aidd.signals.files import read_audio
@@ -137,15 +137,14 @@ def table(rows: list[dict], measures: dict[str, str]) -> list[str]:
 
 def main() -> None:
     args = parse_args()
-    journal = Journal(args.output_file.parent, args.output_file.stem)
-    rows = journal.read()
-    done = {(row["recording"], row["learned"]) for row in rows}
     pipe = AIDDPipeline.from_pretrained(args.model)
     pipe.set_progress_bar_config(disable=True)
-    for path in recordings_in(args.data_dir, (0, args.every)):
-        for row in rows_of(path, pipe, args, done):
-            journal.append([row])
-            rows.append(row)
+    paths = recordings_in(args.data_dir, (0, args.every))
+    rows = kept_rows(
+        args.output_file,
+        ("recording", "learned"),
+        lambda done: (row for path in paths for row in rows_of(path, pipe, args, done)),
+    )
     write_page(args.output_file, [*head_of(args), *table(rows, MEASURES | (NOTES if args.notes else {}))])
 
 

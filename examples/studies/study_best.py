@@ -19,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from kept_rows import kept_rows
 from segments import read_segments, recordings_in
 from tables import head_of, mean_and_interval, write_page
 
 from aidd.classical import similarity
 from aidd.classical.source_search import Source
 from aidd.evaluation.metrics import chroma_agreement, log_mel_distance
-from aidd.evaluation.runs.journal import Journal
 from aidd.repair.alike import LEAST_LIKENESS, LEAST_SECONDS, tried
 from aidd.repair.best import candidates_of
 from aidd.repair.methods import DEFAULT_CANDIDATES, SIMILARITY
@@ -169,13 +169,12 @@ def table(rows: list[dict], args: argparse.Namespace) -> list[str]:
 
 def main() -> None:
     args = parse_args()
-    journal = Journal(args.output_file.parent, args.output_file.stem)
-    rows = journal.read()
-    done = {(row["recording"], row["start"], row["gap_ms"]) for row in rows}
-    for path in recordings_in(args.data_dir, (0, args.every)):
-        for row in rows_of(path, args, done):
-            journal.append([row])
-            rows.append(row)
+    paths = recordings_in(args.data_dir, (0, args.every))
+    rows = kept_rows(
+        args.output_file,
+        ("recording", "start", "gap_ms"),
+        lambda done: (row for path in paths for row in rows_of(path, args, done)),
+    )
     write_page(args.output_file, [*head_of(args), *table(rows, args)])
 
 

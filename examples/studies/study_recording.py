@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from kept_rows import kept_rows
 from measures import METRICS, NOTES, measure
 from segments import segments_in
 from tables import head_of, mean_and_interval, write_page
@@ -26,7 +27,6 @@ from tables import head_of, mean_and_interval, write_page
 import aidd
 from aidd.classical.source_search import Source
 from aidd.evaluation.protocols.geometry import centred_gap
-from aidd.evaluation.runs.journal import Journal
 from aidd.signals.recordings import read_excerpt, recording_length
 
 
@@ -125,12 +125,7 @@ def table(rows: list[dict], args: argparse.Namespace) -> list[str]:
 
 def main() -> None:
     args = parse_args()
-    journal = Journal(args.output_file.parent, args.output_file.stem)
-    rows = journal.read()
-    done = {(row["recording"], row["start"], row["gap_ms"]) for row in rows}
-    for row in rows_of(args, done):
-        journal.append([row])
-        rows.append(row)
+    rows = kept_rows(args.output_file, ("recording", "start", "gap_ms"), lambda done: rows_of(args, done))
     write_page(args.output_file, [*head_of(args), *table(rows, args)])
 
 

@@ -81,6 +81,8 @@ def test_gaps_that_are_found_or_written_are_filled_and_no_other_sample_changes(c
         ("2.9-3.1", False, "3.1 s"),
     ],
 )
-def test_what_does_not_fit_is_said(client, damaged, gaps, dropouts, said):
+def test_what_does_not_fit_is_said_and_leaves_nothing(client, damaged, gaps, dropouts, said):
+    folders = set(Path(client.output_dir).parent.glob("aidd-harp-*"))
     with pytest.raises(AppError, match=said):
         client.predict(handle_file(damaged), gaps, dropouts, False, False, "linear", 0, api_name="/process")
+    assert set(Path(client.output_dir).parent.glob("aidd-harp-*")) == folders

@@ -91,7 +91,7 @@ def filling_alike_first(
     put = filling_from(sources, read, num_samples=num_samples, sampling_rate=sampling_rate)
 
     def fill_region(audio: np.ndarray, masks: dict[str, np.ndarray]) -> np.ndarray:
-        alike, *_ = masks.values()
+        alike = masks[SIMILARITY]
         if alike.any():
             audio = put(audio, alike, sampling_rate=sampling_rate)
             observe(SIMILARITY, alike)
