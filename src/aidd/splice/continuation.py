@@ -87,11 +87,11 @@ def continuation(
         Two float64 `(samples,)`, as long as the gap: the estimate of [`continue_both_edges`], and its
         [`continuation_weight`].
     """
-    estimate, error, (from_left, from_right) = continue_both_edges(
-        surroundings, round(context_seconds * sampling_rate), order
-    )
     growth = surroundings.num_samples / sampling_rate / GROWING_SECONDS
     reach = round(reach_seconds * min(max(growth, 1), MOST_GROWTH) * sampling_rate)
+    estimate, error, (from_left, from_right) = continue_both_edges(
+        surroundings, round(context_seconds * sampling_rate), order, reach
+    )
     return estimate, continuation_weight(error, reach, from_left=from_left, from_right=from_right)
 
 
@@ -127,7 +127,7 @@ def mix_coherently(
 
 
 def continue_both_edges(
-    surroundings: Surroundings, num_context: int, order: int
+    surroundings: Surroundings, num_context: int, order: int, reach: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, tuple[bool, bool]]:
     """
     Estimates a gap from its edges. Silence on one side alone says nothing of it: it goes on by itself without any
@@ -137,6 +137,7 @@ def continue_both_edges(
         surroundings: of the gap, of one channel.
         num_context: samples on each side that the models are fitted to, at most: up to the next gap.
         order: of the models, at most.
+        reach: of a continuation, see [`continue_with_error`]. Default: the whole gap.
 
     Returns:
         The estimate and its error as of [`combine`], and whether there is enough around the gap for a model on the
@@ -144,8 +145,8 @@ def continue_both_edges(
     """
     num_samples = surroundings.num_samples
     before, after = surroundings.sides(num_context)
-    left, left_error = continue_with_error(before, num_samples, order)
-    right, right_error = (values[::-1] for values in continue_with_error(after[::-1], num_samples, order))
+    left, left_error = continue_with_error(before, num_samples, order, reach)
+    right, right_error = (values[::-1] for values in continue_with_error(after[::-1], num_samples, order, reach))
     silent = silent_side(_continued(before, order), _continued(after[::-1], order))
     if silent is not None:
         (left_error if silent == 0 else right_error)[:] = 1
@@ -153,7 +154,9 @@ def continue_both_edges(
     return estimate, error, (bool(np.isfinite(left_error[0])), bool(np.isfinite(right_error[0])))
 
 
-def continue_with_error(context: np.ndarray, num_samples: int, order: int) -> tuple[np.ndarray, np.ndarray]:
+def continue_with_error(
+    context: np.ndarray, num_samples: int, order: int, reach: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """
     A signal continued by an autoregressive model of itself, and how wrong the model expects to be.
 
@@ -161,6 +164,9 @@ def continue_with_error(context: np.ndarray, num_samples: int, order: int) -> tu
         context: float64, `(samples,)`.
         num_samples: length of the continuation.
         order: of the model; a third of the context where that is shorter.
+        reach: samples after which nothing is known of the signal, unless so much is that it does not fade
+            ([`FADE_ERRORS`]): the continuation is 0 there, and its error 1. It takes as long as the samples that are
+            predicted. Default: all.
 
     Returns:
         Two float64 `(num_samples,)`: the continuation, and the variance of its error over the power of the context. It
@@ -169,8 +175,13 @@ def continue_with_error(context: np.ndarray, num_samples: int, order: int) -> tu
     order = min(order, len(context) // SAMPLES_PER_COEFFICIENT)
     if not order:
         return np.zeros(num_samples), np.full(num_samples, np.inf)
-    continuation, error_filter = continue_stably(context, order, num_samples)
-    return continuation, prediction_error(context, error_filter, num_samples)
+    length = num_samples if reach is None else min(max(reach, 1), num_samples)
+    continuation, error_filter = continue_stably(context, order, length)
+    error = prediction_error(context, error_filter, length)
+    if length < num_samples and error[-1] < FADE_ERRORS[1]:
+        return continue_with_error(context, num_samples, order)
+    unknown = num_samples - length
+    return np.pad(continuation, (0, unknown)), np.pad(error, (0, unknown), constant_values=1.0)
 
 
 def _continued(context: np.ndarray, order: int) -> np.ndarray:
