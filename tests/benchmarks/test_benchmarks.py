@@ -324,6 +324,26 @@ def test_two_processes_write_what_one_does(run, pipeline, recording, monkeypatch
 
     monkeypatch.setattr(subprocess, "run", forked)
     arguments = ("--model", pipeline, "--audio", recording, "--seconds", 3, "--num_files", 2, "--num_gaps", 1)
-    content = run("two_processes", *arguments, "--gap_ms", 60)
+    content = run("many_processes", *arguments, "--gap_ms", 60, "--processes", 1, 2)
     assert [(row["processes"], row["files"]) for row in content["rows"]] == [(1, 2), (2, 2)]
-    assert "of one's time, and the files they write are the same." in content["findings"][0]
+    assert content["rows"][0]["efficiency"] == content["rows"][0]["of the rest"] == 1
+    assert all(row["starting"] > 0 for row in content["rows"])
+    assert content["findings"][-1] == "The files that they write are the same."
+
+
+def test_training_is_timed_between_checkpoints(run, load, tmp_path):
+    def trained(command, threads):
+        result = python.run(*command)
+        assert result.returncode == 0, result.stderr[-4000:]
+        return load("whole_recording").Resources(1.0, 1.0, 100.0)
+
+    config = {"model_type": "aidd_dit_token", "codebook_size": 16, "hidden_size": 8, "num_hidden_layers": 1}
+    config |= {"num_attention_heads": 1, "intermediate_size": 8, "max_position_embeddings": 100}
+    (tmp_path / "dit_token_mel.json").write_text(json.dumps(config))
+    arguments = ("--scripts", "train.py", "--configs", tmp_path, "--precisions", "float32", "--workers", 0)
+    arguments += ("--steps", 2, "--first_steps", 1, "--batch_size", 2)
+    content = run("training_speed", *arguments, resources_of=trained)
+    (row,) = content["rows"]
+    assert (row["script"], row["dtype"], row["workers"], row["peak MiB"]) == ("train.py", "float32", 0, 100)
+    assert row["seconds a step"] > 0 and row["steps a second"] == pytest.approx(1 / row["seconds a step"])
+    assert 0 < float(re.search(r"([\d.]+) % of the time", content["findings"][0])[1]) < 100
