@@ -6,7 +6,8 @@ Time how many gaps a second pipelines fill on a GPU, and how much of its memory 
 A batch is that many gaps in one recording, each in a window of its own, which the network sees at once. Every row is
 the fastest of several repetitions, after one that is not counted and in which everything is compiled that is to be.
 Seconds are those of the whole call, with what the processor does for each gap. `cqtdiff` has random weights unless a
-model is given: its time is that of its network, and what it fills is not music.
+model is given: its time is that of its network, and what it fills is not music. `sampler_calls.py --device cuda`
+compares the sampler of the original AIDD with ours at its published size.
 """
 
 import argparse
