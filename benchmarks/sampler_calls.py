@@ -93,7 +93,12 @@ def original_pair(
 
     config = OmegaConf.create(config)
     sampler = get_pc_sampler(
-        get_graph(config, args.device), get_noise(config), tuple(tokens.shape), "analytic", args.steps, proj_fun=keep_known
+        get_graph(config, args.device),
+        get_noise(config),
+        tuple(tokens.shape),
+        "analytic",
+        args.steps,
+        proj_fun=keep_known,
     )
     return original, lambda: keep_known(sampler(original)), ours
 
