@@ -112,6 +112,22 @@ def test_silence_is_continued_by_silence_for_sure_and_nothing_by_nothing():
     assert not continuation.any() and np.isinf(error).all()
 
 
+def test_an_edge_is_predicted_as_far_as_it_reaches_unless_it_is_certain():
+    rng, time = np.random.default_rng(5), np.arange(900)
+    tone = np.sin(0.2 * time)
+    noisy = tone[:600] + 0.5 * rng.normal(size=600)
+    whole, error = continue_with_error(noisy, 300, 40)
+    known, known_error = continue_with_error(noisy, 300, 40, 100)
+    assert error[99] > 1e-2
+    assert np.array_equal(known, np.concatenate([whole[:100], np.zeros(200)]))
+    assert np.array_equal(known_error, np.concatenate([error[:100], np.ones(200)]))
+    for context in (tone[:600], np.zeros(600)):
+        for of_whole, of_known in zip(
+            continue_with_error(context, 300, 2), continue_with_error(context, 300, 2, 100), strict=True
+        ):
+            assert np.array_equal(of_whole, of_known)
+
+
 def test_the_estimate_is_the_nearer_continuation_at_an_edge_and_the_surer_one_between():
     left, right, error = np.ones(999), np.zeros(999), np.full(999, 1e-3)
     estimate, _ = combine(left, error, right, error)

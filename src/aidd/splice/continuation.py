@@ -22,6 +22,9 @@ MOST_GROWTH = 2
 # Errors up to which a continuation does not fade, and from which on it fades as if nothing were known of it.
 FADE_ERRORS = (1e-6, 1e-2)
 MIN_ERROR = 1e-12
+# Gaps of more than so many reaches are predicted from each edge as far as it reaches, and no further, unless it is all
+# but certain: what an edge would have said of the other's reach made no difference there, and takes most of the time.
+FAR_REACHES = 4
 # Time over which the correlation of a continuation with generated audio is measured.
 COHERENCE_SECONDS = 0.02
 
@@ -89,8 +92,9 @@ def continuation(
     """
     growth = surroundings.num_samples / sampling_rate / GROWING_SECONDS
     reach = round(reach_seconds * min(max(growth, 1), MOST_GROWTH) * sampling_rate)
+    known = reach if surroundings.num_samples > FAR_REACHES * reach else None
     estimate, error, (from_left, from_right) = continue_both_edges(
-        surroundings, round(context_seconds * sampling_rate), order, reach
+        surroundings, round(context_seconds * sampling_rate), order, known
     )
     return estimate, continuation_weight(error, reach, from_left=from_left, from_right=from_right)
 
@@ -127,7 +131,7 @@ def mix_coherently(
 
 
 def continue_both_edges(
-    surroundings: Surroundings, num_context: int, order: int, reach: int | None = None
+    surroundings: Surroundings, num_context: int, order: int, known: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, tuple[bool, bool]]:
     """
     Estimates a gap from its edges. Silence on one side alone says nothing of it: it goes on by itself without any
@@ -137,7 +141,7 @@ def continue_both_edges(
         surroundings: of the gap, of one channel.
         num_context: samples on each side that the models are fitted to, at most: up to the next gap.
         order: of the models, at most.
-        reach: of a continuation, see [`continue_with_error`]. Default: the whole gap.
+        known: samples of a continuation, at least, see [`continue_with_error`]. Default: the whole gap.
 
     Returns:
         The estimate and its error as of [`combine`], and whether there is enough around the gap for a model on the
@@ -145,8 +149,8 @@ def continue_both_edges(
     """
     num_samples = surroundings.num_samples
     before, after = surroundings.sides(num_context)
-    left, left_error = continue_with_error(before, num_samples, order, reach)
-    right, right_error = (values[::-1] for values in continue_with_error(after[::-1], num_samples, order, reach))
+    left, left_error = continue_with_error(before, num_samples, order, known)
+    right, right_error = (values[::-1] for values in continue_with_error(after[::-1], num_samples, order, known))
     silent = silent_side(_continued(before, order), _continued(after[::-1], order))
     if silent is not None:
         (left_error if silent == 0 else right_error)[:] = 1
@@ -155,7 +159,7 @@ def continue_both_edges(
 
 
 def continue_with_error(
-    context: np.ndarray, num_samples: int, order: int, reach: int | None = None
+    context: np.ndarray, num_samples: int, order: int, known: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """
     A signal continued by an autoregressive model of itself, and how wrong the model expects to be.
@@ -164,9 +168,8 @@ def continue_with_error(
         context: float64, `(samples,)`.
         num_samples: length of the continuation.
         order: of the model; a third of the context where that is shorter.
-        reach: samples after which nothing is known of the signal, unless so much is that it does not fade
-            ([`FADE_ERRORS`]): the continuation is 0 there, and its error 1. It takes as long as the samples that are
-            predicted. Default: all.
+        known: samples after which nothing counts as known of the signal, unless so much is that it does not fade
+            ([`FADE_ERRORS`]): the continuation is 0 there, and its error 1. Default: all.
 
     Returns:
         Two float64 `(num_samples,)`: the continuation, and the variance of its error over the power of the context. It
@@ -175,7 +178,7 @@ def continue_with_error(
     order = min(order, len(context) // SAMPLES_PER_COEFFICIENT)
     if not order:
         return np.zeros(num_samples), np.full(num_samples, np.inf)
-    length = num_samples if reach is None else min(max(reach, 1), num_samples)
+    length = num_samples if known is None else min(max(known, 1), num_samples)
     continuation, error_filter = continue_stably(context, order, length)
     error = prediction_error(context, error_filter, length)
     if length < num_samples and error[-1] < FADE_ERRORS[1]:
