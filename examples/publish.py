@@ -16,8 +16,8 @@ loaded by name, by this package and by diffusers:
     DiffusionPipeline.from_pretrained(name)  # after `import aidd`
 
 A downloaded folder loads without the import, by the `pipeline.py` beside the weights, with `custom_pipeline=folder,
-trust_remote_code=True`; aidd has to be installed all the same. Repositories that exist get another commit;
-`--revision v1` names it.
+trust_remote_code=True`; aidd has to be installed all the same, but for folders that `examples/community/export.py`
+wrote. Repositories that exist get another commit; `--revision v1` names it.
 """
 
 import argparse
