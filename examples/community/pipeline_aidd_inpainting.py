@@ -74,8 +74,8 @@ class AIDDInpaintingPipeline(DiffusionPipeline):
             return_dict (`bool`, defaults to `True`): Whether to return an output object or a tuple.
 
         Returns:
-            [`~diffusers.AudioPipelineOutput`] with `audios` of the shape, dtype and type of `audio`, equal to it to the
-            bit where nothing was missing.
+            [`~diffusers.AudioPipelineOutput`] with `audios` of the shape, dtype and type of `audio`, equal to it to
+            the bit where nothing was missing.
 
         Raises:
             ValueError: audio or a mask that does not fit, another rate than the codec's, or a gap that is too long.

@@ -20,7 +20,7 @@ from aidd.models.wavtokenizer import save_wavtokenizer
 
 
 sys.path.append(str(Path(__file__).parents[2] / "examples" / "community"))
-from export import export  # noqa: E402
+from export import export
 
 
 NAME = "someone/some-model"
