@@ -8,16 +8,16 @@ Publish a pipeline on the Hugging Face Hub, with its card and the results behind
 With `--dry_run DIR`, all of it is written to a folder instead, for you to look at; that needs neither account nor
 network.
 
-The pipeline's folder has to hold a card, README.md (`examples/cards/write_model_card.py`). What is published can be
-loaded by name, by this package and by diffusers:
+The pipeline's folder has to hold a card, README.md (`examples/cards/write_model_card.py`). With an AIDDPipeline, a
+notebook that tries it out is published. What is published can be loaded by name, by this package and by diffusers:
 
     name = "someone/aidd-piano"
     aidd.AIDDPipeline.from_pretrained(name)
     DiffusionPipeline.from_pretrained(name)  # after `import aidd`
 
 A downloaded folder loads without the import, by the `pipeline.py` beside the weights, with `custom_pipeline=folder,
-trust_remote_code=True`; aidd has to be installed all the same. Repositories that exist get another commit;
-`--revision v1` names it.
+trust_remote_code=True`; aidd has to be installed all the same, but for folders that `examples/community/export.py`
+wrote. Repositories that exist get another commit; `--revision v1` names it.
 """
 
 import argparse
@@ -38,6 +38,8 @@ from aidd.models.registration import PIPELINE_FILE, write_pipeline_code
 
 
 SPACE = Path(__file__).parent / "space"
+# The Hub opens a repository's notebook of this name in Colab and Kaggle.
+NOTEBOOK, NOTEBOOK_FILE = Path(__file__).parent / "notebooks" / "repair_a_gap.ipynb", "notebook.ipynb"
 # Records that are published: figures and how they were made, but no audio that was evaluated.
 RECORDS = (
     *("description.md", "training_arguments.json", "metrics.jsonl"),
@@ -87,13 +89,16 @@ def check(args: argparse.Namespace) -> ModelCard:
         raise SystemExit(f"{file}: its front matter cannot be read: {' '.join(str(error).split())}") from error
 
 
-def stage(pipeline: Path, record_dir: Path | None, folder: Path) -> None:
+def stage(pipeline: Path, record_dir: Path | None, folder: Path, repo_id: str) -> None:
     """Copies all that the model's repository has to hold into a folder."""
     # Hidden files, such as settings and repositories, are not part of the model.
     shutil.copytree(pipeline, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
     name = json.loads((pipeline / "model_index.json").read_text())["_class_name"]
     if not (folder / PIPELINE_FILE).exists():
         write_pipeline_code(folder, name, name)
+    if name == "AIDDPipeline":
+        notebook = NOTEBOOK.read_text(encoding="utf-8").replace("aidd.DEFAULT_MODEL", f"'{repo_id}'")
+        (folder / NOTEBOOK_FILE).write_text(notebook, encoding="utf-8")
     if record_dir is not None:
         for path in sorted(path for name in RECORDS for path in record_dir.rglob(name)):
             target = folder / "records" / path.relative_to(record_dir)
@@ -113,7 +118,7 @@ def write_down(args: argparse.Namespace) -> None:
     if args.dry_run.exists() and (not args.dry_run.is_dir() or any(args.dry_run.iterdir())):
         raise SystemExit(f"{args.dry_run}: expected a new folder, or an empty one")
     repositories = {"model": args.repo_id}
-    stage(args.pipeline, args.record_dir, args.dry_run / "model")
+    stage(args.pipeline, args.record_dir, args.dry_run / "model", args.repo_id)
     if args.space_repo_id:
         repositories["space"] = args.space_repo_id
         stage_space(args.dry_run / "space")
@@ -152,7 +157,7 @@ def publish(args: argparse.Namespace, card: ModelCard) -> None:
     # Before anything is made on the Hub.
     card.validate()
     with tempfile.TemporaryDirectory() as staging:
-        stage(args.pipeline, args.record_dir, Path(staging))
+        stage(args.pipeline, args.record_dir, Path(staging), args.repo_id)
         api.create_repo(args.repo_id, private=args.private, exist_ok=True)
         commit = api.upload_folder(repo_id=args.repo_id, folder_path=staging, commit_message="Publish the pipeline")
     if args.revision:

@@ -33,7 +33,7 @@ MAX_STARTS = 40
 GROUPS = {
     **dict.fromkeys(("test_examples", "test_studies", "test_cards"), "examples"),
     **dict.fromkeys(("test_hub_loading", "test_publishing", "test_train"), "hub"),
-    **dict.fromkeys(("test_import", "test_tested_versions"), "imports"),
+    **dict.fromkeys(("test_community_pipeline", "test_import", "test_tested_versions"), "imports"),
 }
 FIRST = ("test_types", "test_studies", "test_examples", "test_benchmarks", "test_docs", "test_hub_loading")
 FIRST += ("test_publishing", "test_train", "test_evaluate", "test_train_wavtokenizer", "test_images", "test_inpaint")

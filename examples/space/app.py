@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 import gradio as gr
 from page import CSS, page
 from repair import write_examples
+from zero_gpu import is_lent
 
 from aidd.pipelines.loading import load_pipeline
-from aidd.repair.methods import check_model
+from aidd.repair.methods import check_model, default_pipeline
 
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def load(model: str) -> AIDDPipeline:
 
 def main() -> None:
     args = parse_args()
-    pipeline = load(args.model) if args.model else None
+    # Where a GPU is lent, processes that have it start as copies of this one, and need not load the model again.
+    pipeline = load(args.model) if args.model else default_pipeline() if is_lent() else None
     with TemporaryDirectory() as folder:
         page(write_examples(Path(folder)), pipeline).launch(
             server_name=args.host,

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial, wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import gradio as gr
 import numpy as np
 from gaps import MAX_LINES, Line, found_lines, parse_gaps
 from pictures import Comparison, compare_boxes, compare_gaps, draw, view_of
-from repair import (
-    ENCODINGS,
-    Recording,
-    describe,
-    find,
-    open_recording,
-    repair,
-    repair_boxes,
-    request_for,
-    sentence,
-    times,
-)
+from repair import ENCODINGS, Recording, describe, find, open_recording, sentence, times
+from work import Done, Progress, Work
 
-from aidd import RepairReport, RepairRequest
+from aidd import RepairReport
 from aidd.evaluation.reports.tables import escaped
 from aidd.repair.regions import Region
 from aidd.repair.request import DETECTED_KINDS
 
-
-if TYPE_CHECKING:
-    from aidd import AIDDPipeline
 
 MAX_VARIATIONS = 4
 # What can be heard of a result, in the order of the page.
@@ -42,8 +27,8 @@ PLAYERS = ("Recording", "Gaps silenced", *(f"Variation {number}" for number in r
 PLAYERS += ("Difference", "Box alone")
 # Outputs behind the column of results and the summary.
 NUM_SHOWN = 2 * len(PLAYERS) + MAX_VARIATIONS + 2
-# The report, what the page says of the repair, and what there is to hear and see of it.
-Filled = tuple[RepairReport, list[str], Comparison]
+# What was done, and what there is to hear and see of it.
+Filled = tuple[RepairReport, list[str], float, Comparison]
 NOT_YET = "Nothing is repaired yet."
 NO_RECORDING = "there is no recording yet: upload or record one, or take an example"
 
@@ -226,7 +211,7 @@ def shown(comparison: Comparison, report: RepairReport, sentences: Sequence[str]
 
 
 def repaired(
-    pipeline: AIDDPipeline | None,
+    worker: Callable[[Work, Progress], Done],
     recording: Recording | None,
     marked: str,
     method: str,
@@ -239,26 +224,18 @@ def repaired(
 ) -> Iterator[tuple]:
     """Fills the gaps."""
 
-    def request() -> RepairRequest:
+    def fill(recording: Recording, folder: Path) -> Filled:
         if not 1 <= num_variations <= MAX_VARIATIONS:
             raise ValueError(f"variations must be 1 to {MAX_VARIATIONS}, got {num_variations}")
-        return request_for(method, seed, num_variations, pipeline)
+        work = Work(recording, marked, folder, method, seed, num_variations, as_float=encoding == ENCODINGS[1])
+        done = worker(work, partial(with_progress, progress))
+        return *done, compare_gaps(recording, done[0], folder, width)
 
-    def fill(recording: Recording, request: RepairRequest, folder: Path) -> Filled:
-        report, sentences = repair(
-            recording,
-            marked,
-            folder,
-            request,
-            as_float=encoding == ENCODINGS[1],
-            progress=partial(with_progress, progress),
-        )
-        return report, sentences, compare_gaps(recording, report, folder, width)
-
-    yield from results(recording, request, fill, progress)
+    yield from results(recording, fill, progress)
 
 
 def boxes_filled(
+    worker: Callable[[Work, Progress], Done],
     recording: Recording | None,
     boxes: str,
     method: str,
@@ -269,25 +246,22 @@ def boxes_filled(
 ) -> Iterator[tuple]:
     """Fills the boxes."""
 
-    def fill(recording: Recording, request: RepairRequest, folder: Path) -> Filled:
-        report, sentences = repair_boxes(recording, boxes, folder, request, as_float=encoding == ENCODINGS[1])
-        return report, sentences, compare_boxes(recording, report, folder, width)
+    def fill(recording: Recording, folder: Path) -> Filled:
+        as_float = encoding == ENCODINGS[1]
+        done = worker(Work(recording, boxes, folder, method, seed, 1, as_float=as_float, has_boxes=True), iter)
+        return *done, compare_boxes(recording, done[0], folder, width)
 
-    yield from results(recording, partial(request_for, method, seed, 1), fill, progress)
+    yield from results(recording, fill, progress)
 
 
 def results(
-    recording: Recording | None,
-    request: Callable[[], RepairRequest],
-    fill: Callable[[Recording, RepairRequest, Path], Filled],
-    progress: gr.Progress,
+    recording: Recording | None, fill: Callable[[Recording, Path], Filled], progress: gr.Progress
 ) -> Iterator[tuple]:
     """
     What the page shows after a repair, or why nothing was repaired.
 
     Args:
         recording: the recording, if there is one.
-        request: makes the request, and loads its model.
         fill: repairs the recording into a folder.
         progress: of the page.
     """
@@ -297,10 +271,7 @@ def results(
         try:
             if recording is None:
                 raise ValueError(NO_RECORDING)
-            began = time.perf_counter()
-            requested = request()
-            loading_seconds = time.perf_counter() - began
-            report, sentences, comparison = fill(recording, requested, Path(folder))
+            report, sentences, loading_seconds, comparison = fill(recording, Path(folder))
         except ValueError as error:
             yield not_repaired(error)
             return

@@ -21,6 +21,7 @@ from handlers import (
     searched,
 )
 from repair import ENCODINGS
+from work import worker
 
 from aidd.repair.methods import CELL_AUTO_METHOD, CELL_FUNCTIONS, CELL_MODEL_METHOD, ROWS
 from aidd.repair.request import DETECTED_KINDS
@@ -227,9 +228,10 @@ def page(examples: dict[str, Path], pipeline: AIDDPipeline | None = None) -> gr.
         )
         result = [results, summary, *players, *downloads, *columns, spectrograms, loops]
         first_two = [players[PLAYERS.index(name)] for name in ("Recording", "Variation 1")]
+        work_done = worker(pipeline)
         for button, handler, inputs in (
-            (run, partial(repaired, pipeline), [recording, marked, method, seed, variations, encoding, width]),
-            (fill, boxes_filled, [recording, boxes, box_method, seed, encoding, width]),
+            (run, partial(repaired, work_done), [recording, marked, method, seed, variations, encoding, width]),
+            (fill, partial(boxes_filled, work_done), [recording, boxes, box_method, seed, encoding, width]),
         ):
             button.click(handler, inputs, result, show_progress_on=summary, **working).then(
                 None, [loops, *first_two], None, js=COMPARE, api_visibility="private"

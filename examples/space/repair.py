@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from gaps import Line, gaps_of_lines, parse_boxes, parse_gaps
 
 from aidd import RepairReport, RepairRequest, repair_file
@@ -203,6 +204,11 @@ def repair_boxes(
     return report, [f"{count(len(boxes), 'box')} filled, {report.fillers()}.", *map(sentence, messages)]
 
 
+def has_model(method: str) -> bool:
+    """Whether a method for gaps or boxes has a model."""
+    return method in ROWS and ROWS[method].has_model
+
+
 def times(loading_seconds: float, seconds: float) -> str:
     """How long the work took, in words; a model that was loaded before takes no time."""
     loaded = f"The model was loaded in {loading_seconds:.1f} s. " if loading_seconds >= LOADED_BEFORE_SECONDS else ""
@@ -222,9 +228,11 @@ def request_for(
         pipeline: the pipeline of the methods `aidd` and `auto`. Default: that of the package.
     """
     model = None
-    if method in ROWS and ROWS[method].has_model:
+    if has_model(method):
         given = pipeline is not None and type(pipeline).__name__ == ROWS[method].pipeline_class
         model = pipeline if given else default_pipeline(method)
+        if torch.cuda.is_available():
+            model.to("cuda")
     return RepairRequest(method=method, model=model, seed=seed, num_variations=num_variations)
 
 

@@ -6,6 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from aidd import METHODS, AIDDPipeline, CQTDiffPipeline, SpectrogramRePaintPipeline
+from aidd.classical.cells import fading, log_magnitude, phain_tf, zeroing
+from aidd.classical.phain import b_phain, r_phain, u_phain
+from aidd.repair.auto import auto_with
+from aidd.repair.best import best_with
 from aidd.repair.methods import ROWS
 from aidd.splice import contract
 from aidd.splice.contract import ContractError, MaskWarning
@@ -32,6 +37,17 @@ def test_the_signature(method):
     for name in ("sampling_rate", "generator"):
         assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
     assert parameters["sampling_rate"].default is inspect.Parameter.empty and parameters["generator"].default is None
+
+
+FILLING = [AIDDPipeline.__call__, AIDDPipeline.adapt, AIDDPipeline.reconstruct, CQTDiffPipeline.__call__]
+FILLING += [SpectrogramRePaintPipeline.__call__, u_phain, b_phain, r_phain, auto_with, best_with]
+FILLING += [fading, log_magnitude, phain_tf, zeroing]
+
+
+def test_the_first_line_of_every_docstring_says_what_the_mask_means():
+    for function in (*METHODS.values(), *FILLING):
+        first, *_ = inspect.getdoc(function).splitlines()
+        assert "mask`: True = missing" in first, (function.__qualname__, first)
 
 
 # Rates, in Hz, channels and types.

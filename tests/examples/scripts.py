@@ -19,7 +19,7 @@ from aidd.evaluation.methods.names import PROTOCOLS
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-FOLDERS = (EXAMPLES, EXAMPLES / "cards", EXAMPLES / "images", EXAMPLES / "studies")
+FOLDERS = (EXAMPLES, *(EXAMPLES / name for name in ("cards", "community", "images", "studies")))
 # By name: what has a command line. The other modules are what scripts share, which import them from their own folder.
 SCRIPTS = {
     path.stem: path

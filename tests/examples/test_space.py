@@ -42,7 +42,7 @@ def modules(monkeypatch):
     import repair
 
     yield pictures, repair
-    for name in ("gaps", "handlers", "pictures", "repair"):
+    for name in ("gaps", "handlers", "pictures", "repair", "work", "zero_gpu"):
         sys.modules.pop(name, None)
 
 
@@ -298,9 +298,12 @@ def test_a_repair_without_a_recording_is_told_in_a_sentence(modules):
     import handlers
 
     _, repair = modules
+    import work
+
+    asked = (0, 1, repair.ENCODINGS[0], 400.0, lambda *_, **__: None)
     for updates in (
-        handlers.repaired(None, None, "1 1.2", "auto", 0, 1, repair.ENCODINGS[0], 400.0, lambda *_, **__: None),
-        handlers.boxes_filled(None, "1 2 3 4", "fading", 0, repair.ENCODINGS[0], 400.0, lambda *_, **__: None),
+        handlers.repaired(work.worker(), None, "1 1.2", "auto", *asked),
+        handlers.boxes_filled(work.worker(), None, "1 2 3 4", "fading", 0, *asked[2:]),
     ):
         ((_, summary, *others),) = updates
         assert summary.startswith("⚠ **There is no recording yet") and len(others) == handlers.NUM_SHOWN
@@ -353,6 +356,47 @@ def test_a_model_that_is_given_fills_the_gaps(modules, tiny_pipeline, tmp_path, 
     assert address == "0.0.0.0 8000"
     assert introduction.startswith(f"Gaps of up to {tiny_pipeline.max_gap_seconds:.2g} s")
     assert (tmp_path / "served" / expected.name).read_bytes() == expected.read_bytes()
+
+
+@pytest.fixture
+def lending(modules, monkeypatch):
+    """`spaces`, as on ZeroGPU: what functions that need a GPU are given and return has been in another process."""
+    monkeypatch.syspath_prepend(Path(__file__).parent / "spaces_stub")
+    import spaces
+
+    yield spaces
+    sys.modules.pop("spaces")
+
+
+def test_methods_with_a_model_ask_for_a_gpu_as_long_as_they_need(lending, modules, tiny_pipeline, tmp_path, tones):
+    import work
+
+    _, repair = modules
+    sf.write(tmp_path / "tones.wav", tones(3 * 24_000, 24_000)[0], 24_000, subtype="PCM_16")
+    recording = repair.open_recording(tmp_path / "tones.wav")
+    tiny_pipeline.set_progress_bar_config(disable=True)
+    do = work.worker(tiny_pipeline)
+
+    def asked(text: str, method: str, num_variations: int = 1, **settings) -> work.Work:
+        return work.Work(recording, text, tmp_path, method, 0, num_variations, as_float=False, **settings)
+
+    report, sentences, _ = do(asked("1.0 1.3", "aidd"), iter)
+    assert "1 gap" in sentences[0] and len(report.outputs) == 1
+    request = repair.request_for("aidd", 0, 1, tiny_pipeline)
+    (tmp_path / "here").mkdir()
+    expected, _ = repair.repair(recording, "1.0 1.3", tmp_path / "here", request)
+    assert Path(report.outputs[0]).read_bytes() == Path(expected.outputs[0]).read_bytes()
+    (one,) = lending.durations
+    do(asked("1.0 1.3", "linear"), iter)
+    assert len(lending.durations) == 1
+    do(asked("1.0 1.3\n2.0 2.2", "aidd", 2), iter)
+    assert one < lending.durations[1] <= 120
+    # Errors of the package come back as sentences, and those of the lines are no others.
+    for text, said in (("1.0 2.9", "fills gaps of up to"), ("1.0", "line 1 of the gaps")):
+        with pytest.raises(ValueError, match=f"(?i){said}"):
+            do(asked(text, "aidd"), iter)
+    assert work.gpu_seconds(asked("0 1\n" * 500, "aidd")) == 120
+    assert work.gpu_seconds(asked("100 200 1 2", "spectrogram_repaint", has_boxes=True)) == 17
 
 
 def test_clicks_on_a_picture_mean_what_it_shows(modules, tmp_path):
@@ -500,3 +544,9 @@ def test_what_the_hub_is_told():
     assert front_matter["sdk"] == "gradio" and front_matter["license"] == "apache-2.0"
     assert Requirement(gradio).specifier.contains(front_matter["sdk_version"])
     assert (SPACE / front_matter["app_file"]).is_file()
+    # Those of ZeroGPU, and versions of torch that it has are among those that are asked for.
+    assert front_matter["python_version"] in ("3.10.13", "3.12.12")
+    (torch,) = (Requirement(line) for line in lines if line.startswith("torch>"))
+    assert all(torch.specifier.contains(version) for version in ("2.8.0", "2.11.0"))
+    texts = [path.read_text(encoding="utf-8") for path in SPACE.glob("*.py")]
+    assert not [text for text in texts if "torch.compile" in text]

@@ -1,5 +1,6 @@
 """Models and pipelines load from the Hub by name: here, from a server on loopback that answers as the Hub does."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
@@ -16,6 +17,10 @@ from transformers import WavTokenizerConfig, WavTokenizerModel
 
 import aidd
 from aidd.models.wavtokenizer import save_wavtokenizer
+
+
+sys.path.append(str(Path(__file__).parents[2] / "examples" / "community"))
+from export import export
 
 
 NAME = "someone/some-model"
@@ -174,6 +179,36 @@ def test_diffusers_own_class_loads_folders_and_names(tiny_pipeline, tones, tmp_p
                 result = online.run("-c", code.replace(NAME, name) + RESTORE, out, folder=tmp_path)
                 assert result.returncode == 0, f"{place}, {case}: {result.stderr[-4000:]}"
                 assert np.array_equal(np.load(tmp_path / out), expected), (place, case)
+
+
+# As without this package, which the process has imported.
+BY_ITS_OWN_CODE_ALONE = f"""
+import sys
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.pipelines import pipeline_loading_utils
+
+for name in [name for name in sys.modules if name.split(".")[0] == "aidd"]:
+    sys.modules[name] = None
+del pipeline_loading_utils.LOADABLE_CLASSES["aidd"]
+audio, mask = np.load("in.npy"), np.load("mask.npy")
+for place in ({{"custom_pipeline": "{NAME}"}}, {{}}):
+    pipe = DiffusionPipeline.from_pretrained("{NAME}", **place, trust_remote_code=True, dtype=torch.float32)
+    filled = pipe(audio, mask, generator=torch.Generator().manual_seed(0)).audios
+    assert np.array_equal(filled[~mask], audio[~mask]) and (filled[mask] != audio[mask]).any()
+"""
+
+
+def test_an_exported_pipeline_loads_by_name_without_this_package(tiny_pipeline, tones, tmp_path):
+    tiny_pipeline.save_pretrained(tmp_path / "local")
+    export(tmp_path / "local", tmp_path / "alone")
+    audio = tones(RATE, RATE)[0]
+    np.save(tmp_path / "in.npy", audio)
+    np.save(tmp_path / "mask.npy", (np.arange(RATE) >= 9600) & (np.arange(RATE) < 12_000))
+    with hub(tmp_path / "alone"):
+        result = online.run("-c", BY_ITS_OWN_CODE_ALONE, folder=tmp_path)
+    assert result.returncode == 0, result.stderr[-4000:]
 
 
 # A codec that somebody else published, with a token model of ours.

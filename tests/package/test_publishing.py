@@ -77,8 +77,10 @@ def test_what_is_published_loads_by_name(published, tones, tmp_path):
         files = model.commits[model.sha("v1")]
         assert files.keys() == {
             *(str(path.relative_to(published)) for path in published.rglob("*") if path.is_file()),
-            *("pipeline.py", "records/evaluation/results.md"),
+            *("pipeline.py", "notebook.ipynb", "records/evaluation/results.md"),
         }
+        # It loads what it was published with.
+        assert f"from_pretrained('{NAME}')".encode() in files["notebook.ipynb"]
         there = space.commits[space.sha("main")]
         assert {"README.md", "app.py", "requirements.txt", "aidd/__init__.py"} <= there.keys()
         # The models and samples that the app shows come with the package.

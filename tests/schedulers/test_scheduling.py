@@ -16,6 +16,7 @@ from aidd.schedulers import (
     TauLeapingScheduler,
     ThetaTrapezoidalScheduler,
 )
+from aidd.schedulers.sampling import shape_log_probs
 
 
 # Those that call the network as often as the missing tokens need, and those that do so as often as they are told.
@@ -231,7 +232,23 @@ def test_step_returns_an_output_or_its_fields(scheduler_class):
     assert isinstance(fields, tuple)
     for field, name in zip(fields, ("prev_sample", "prev_missing", "pred_logits", "sampled_tokens"), strict=True):
         assert torch.equal(field, output[name])
-    assert torch.equal(output.pred_logits, arguments[0])
+
+
+@every_scheduler
+@pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.5, 1.0), (0.7, 0.6)])
+def test_pred_logits_are_the_distribution_that_codes_are_drawn_from(scheduler_class, temperature, top_p):
+    scheduler = scheduler_class(temperature=temperature, top_p=top_p, **OWN_ARGUMENTS[scheduler_class])
+    tokens, missing = damaged()
+    scheduler.set_timesteps(steps_of(scheduler_class), num_missing=missing.sum(-1), generator=generator())
+    assert (scheduler.timesteps > 0).all() and (scheduler.timesteps <= 1).all()
+    prediction = predict(tokens, missing)
+    output = scheduler.step(prediction, scheduler.timesteps[0], tokens, missing=missing, generator=generator())
+    expected = shape_log_probs(prediction, temperature, top_p)
+    assert (output.pred_logits.dtype, output.pred_logits.shape) == (prediction.dtype, prediction.shape)
+    torch.testing.assert_close(output.pred_logits[missing].double().softmax(-1), expected[missing].exp())
+    drawn = output.sampled_tokens >= 0
+    probs = output.pred_logits.softmax(-1).gather(-1, output.sampled_tokens.clamp(min=0)[..., None])
+    assert (probs[drawn] > 0).all()
 
 
 @pytest.mark.parametrize(

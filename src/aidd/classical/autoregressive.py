@@ -29,8 +29,8 @@ def autoregressive(
     context_seconds: float = EDGE_SECONDS,
 ) -> Waveform:
     """
-    Continues both edges of every gap by autoregressive models of their surroundings (Burg's method), and crossfades
-    the continuations over the gap with a raised cosine (Kauppinen & Roth 2002).
+    Continues both edges of every gap (`mask`: True = missing) by autoregressive models of their surroundings (Burg's
+    method), and crossfades the continuations over the gap with a raised cosine (Kauppinen & Roth 2002).
 
     Args:
         audio: numpy array or torch tensor, float32 or float64, `(samples,)`, `(channels, samples)` or

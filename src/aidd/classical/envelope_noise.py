@@ -29,9 +29,9 @@ def envelope_noise(
     context_seconds: float = SPECTRUM_SECONDS,
 ) -> Waveform:
     """
-    Fills gaps with Gaussian noise whose power spectrum runs from that of one edge to that of the other, linearly in
-    dB, blended with the autoregressive continuation of both edges by [`~aidd.splice.continuation.splice`]. It knows
-    nothing of music, and yet scores well in spectral distances.
+    Fills gaps (`mask`: True = missing) with Gaussian noise whose power spectrum runs from that of one edge to that of
+    the other, linearly in dB, blended with the autoregressive continuation of both edges by
+    [`~aidd.splice.continuation.splice`]. It knows nothing of music, and yet scores well in spectral distances.
 
     Args:
         audio: numpy array or torch tensor, float32 or float64, `(samples,)`, `(channels, samples)` or

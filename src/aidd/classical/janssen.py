@@ -33,9 +33,10 @@ def janssen(
     context_seconds: float = 0.2,
 ) -> Waveform:
     """
-    Fills gaps so that the energy of an autoregressive model's prediction error is least, and estimates the model from
-    the result, in turn (Janssen, Veldhuis & Vries 1986; Adler et al. 2011). Each group of neighbouring gaps is worked
-    on by itself, with the model of its surroundings (gap-wise, Mokrý & Rajmic 2024, arXiv:2403.04433).
+    Fills gaps (`mask`: True = missing) so that the energy of an autoregressive model's prediction error is least, and
+    estimates the model from the result, in turn (Janssen, Veldhuis & Vries 1986; Adler et al. 2011). Each group of
+    neighbouring gaps is worked on by itself, with the model of its surroundings (gap-wise, Mokrý & Rajmic 2024,
+    arXiv:2403.04433).
 
     Args:
         audio: numpy array or torch tensor, float32 or float64, `(samples,)`, `(channels, samples)` or

@@ -23,7 +23,7 @@ def linear(
     generator: Generator | None = None,
 ) -> Waveform:
     """
-    Draws a straight line across every gap.
+    Draws a straight line across every gap (`mask`: True = missing).
 
     Args:
         audio: numpy array or torch tensor, float32 or float64, `(samples,)`, `(channels, samples)` or

@@ -29,10 +29,10 @@ def lines(
     audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
 ) -> Waveform:
     """
-    Fills gaps with the partials that sound next to them, in phase with both edges, and with noise between the partials
-    ([`~aidd.splice.partials.surrounding_lines`]), blended with the autoregressive continuation of both edges by
-    [`~aidd.splice.continuation.mix_coherently`]. It prolongs what sounds, and knows of no note that begins inside a
-    gap.
+    Fills gaps (`mask`: True = missing) with the partials that sound next to them, in phase with both edges, and with
+    noise between the partials ([`~aidd.splice.partials.surrounding_lines`]), blended with the autoregressive
+    continuation of both edges by [`~aidd.splice.continuation.mix_coherently`]. It prolongs what sounds, and knows of
+    no note that begins inside a gap.
 
     Args:
         audio: numpy array or torch tensor, float32 or float64, `(samples,)`, `(channels, samples)` or

@@ -60,10 +60,11 @@ def u_phain(
     tolerance: float = 1e-4,
 ) -> Waveform:
     r"""
-    U-PHAIN (T. Tanaka, K. Yatabe, Y. Oikawa, "PHAIN: audio inpainting via phase-aware optimization with instantaneous
-    frequency", IEEE/ACM Transactions on Audio, Speech, and Language Processing, 2024). With G the short-time
-    Fourier transform as a tight frame, w the instantaneous frequencies of the signal, R_w the rotation that undoes the
-    advance of phase at these frequencies, and D the difference of a frame and the next, the result is
+    Fills gaps (`mask`: True = missing) by U-PHAIN (T. Tanaka, K. Yatabe, Y. Oikawa, "PHAIN: audio inpainting via
+    phase-aware optimization with instantaneous frequency", IEEE/ACM Transactions on Audio, Speech, and Language
+    Processing, 2024). With G the short-time Fourier transform as a tight frame, w the instantaneous frequencies of the
+    signal, R_w the rotation that undoes the advance of phase at these frequencies, and D the difference of a frame and
+    the next, the result is
 
         x = argmin || D R_w G x ||_1,    x as known where nothing is missing,
 
@@ -122,7 +123,7 @@ def b_phain(
     tolerance: float = 1e-4,
 ) -> Waveform:
     """
-    B-PHAIN: [`u_phain`] of one round, with the frequencies of the first filling.
+    Fills gaps (`mask`: True = missing) by B-PHAIN: [`u_phain`] of one round, by the frequencies of the first filling.
 
     Args, returns, raises:
         as [`u_phain`].
@@ -153,8 +154,9 @@ def r_phain(
     tolerance: float = 1e-4,
 ) -> Waveform:
     """
-    R-PHAIN: the frequencies stay those of the first filling, and every round weighs differences by the inverse of the
-    magnitudes that the one before it found ([`reweight`]). Otherwise as [`u_phain`].
+    Fills gaps (`mask`: True = missing) by R-PHAIN: the frequencies stay those of the first filling, and every round
+    weighs differences by the inverse of the magnitudes that the one before it found ([`reweight`]). Otherwise as
+    [`u_phain`].
 
     Args, returns, raises:
         as [`u_phain`].

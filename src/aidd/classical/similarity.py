@@ -39,9 +39,9 @@ def similarity(
     observe: Callable[[Source], None] = unobserved,
 ) -> Waveform:
     """
-    Fills gaps with what fits them best elsewhere in the recording (after Perraudin, Holighaus, Majdak & Balazs 2018,
-    Inpainting of Long Audio Segments With Similarity Graphs, IEEE/ACM Transactions on Audio, Speech, and Language
-    Processing 26). The gap stays as long as it is.
+    Fills gaps (`mask`: True = missing) with what fits them best elsewhere in the recording (after Perraudin,
+    Holighaus, Majdak & Balazs 2018, Inpainting of Long Audio Segments With Similarity Graphs, IEEE/ACM Transactions on
+    Audio, Speech, and Language Processing 26). The gap stays as long as it is.
 
     The surroundings of a gap are sought in the whole recording by their features
     ([`~aidd.classical.recording_features.recording_features`]), and the best places are compared by their waveforms,

@@ -75,9 +75,9 @@ def sinusoidal(
     audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
 ) -> Waveform:
     """
-    Fills gaps with the partials next to them, carried on by linear prediction (Lagrange, Marchand & Rault 2005, Long
-    Interpolation of Audio Signals Using Linear Prediction in Sinusoidal Modeling, Journal of the Audio Engineering
-    Society 53).
+    Fills gaps (`mask`: True = missing) with the partials next to them, carried on by linear prediction (Lagrange,
+    Marchand & Rault 2005, Long Interpolation of Audio Signals Using Linear Prediction in Sinusoidal Modeling, Journal
+    of the Audio Engineering Society 53).
 
     Partials are peaks of the spectrum next to the gap; their frequency, its slope and that of the amplitude are
     measured by the distribution derivative ([`~aidd.signals.sinusoids`]), and tracked away from the gap. What is found

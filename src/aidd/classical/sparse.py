@@ -41,10 +41,10 @@ def sparse(
     num_learning_steps: int = 10,
 ) -> Waveform:
     """
-    Fills gaps so that the analysis coefficients of the result are sparse: A-SPAIN-L, the analysis sparse audio
-    inpainter (Mokrý, Záviška, Rajmic & Veselý 2019, arXiv:1810.13137) on whole gaps, in a Gabor dictionary whose
-    frequencies are turned into one another by a unitary matrix, learned from intact frames near the gap (Taubock,
-    Rajbamshi & Balazs 2021, IEEE JSTSP).
+    Fills gaps (`mask`: True = missing) so that the analysis coefficients of the result are sparse: A-SPAIN-L, the
+    analysis sparse audio inpainter (Mokrý, Záviška, Rajmic & Veselý 2019, arXiv:1810.13137) on whole gaps, in a Gabor
+    dictionary whose frequencies are turned into one another by a unitary matrix, learned from intact frames near the
+    gap (Taubock, Rajbamshi & Balazs 2021, IEEE JSTSP).
 
     The windows are Hann windows a quarter apart. In the middle of a gap longer than a window nothing is known to any
     frame that sees it, and the filling fades towards silence.

@@ -40,8 +40,8 @@ class AdaptablePipeline(CodecInpaintingPipeline):
         seed: int = 0,
     ) -> Adaptation:
         """
-        Learns the intact music of a recording, to fill its gaps. The model's own weights stay as they are, to the bit;
-        what is learned lies in an adapter, which counts in all calls until it is dropped.
+        Learns the intact music of a recording (`mask`: True = missing), to fill its gaps. The model's own weights stay
+        as they are, to the bit; what is learned lies in an adapter, which counts in all calls until it is dropped.
 
         ```python
         pipe.adapt(audio, mask, sampling_rate=44_100, max_seconds=120)

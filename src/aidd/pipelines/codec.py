@@ -143,8 +143,8 @@ class CodecInpaintingPipeline(InpaintingPipeline):
         generator: torch.Generator | None = None,
     ) -> Waveform:
         """
-        Fills the gaps of *intact* audio with the codec's round trip of itself: what the pipeline would give if its
-        token model were perfect. The ceiling that evaluations compare with.
+        Fills the gaps (`mask`: True = missing) of *intact* audio with the codec's round trip of itself: what the
+        pipeline would give if its token model were perfect. The ceiling that evaluations compare with.
 
         Args:
             audio, mask, sampling_rate: the arguments of `__call__`; samples under the mask are read.

@@ -173,7 +173,7 @@ class InpaintingPipeline(DiffusionPipeline):
         self, audio: Waveform, mask: np.ndarray | Tensor, sampling_rate: int, options: CallOptions
     ) -> Waveform:
         """
-        Fills gaps.
+        Fills gaps (`mask`: True = missing).
 
         Args:
             audio, mask, sampling_rate: the arguments of every method, see [`~aidd.splice.contract.prepare`], which

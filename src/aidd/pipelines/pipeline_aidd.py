@@ -117,13 +117,12 @@ class AIDDPipeline(AdaptablePipeline):
         callback_on_step_end_tensor_inputs: Sequence[str] = ("tokens",),
     ) -> Any:
         """
+        Fills gaps (`mask`: True = missing; some diffusers pipelines mean the opposite). Gaps are not read.
+
         Args:
             audio (`np.ndarray` or `torch.Tensor`):
                 Float audio in about [-1, 1], `(samples,)`, `(channels, samples)` or `(batch, channels, samples)`.
-                Values under the mask are not read.
-            mask (`np.ndarray` or `torch.Tensor`, *optional*):
-                bool, `(samples,)` or broadcastable to the audio. **True where samples are MISSING** (some diffusers
-                pipelines mean the opposite).
+            mask (`np.ndarray` or `torch.Tensor`, *optional*): bool, `(samples,)` or broadcastable to the audio.
             sampling_rate (`int`, *optional*): Hz of the audio. Default: the pipeline's own rate.
             mask_start_seconds, mask_end_seconds (`float` or sequence of them, *optional*):
                 Gaps in seconds, instead of a mask or in addition to it.

@@ -24,10 +24,10 @@ def auto(
     audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
 ) -> Waveform:
     """
-    Fills scattered samples and gaps of up to 5 ms by Janssen's method first, then gaps of more than 20 ms and up to
-    70 ms by U-PHAIN, and then all others by AIDD with the default model, which continues the edges of gaps of up to 20
-    ms. Each takes the samples that were restored before as part of its surroundings, and U-PHAIN estimates the
-    frequencies from all channels at once, but for those with a gap nearby that is yet to fill.
+    Fills gaps (`mask`: True = missing): scattered samples and those of up to 5 ms by Janssen's method first, then gaps
+    of more than 20 ms and up to 70 ms by U-PHAIN, and then all others by AIDD with the default model, which continues
+    the edges of gaps of up to 20 ms. Each takes the samples that were restored before as part of its surroundings, and
+    U-PHAIN estimates the frequencies from all channels at once, but for those with a gap nearby that is yet to fill.
     [`~aidd.repair.plan.plan_repair`] decides which are which. If no gap is left for AIDD, no model is loaded.
 
     Args:
@@ -55,7 +55,7 @@ def auto_with(
     generator: Generator | None = None,
 ) -> Waveform:
     """
-    [`auto`] with another model or other options of AIDD.
+    Fills gaps (`mask`: True = missing) by [`auto`] with another model or other options of AIDD.
 
     Args:
         fill_others: a method, such as a function that calls a pipeline. It gets float64 numpy audio

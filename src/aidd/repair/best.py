@@ -32,10 +32,10 @@ def best(
     audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
 ) -> Waveform:
     """
-    Fills scattered samples and gaps of up to 5 ms by Janssen's method, gaps of up to 20 ms by the continuation of
-    their edges, long ones by a part of the recording whose surroundings are like theirs ([`aidd.repair.alike`]), and
-    all others by the candidate of `DEFAULT_CANDIDATES` that fills pseudo-gaps near them best
-    ([`aidd.repair.trials`]). Where there is too little intact music to try anything, it is what `auto` takes.
+    Fills gaps (`mask`: True = missing): scattered samples and those of up to 5 ms by Janssen's method, gaps of up to
+    20 ms by the continuation of their edges, long ones by a part of the recording whose surroundings are like theirs
+    ([`aidd.repair.alike`]), and all others by the candidate of `DEFAULT_CANDIDATES` that fills pseudo-gaps near them
+    best ([`aidd.repair.trials`]). Where there is too little intact music to try anything, it is what `auto` takes.
 
     Args:
         audio: numpy array or torch tensor, float32 or float64, `(samples,)`, `(channels, samples)` or
@@ -68,7 +68,7 @@ def best_with(
     trial_seconds: float = TRIAL_SECONDS,
 ) -> Waveform:
     """
-    [`best`] with another model, candidates or budget.
+    Fills gaps (`mask`: True = missing) by [`best`] with another model, candidates or budget.
 
     Args:
         pipeline: what `aidd` fills with; None for its default model.

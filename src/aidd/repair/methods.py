@@ -206,7 +206,7 @@ def aidd(
     audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
 ) -> Waveform:
     """
-    [`AIDDPipeline`] with the default model, which is loaded once.
+    Fills gaps (`mask`: True = missing) by an [`AIDDPipeline`] with the default model, which is loaded once.
 
     Args:
         audio: float32 or float64, `(samples,)`, `(channels, samples)` or `(batch, channels, samples)`.
@@ -226,7 +226,10 @@ def aidd(
 def spectrogram_repaint(
     audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
 ) -> Waveform:
-    """[`SpectrogramRePaintPipeline`] with the default model, which is loaded once. All else as of [`aidd`]."""
+    """
+    Fills gaps (`mask`: True = missing) by a [`SpectrogramRePaintPipeline`] with the default model, which is loaded
+    once. All else as of [`aidd`].
+    """
     pipeline = default_pipeline("spectrogram_repaint")
     return pipeline(audio, mask, sampling_rate=sampling_rate, generator=generator).audios
 
@@ -235,8 +238,9 @@ def cqtdiff(
     audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
 ) -> Waveform:
     """
-    [`CQTDiffPipeline`]. No model of it comes with the package, so this function raises. A pipeline of yours is a
-    method by its `as_method`, and a [`~aidd.repair.request.RepairRequest`] takes one as its model.
+    Would fill gaps (`mask`: True = missing) by a [`CQTDiffPipeline`]. No model of it comes with the package, so this
+    function raises. A pipeline of yours is a method by its `as_method`, and a [`~aidd.repair.request.RepairRequest`]
+    takes one as its model.
 
     Args, returns:
         as of [`aidd`].

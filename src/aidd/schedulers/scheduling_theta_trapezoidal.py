@@ -129,7 +129,7 @@ class ThetaTrapezoidalScheduler(DiscreteSchedulerMixin):
         following = self.timesteps[index + 1] if index + 1 < len(self.timesteps) else torch.zeros_like(timestep)
         whether, uniforms = uniform((*sample.shape, 2), generator, sample.device).unbind(-1)
         chosen = missing & (whether < (1 - following / timestep)[:, None])
-        log_probs = self._shape(model_output[chosen])
+        log_probs = self._shape(model_output)
         if index % 2 == 0:
             self._first_prediction = model_output
         else:
@@ -140,6 +140,6 @@ class ThetaTrapezoidalScheduler(DiscreteSchedulerMixin):
                     f"{None if first is None else tuple(first.shape)} and {tuple(model_output.shape)}"
                 )
             # Shaped before they are combined: so this converges to the law that one token a call has when shaped.
-            log_probs = extrapolate(self._shape(first[chosen]), log_probs, self.config.theta)
-        codes = sample_categorical(log_probs, uniforms[chosen])
-        return self._put(model_output, sample, missing, chosen, codes, return_dict)
+            log_probs = extrapolate(self._shape(first), log_probs, self.config.theta)
+        codes = sample_categorical(log_probs[chosen], uniforms[chosen])
+        return self._put(log_probs.to(model_output), sample, missing, chosen, codes, return_dict)

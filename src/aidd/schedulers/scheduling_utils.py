@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,8 @@ class DiscreteSchedulerOutput(BaseOutput):
         prev_sample (`torch.LongTensor` of shape `(batch_size, num_tokens)`): Codes, those drawn in this step included.
         prev_missing (`torch.BoolTensor` of shape `(batch_size, num_tokens)`): True at tokens that are still masked.
         pred_logits (`torch.FloatTensor` of shape `(batch_size, num_tokens, codebook_size)`):
-            The prediction that the step was given.
+            The distribution that codes are drawn from, normalised or not: the prediction, shaped by `temperature`
+            and `top_p`, in its type. At tokens that were not missing, nothing is drawn from it.
         sampled_tokens (`torch.LongTensor` of shape `(batch_size, num_tokens)`):
             Codes drawn in this step, -1 where none was.
     """
@@ -52,14 +52,6 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
     # diffusers' classes disagree on its type.
     config_name: Any
     order = 1
-    # The base class annotates a list.
-    _compatibles: Any = (
-        "MaskedDiscreteScheduler",
-        "MaskedEntropyBoundScheduler",
-        "TauLeapingScheduler",
-        "EulerTauLeapingScheduler",
-        "ThetaTrapezoidalScheduler",
-    )
 
     schedule: LogLinearSchedule | GeometricSchedule
     timesteps: Tensor
@@ -95,9 +87,11 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
 
     @classmethod
     def _get_compatibles(cls) -> list[type]:
-        # diffusers would look in its own namespace. `from_config` uses this to set arguments of siblings aside.
-        siblings = importlib.import_module(__package__)
-        return [getattr(siblings, name) for name in cls._compatibles]
+        # diffusers would look for names in its own namespace. `from_config` sets arguments of these siblings aside.
+        found = [DiscreteSchedulerMixin]
+        for one in found:
+            found += (derived for derived in one.__subclasses__() if derived not in found)
+        return found[1:]
 
     def __len__(self) -> int:
         """Number of calls of the network, at most; 0 before `set_timesteps`."""
@@ -146,7 +140,10 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
     ) -> DiscreteSchedulerOutput | tuple[Tensor, ...]:
         """Draws the chosen tokens, bool `(batch, tokens)`, by inversion of their uniforms, `(number of chosen,)`."""
         codes = sample_categorical(self._shape(model_output[chosen]), uniforms)
-        return self._put(model_output, sample, missing, chosen, codes, return_dict)
+        # Without `top_p`, as cheap as it can be: the draws are shaped in float64, which all tokens need not be.
+        whole = self.config.top_p == 1
+        pred_logits = model_output / self.config.temperature if whole else self._shape(model_output).to(model_output)
+        return self._put(pred_logits, sample, missing, chosen, codes, return_dict)
 
     def _shape(self, log_probs: Tensor) -> Tensor:
         """Normalised log-probabilities `(..., codes)`, shaped by `temperature` and `top_p`."""
@@ -154,7 +151,7 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
 
     def _put(
         self,
-        model_output: Tensor,
+        pred_logits: Tensor,
         sample: Tensor,
         missing: Tensor,
         chosen: Tensor,
@@ -167,7 +164,7 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
         output = DiscreteSchedulerOutput(
             prev_sample=torch.where(chosen, sampled_tokens, sample),
             prev_missing=missing & ~chosen,
-            pred_logits=model_output,
+            pred_logits=pred_logits,
             sampled_tokens=sampled_tokens,
         )
         return output if return_dict else output.to_tuple()

@@ -49,8 +49,8 @@ class Prepared(Generic[Waveform]):
 
 def read(audio: Waveform, mask: np.ndarray | Tensor) -> Prepared[Waveform]:
     """
-    Reads audio and mask and keeps what was read, samples under the mask too. Forms are checked, and nothing else: see
-    [`prepare`], which methods start with.
+    Reads audio and mask (True = missing) and keeps what was read, samples under the mask too. Forms are checked, and
+    nothing else: see [`prepare`], which methods start with.
 
     Raises:
         ValueError: audio or a mask of another type or shape than `prepare` takes.
@@ -73,7 +73,8 @@ def prepare(
     audio: Waveform, mask: np.ndarray | Tensor, sampling_rate: int, *, read_missing: bool = False
 ) -> Prepared[Waveform]:
     """
-    Checks the arguments of an inpainting method, brings them to one form, and keeps what was read.
+    Checks the arguments of an inpainting method (`mask`: True = missing), brings them to one form, and keeps what was
+    read.
 
     Args:
         audio: numpy array or torch tensor, float32 or float64, `(samples,)`, `(channels, samples)` or
@@ -181,7 +182,7 @@ def fill_channels(
     fill: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> Waveform:
     """
-    Fills every channel that has gaps by itself.
+    Fills every channel that has gaps (`mask`: True = missing) by itself.
 
     Args:
         audio, mask, sampling_rate: the arguments of every method, see [`prepare`], which raises and warns.

@@ -33,9 +33,10 @@ def fading(
     generator: Generator | None = None,
 ) -> Waveform:
     r"""
-    A. M. Krémé, V. Emiya, C. Chaux, B. Torrésani, "Time-frequency fading algorithms based on Gabor multipliers", IEEE
-    Journal of Selected Topics in Signal Processing 15(1), 2021, pp. 65-77, doi:10.1109/JSTSP.2020.3045938. With V
-    the short-time Fourier transform as a tight frame, known cells K and missing cells M, the result is the signal
+    Fills cells (`tf_mask`: True = missing) by fading: A. M. Krémé, V. Emiya, C. Chaux, B. Torrésani, "Time-frequency
+    fading algorithms based on Gabor multipliers", IEEE Journal of Selected Topics in Signal Processing 15(1), 2021,
+    pp. 65-77, doi:10.1109/JSTSP.2020.3045938. With V the short-time Fourier transform as a tight frame, known cells K
+    and missing cells M, the result is the signal
 
         x = argmin sum_K |V x - known|^2 + lambda sum_M |V x|^2,
 

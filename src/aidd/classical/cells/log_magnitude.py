@@ -29,8 +29,9 @@ def log_magnitude(
     generator: Generator | None = None,
 ) -> Waveform:
     """
-    Draws straight lines through log-magnitudes and phases of each bin. A phase goes on from the nearer edge, as it
-    went there from one known frame to the next; where only one is known, as that of a tone in the middle of the bin.
+    Draws straight lines through log-magnitudes and phases of each bin (`tf_mask`: True = missing). A phase goes on
+    from the nearer edge, as it went there from one known frame to the next; where only one is known, as that of a tone
+    in the middle of the bin.
 
     Args:
         audio, tf_mask, sampling_rate, grid: see [`~aidd.splice.cells.fill_cells`], which raises.

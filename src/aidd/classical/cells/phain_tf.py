@@ -42,10 +42,11 @@ def phain_tf(
     num_iterations: int = 100,
 ) -> Waveform:
     """
-    U-PHAIN-TF (arXiv:2601.18535): of the signals whose spectrogram is as known in all known cells, that for which the
-    frames of partials differ least from the next ones, turned back by the advance of phase at their instantaneous
-    frequencies ([`~aidd.classical.phain.u_phain`]). Every round solves this by the generalised method of Chambolle and
-    Pock, and takes the frequencies from the result; the channels of an item share them.
+    Fills cells (`tf_mask`: True = missing) by U-PHAIN-TF (arXiv:2601.18535): of the signals whose spectrogram is as
+    known in all known cells, that for which the frames of partials differ least from the next ones, turned back by the
+    advance of phase at their instantaneous frequencies ([`~aidd.classical.phain.u_phain`]). Every round solves this by
+    the generalised method of Chambolle and Pock, and takes the frequencies from the result; the channels of an item
+    share them.
 
     The paper fills whole frames, with 500 iterations in a round. Here cells of any shape may be missing.
 

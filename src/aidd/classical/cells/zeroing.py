@@ -24,7 +24,7 @@ def zeroing(
     generator: Generator | None = None,
 ) -> Waveform:
     """
-    The Gabor multiplier of the mask: missing cells are set to zero.
+    The Gabor multiplier of the mask (`tf_mask`: True = missing): missing cells are set to zero.
 
     Args:
         audio, tf_mask, sampling_rate, grid: see [`~aidd.splice.cells.fill_cells`], which raises.

@@ -32,7 +32,8 @@ def aidd_paper(
     audio: Waveform, mask: np.ndarray | Tensor, *, sampling_rate: int, generator: Generator | None = None
 ) -> Waveform:
     """
-    The default model with the paper's stitching instead of [`AIDDPipeline`]'s: see [`inpaint_as_published`].
+    Fills gaps (`mask`: True = missing) by the default model with the paper's stitching instead of [`AIDDPipeline`]'s:
+    see [`inpaint_as_published`].
 
     **Exempt from the rule that intact samples come back identical**: 10 ms on both sides of every gap are overwritten
     with a crossfade into the decoded audio, because that is what was published and what its results were measured on.
@@ -63,7 +64,8 @@ def inpaint_as_published(
     generator: Generator | None = None,
 ) -> Waveform:
     """
-    [`aidd_paper`] with the codec, the transformer and the scheduler of a pipeline.
+    Fills gaps (`mask`: True = missing) by [`aidd_paper`] with the codec, the transformer and the scheduler of a
+    pipeline.
 
     The mean of the channels, with zeros in the gaps, is brought to the codec's rate and encoded. Tokens that a gap
     touches are missing (no guard tokens), and sampled. The decoded audio, at the recording's rate again, fills the
