@@ -13,6 +13,9 @@ from grids import for_every
 from aidd.schedulers.repaint import PRESETS, num_network_calls, repaint, resampling_schedule
 
 
+# diffusers reads tensors in a way that NumPy 2 warns of (set_timesteps of its DPMSolverMultistepScheduler).
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+
 DIMS = 6
 POSITIONS = torch.arange(DIMS, dtype=torch.float64)
 COVARIANCE = 0.8 ** (POSITIONS[:, None] - POSITIONS).abs()
