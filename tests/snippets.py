@@ -67,7 +67,8 @@ def run_python(page: Path, lines_before: int, mark: str, code: str, namespace: d
         return
     with pytest.MonkeyPatch.context() as patch:
         if mark == "slow":
-            presets = {"fast": RePaintPreset(num_inference_steps=2, jump_length=1, num_resamplings=1)}
+            few = RePaintPreset(num_inference_steps=2, jump_length=1, num_resamplings=1)
+            presets = {"plain": few, "fast": few}
             patch.setattr("aidd.schedulers.repaint.PRESETS", presets)
         exec(compiled, namespace)
 

@@ -59,7 +59,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--presets",
         nargs="+",
-        choices=[name for name in PRESETS if name != "none"],
+        choices=[name for name, preset in PRESETS.items() if preset.num_resamplings > 1],
         default=["fast"],
         help="Settings of RePaint. Default: fast.",
     )

@@ -18,7 +18,7 @@ FEW_STEPS = repaint.RePaintPreset(num_inference_steps=3, jump_length=1, num_resa
 @pytest.fixture
 def pipelines(tiny_pipeline, tiny_spectrogram_pipeline, tiny_cqtdiff_pipeline, monkeypatch) -> dict:
     """By their classes' names."""
-    monkeypatch.setattr(repaint, "PRESETS", {"fast": FEW_STEPS})
+    monkeypatch.setattr(repaint, "PRESETS", {"plain": FEW_STEPS, "fast": FEW_STEPS})
     made = (tiny_pipeline, tiny_spectrogram_pipeline(), tiny_cqtdiff_pipeline)
     return {type(pipe).__name__: pipe for pipe in made}
 

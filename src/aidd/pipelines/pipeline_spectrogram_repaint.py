@@ -8,14 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from diffusers.models.unets.unet_2d import UNet2DModel
-from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
 
 from ..masks.cells import columns, frames_touched, samples_on_grid
 from ..masks.gaps import given_mask
 from ..models.spectrogram import SpectrogramFrontEnd, predict
-from ..schedulers.repaint import repaint, steps_of
+from ..schedulers.repaint import RePaintScheduler, repaint, steps_of
 from ..signals.arrays import Seconds
 from ..signals.levels import gain_to_peak
 from ..signals.resampling import RESAMPLING_REACH, resample
@@ -34,7 +32,7 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
 
     Args:
         unet ([`~diffusers.UNet2DModel`]): Predicts a spectrogram's noise; `sample_size` is a window, (bins, frames).
-        scheduler ([`~diffusers.DDPMScheduler`] or [`~diffusers.DDIMScheduler`]): Takes the steps.
+        scheduler (one that [`~aidd.schedulers.repaint.repaint`] takes): Takes the steps.
         front_end ([`SpectrogramFrontEnd`]): Signals to spectrograms and back.
         reach_seconds, short_gap_seconds, fine_structure (`float`, default to 0.08, 0.02 and 0):
             How what is generated is put into gaps, see [`~aidd.splice.filling.SpliceSettings`].
@@ -45,13 +43,13 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
     _callback_tensor_inputs = ("sample", "prediction")
 
     unet: UNet2DModel
-    scheduler: DDPMScheduler | DDIMScheduler
+    scheduler: RePaintScheduler
     front_end: SpectrogramFrontEnd
 
     def __init__(
         self,
         unet: UNet2DModel,
-        scheduler: DDPMScheduler | DDIMScheduler,
+        scheduler: RePaintScheduler,
         front_end: SpectrogramFrontEnd,
         reach_seconds: float = 0.08,
         short_gap_seconds: float = 0.02,
@@ -122,7 +120,7 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
         tf_mask: np.ndarray | Tensor | None = None,
         num_variations: int = 1,
         select: Literal["ranked", "agreement"] | None = None,
-        preset: str = "fast",
+        preset: str | None = None,
         num_inference_steps: int | None = None,
         jump_length: int | None = None,
         num_resamplings: int | None = None,
@@ -148,9 +146,9 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
             num_variations (`int`, defaults to 1): With more than one, a leading axis of variations is added.
             select (`"agreement"` or `"ranked"`, *optional*):
                 Orders the variations in each gap, the best first ([`aidd.splice.ranking`]). Not for a `tf_mask`.
-            preset (`str`, defaults to `"fast"`): One of [`aidd.schedulers.repaint.PRESETS`]: "paper", "fast", "none".
-            num_inference_steps, jump_length, num_resamplings (`int`, *optional*):
-                Arguments of [`~aidd.schedulers.repaint.repaint`]. Default: the preset's.
+            preset (`str`, *optional*): One of [`aidd.schedulers.repaint.PRESETS`]: "paper", "fast", "plain", "none".
+                Default: "plain" for gaps, which need no resampling, and "fast" for a `tf_mask`.
+            num_inference_steps, jump_length, num_resamplings (`int`, *optional*): Default: the preset's.
             generator (`torch.Generator` or a list of one for each variation, *optional*): Same seed, same audio.
             output_type (`"np"` or `"pt"`, *optional*): Default: the type of `audio`.
             return_dict (`bool`, defaults to `True`): Whether to return an output object or a tuple.
@@ -166,6 +164,8 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
             ValueError: audio, masks, gaps or options that do not fit, with what was expected and what came.
         """
         rate = self.sampling_rate if sampling_rate is None else sampling_rate
+        if preset is None:
+            preset = "plain" if tf_mask is None else "fast"
         options = CallOptions(
             num_variations=num_variations,
             select=select,
