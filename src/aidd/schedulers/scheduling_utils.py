@@ -13,7 +13,7 @@ from diffusers.utils import BaseOutput
 from torch import Tensor
 
 from .process import GeometricSchedule, LogLinearSchedule, independent_mask
-from .sampling import RandomSource, sample_categorical, shape_log_probs
+from .sampling import RandomSource, in_parts, sample_categorical, shape_log_probs
 
 
 if TYPE_CHECKING:
@@ -145,7 +145,11 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
         return_dict: bool,
     ) -> DiscreteSchedulerOutput | tuple[Tensor, ...]:
         """Draws the chosen tokens, bool `(batch, tokens)`, by inversion of their uniforms, `(number of chosen,)`."""
-        codes = sample_categorical(self._shape(model_output[chosen]), uniforms)
+
+        def draw(log_probs: Tensor, uniforms: Tensor) -> Tensor:
+            return sample_categorical(self._shape(log_probs), uniforms)
+
+        codes = in_parts(draw, model_output[chosen], uniforms)
         return self._put(model_output, sample, missing, chosen, codes, return_dict)
 
     def _shape(self, log_probs: Tensor) -> Tensor:
