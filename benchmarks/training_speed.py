@@ -81,7 +81,7 @@ def share_beside_the_network(args: argparse.Namespace) -> float:
             first = step * args.batch_size
             batch = collate([{"tokens": row, "index": first + place} for place, row in enumerate(codes)])
         with stopwatch() as forward:
-            log_probs = model(batch["tokens"], batch["missing"]).log_probs
+            log_probs = model(batch["tokens"], batch["missing"], positions=batch["missing"]).log_probs
         with stopwatch() as losses:
             loss = score_entropy_loss(log_probs, batch["tokens"], batch["missing"], batch["t"], schedule).mean()
         with stopwatch() as backward:

@@ -10,11 +10,11 @@ import argparse
 from pathlib import Path
 
 import torch
-from transformers import WavTokenizerModel
 
 import aidd
+from aidd.models.codecs import Codec
+from aidd.models.loading_codecs import load_codec
 from aidd.models.model_types import check_model_type
-from aidd.models.wavtokenizer import load_wavtokenizer
 from aidd.schedulers import DiscreteScheduler
 from aidd.training.codec.codec_record import codec_digest
 from aidd.training.runs.arguments import read_arguments
@@ -28,7 +28,7 @@ SCHEDULERS = [
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
-    parser.add_argument("--codec", required=True, help="A WavTokenizer folder or Hub id, in transformers' format.")
+    parser.add_argument("--codec", required=True, help="Folder or Hub id of a codec, in transformers' format.")
     parser.add_argument("--transformer", required=True, help="A DiTTokenModel folder or Hub id, trained on its codes.")
     parser.add_argument("--output_dir", type=Path, required=True, help="Where the pipeline is written.")
     parser.add_argument(
@@ -75,9 +75,9 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def load_models(args: argparse.Namespace) -> tuple[WavTokenizerModel, aidd.DiTTokenModel]:
+def load_models(args: argparse.Namespace) -> tuple[Codec, aidd.DiTTokenModel]:
     """Loads both in float32. The codec has to be the one that the token model was trained with, if it has a record."""
-    codec = load_wavtokenizer(args.codec)
+    codec = load_codec(args.codec)
     check_model_type(args.transformer, aidd.DiTTokenConfig)
     digest = codec_digest(codec)
     expected = read_arguments(args.transformer).get("codec_digest") or digest

@@ -37,9 +37,10 @@ from datasets import (
     load_from_disk,
 )
 from tqdm.auto import tqdm
-from transformers import WavTokenizerModel
 
-from aidd.models.wavtokenizer import encode, load_wavtokenizer
+from aidd.models.codecs import Codec
+from aidd.models.loading_codecs import load_codec
+from aidd.models.wavtokenizer import encode
 from aidd.signals.levels import PEAK
 from aidd.signals.recordings import (
     MonoReader,
@@ -58,7 +59,7 @@ FEATURES = Features({"recording": Value("string"), "speed": Value("float64"), "a
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
-    parser.add_argument("--model", required=True, help="A WavTokenizer folder or Hub id.")
+    parser.add_argument("--model", required=True, help="Folder or Hub id of a WavTokenizer, XCodec2 or NeuCodec.")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--audio_dir", type=Path, help="Folder of audio files.")
     source.add_argument("--dataset_name", help="Audio data set on the Hub, or a folder that `load_dataset` reads.")
@@ -102,7 +103,7 @@ def find_recordings(args: argparse.Namespace) -> list[Recording]:
 
 
 @torch.no_grad()
-def encode_in_blocks(model: WavTokenizerModel, reader: MonoReader, block: int, context: int) -> np.ndarray:
+def encode_in_blocks(model: Codec, reader: MonoReader, block: int, context: int) -> np.ndarray:
     """Codes, int32 `(num_tokens,)`; block and context in tokens."""
     hop = model.config.hop_length
     codes = []
@@ -138,7 +139,7 @@ def main() -> None:
     # Processes wait for one another until all is encoded, which may take long.
     state = PartialState(cpu=args.device == "cpu", timeout=timedelta(days=30))
     with errors_in_one_line():
-        model = load_wavtokenizer(args.model)
+        model = load_codec(args.model)
     model = model.to(args.device or state.device).eval()
     tokens_a_second = model.config.sampling_rate / model.config.hop_length
     block, context = (round(seconds * tokens_a_second) for seconds in (args.block_seconds, args.context_seconds))

@@ -222,7 +222,7 @@ def main() -> None:
         tokens, t, missing = batch["tokens"], batch["t"], batch["missing"]
         with accelerator.accumulate(model):
             sigma = schedule.sigma(t) if config.time_conditioning else None
-            log_probs = model(tokens, missing, sigma).log_probs
+            log_probs = model(tokens, missing, sigma, positions=missing).log_probs
             loss = score_entropy_loss(log_probs, tokens, missing, t, schedule)
             if args.derivative_loss_weight:
                 embeddings = module.embed_tokens.weight

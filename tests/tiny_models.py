@@ -7,13 +7,14 @@ from typing import TypeVar
 
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
-from transformers import WavTokenizerConfig, WavTokenizerModel
+from transformers import NeuCodecConfig, Wav2Vec2BertConfig, WavTokenizerConfig, WavTokenizerModel, Xcodec2Config
 
 from aidd.models.band_tokenizer import BandTokenizerConfig, BandTokenizerModel
 from aidd.models.cqtdiff import CQTDiffPlusUNet
 from aidd.models.dit_token import DiTTokenConfig, DiTTokenModel
 from aidd.models.mel_tokenizer import MelTokenizerConfig, MelTokenizerModel
 from aidd.models.spectrogram import SpectrogramFrontEnd
+from aidd.models.speech_codecs import NeuCodecTokenizerModel, XCodec2TokenizerModel
 from aidd.pipelines import AIDDPipeline, CQTDiffPipeline, SpectrogramRePaintPipeline
 from aidd.schedulers import EDMHeunScheduler, MaskedDiscreteScheduler
 from aidd.training.codec.straight_through import StraightThroughWavTokenizer
@@ -54,7 +55,7 @@ SIZES = {
 @built_once
 def codec() -> WavTokenizerModel:
     torch.manual_seed(0)
-    return _with_codebook(WavTokenizerModel, WavTokenizerConfig(upsampling_ratios=[8, 5, 4, 2], **SIZES))
+    return with_codebook(WavTokenizerModel, WavTokenizerConfig(upsampling_ratios=[8, 5, 4, 2], **SIZES))
 
 
 @built_once
@@ -62,7 +63,7 @@ def mel_codec() -> MelTokenizerModel:
     torch.manual_seed(0)
     encoder = {"encoder_hidden_size": 32, "encoder_intermediate_size": 48, "encoder_num_layers": 2}
     config = MelTokenizerConfig(num_mel_bins=20, num_short_mel_bins=8, **encoder, **SIZES)
-    return _with_codebook(MelTokenizerModel, config)
+    return with_codebook(MelTokenizerModel, config)
 
 
 @built_once
@@ -70,10 +71,10 @@ def band_codec() -> BandTokenizerModel:
     torch.manual_seed(0)
     encoder = {"encoder_hidden_size": 32, "encoder_intermediate_size": 48, "encoder_num_layers": 2}
     config = BandTokenizerConfig(num_mel_bins=20, num_short_mel_bins=8, num_bands=12, **encoder, **SIZES)
-    return _with_codebook(BandTokenizerModel, config)
+    return with_codebook(BandTokenizerModel, config)
 
 
-def _with_codebook(model_class: type[Codec], config: WavTokenizerConfig) -> Codec:
+def with_codebook(model_class: type[Codec], config: WavTokenizerConfig) -> Codec:
     model = model_class(config).eval()
     generator = torch.Generator().manual_seed(0)
     trained = StraightThroughWavTokenizer(model)
@@ -83,6 +84,44 @@ def _with_codebook(model_class: type[Codec], config: WavTokenizerConfig) -> Code
     loaded = model_class(config).eval()
     loaded.load_state_dict(model.state_dict())
     return loaded
+
+
+# The codecs of speech have these in common, and 256 codes. Their group norms want 32 groups.
+SPEECH_SIZES = {
+    "hidden_size": 32,
+    "head_dim": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "encoder_hidden_size": 4,
+    "quantization_dim": 48,
+    "quantization_levels": (4, 4, 4, 4),
+}
+
+
+@built_once
+def xcodec2() -> XCodec2TokenizerModel:
+    return _with_random_weights(XCodec2TokenizerModel, Xcodec2Config)
+
+
+@built_once
+def neucodec() -> NeuCodecTokenizerModel:
+    return _with_random_weights(NeuCodecTokenizerModel, NeuCodecConfig)
+
+
+def _with_random_weights(model_class: type[Model], config_class: type) -> Model:
+    torch.manual_seed(0)
+    semantic = Wav2Vec2BertConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, output_hidden_size=16
+    )
+    model = model_class(config_class(semantic_model_config=semantic, **SPEECH_SIZES)).eval()
+    # With transformers' initial weights, all codes are one.
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=1.5 * parameter[0].numel() ** -0.5)
+    torch.nn.init.normal_(model.quantizer.project_in.weight, std=0.5)
+    return model
 
 
 @built_once

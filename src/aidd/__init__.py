@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .models.dit_token import DiTTokenConfig, DiTTokenModel
     from .models.mel_tokenizer import MelTokenizerConfig, MelTokenizerModel
     from .models.spectrogram import SpectrogramFrontEnd
+    from .models.speech_codecs import NeuCodecTokenizerModel, XCodec2TokenizerModel
     from .pipelines.pipeline_aidd import AIDDPipeline
     from .pipelines.pipeline_cqtdiff import CQTDiffPipeline
     from .pipelines.pipeline_spectrogram_repaint import SpectrogramRePaintPipeline
@@ -63,12 +64,14 @@ __all__ = [
     "MaskedEntropyBoundScheduler",
     "MelTokenizerConfig",
     "MelTokenizerModel",
+    "NeuCodecTokenizerModel",
     "RepairReport",
     "RepairRequest",
     "SpectrogramFrontEnd",
     "SpectrogramRePaintPipeline",
     "TauLeapingScheduler",
     "ThetaTrapezoidalScheduler",
+    "XCodec2TokenizerModel",
     "__version__",
     "audio_io",
     "auto",
@@ -110,12 +113,14 @@ _MODULES = {
     "MaskedEntropyBoundScheduler": "aidd.schedulers",
     "MelTokenizerConfig": "aidd.models.mel_tokenizer",
     "MelTokenizerModel": "aidd.models.mel_tokenizer",
+    "NeuCodecTokenizerModel": "aidd.models.speech_codecs",
     "RepairReport": "aidd.repair.report",
     "RepairRequest": "aidd.repair.request",
     "SpectrogramFrontEnd": "aidd.models.spectrogram",
     "SpectrogramRePaintPipeline": "aidd.pipelines.pipeline_spectrogram_repaint",
     "TauLeapingScheduler": "aidd.schedulers",
     "ThetaTrapezoidalScheduler": "aidd.schedulers",
+    "XCodec2TokenizerModel": "aidd.models.speech_codecs",
     "inpaint_file": "aidd.repair.filling",
     "repair_file": "aidd.repair.recipe",
 }

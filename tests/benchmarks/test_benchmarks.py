@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+import torch
 from processes import python
 
 
@@ -187,6 +188,34 @@ def test_decibels_are_those_of_amplitudes(load):
     assert decibels(0.1, 1.0) == pytest.approx(-20) and decibels(1.0, 0.1) == pytest.approx(20)
     assert decibels(0.0, 1.0) < -1000 and decibels(0.0, 0.0) == 0
     assert decibels(np.array([0.1, 0.01]), np.array([1.0, 1.0])) == pytest.approx(-20)
+
+
+def test_each_head_has_a_row_of_what_it_costs(run, load, monkeypatch):
+    def measured_here(command, **_):
+        """What a process of its own would print."""
+        monkeypatch.setattr(sys, "argv", command[1:])
+        script = load("many_codes")
+        return subprocess.CompletedProcess(command, 0, stdout=json.dumps(script.costs(script.parse_args())))
+
+    monkeypatch.setattr(subprocess, "run", measured_here)
+    arguments = ("--base_codes", 64, "--batch_size", 2, "--num_missing", 3, "--hidden_size", 16, "--num_layers", 1)
+    content = run("many_codes", *arguments, "--num_heads", 2, "--num_tokens", 10)
+    base, plain, missing, tied, _, halves, digits = (row["parameters M"] for row in content["rows"])
+    assert base < plain == missing and plain - tied == pytest.approx(65_536 * 16 / 1e6)
+    assert digits < halves < tied
+    assert all(row["step s"] > 0 and row["call s"] > 0 and row["step MiB"] >= 0 for row in content["rows"])
+
+
+def test_digits_of_a_code_are_those_of_finite_scalar_quantisation(load):
+    heads, sizes = load("output_heads"), (4, 2, 3)
+    codes = torch.arange(24)
+    digits = heads.digits_of(codes, sizes)
+    assert [one.tolist() for one in digits] == np.array(np.unravel_index(np.arange(24), sizes, order="F")).tolist()
+    head = heads.DigitHead(sizes, 8)
+    states = torch.randn(24, 8)
+    log_probs = head.eval()(states)
+    torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(24))
+    torch.testing.assert_close(head.loss(codes), -log_probs.gather(-1, codes[:, None])[:, 0])
 
 
 def test_autocast_is_compared_with_float32(run, pipeline):

@@ -204,8 +204,9 @@ def test_codec_and_token_model_cannot_be_swapped(codec, transformer, tmp_path, c
     told = refused_assembly(transformer, codec, tmp_path / "pipeline", capsys)
     assert told == (
         f"assemble_pipeline.py: error: {transformer} is a DiTTokenModel (model_type aidd_dit_token), "
-        "expected a WavTokenizer (model_type wavtokenizer), a MelTokenizerModel (model_type aidd_mel_tokenizer) or a "
-        "BandTokenizerModel (model_type aidd_band_tokenizer)"
+        "expected a WavTokenizer (model_type wavtokenizer), a MelTokenizerModel (model_type aidd_mel_tokenizer), a "
+        "BandTokenizerModel (model_type aidd_band_tokenizer), an XCodec2 (model_type xcodec2) or a NeuCodec "
+        "(model_type neucodec)"
     )
 
 

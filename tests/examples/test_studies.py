@@ -1,5 +1,6 @@
 """Evaluation and studies."""
 
+import argparse
 import json
 import re
 
@@ -7,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile as sf
-from scripts import EXAMPLES, run, run_process, run_two_processes, tiny_cqtdiff_plus, write_tones
+from scripts import EXAMPLES, load, run, run_process, run_two_processes, tiny_cqtdiff_plus, write_tones
+from tiny_models import SIZES
+from transformers import WavTokenizerConfig, WavTokenizerModel
 
 import aidd
 from aidd.evaluation.methods.names import AIDD_METHODS, ANCHORS, CELL_METHODS, PROTOCOLS
@@ -52,6 +55,38 @@ def test_two_processes_find_what_one_does(work, pipeline, evaluation, tmp_path):
     assert set(rows["method"]) == {"linear", "aidd"}
     for name in ("item", "method", "lsd", "snr", "chroma_agreement"):
         assert rows[name].equals(expected[name]), name
+
+
+def test_codecs_are_compared_in_one_table(pipeline, tmp_path, monkeypatch):
+    noise = 0.1 * np.random.default_rng(0).normal(size=5 * 24_000)
+    (tmp_path / "recordings").mkdir()
+    sf.write(tmp_path / "recordings" / "a.wav", noise, 24_000)
+    study = load("study_codecs")
+    sizes = {"codebook_size": 24, **{name: size for name, size in SIZES.items() if name != "codebook_size"}}
+
+    def random_codec():
+        codec = WavTokenizerModel(WavTokenizerConfig(upsampling_ratios=[6, 5, 5, 4], **sizes))
+        codec.encoder_model.quantizer.codebook.embed.normal_()
+        return codec
+
+    def costs_here(args, name):
+        return study.costs(argparse.Namespace(**vars(args) | {"costs_of": name}))
+
+    monkeypatch.setattr(study, "PUBLISHED", {"tiny": random_codec})
+    monkeypatch.setattr(study, "costs_apart", costs_here)
+    options = ("--data_dir", tmp_path / "recordings", "--output_file", tmp_path / "codecs.md", "--models", pipeline)
+    monkeypatch.setattr("sys.argv", ["study_codecs.py", *map(str, options), "--random", "tiny", "--gap_ms", "100"])
+    study.main()
+    lines = (tmp_path / "codecs.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| ")]
+    assert rows[0] == list(study.TITLES)
+    trained, at_random = (dict(zip(rows[0], row, strict=True)) for row in rows[2:])
+    assert (trained["codec"], trained["weights"], trained["tokens a second"]) == (pipeline.name, "trained", "75")
+    assert trained["codes"] == "32" and trained["n"] == "1" and float(trained["LSD"].split()[0]) > 0
+    assert (at_random["codec"], at_random["weights"], at_random["tokens a second"]) == ("tiny", "random", "40")
+    assert (at_random["codes"], at_random["n"], at_random["LSD"]) == ("24", "", "")
+    # 4 or 5 tokens, by where the gap lies among them, and two guard tokens on each side.
+    assert int(at_random["calls"]) in (8, 9) and float(at_random["gap: s"]) > 0
 
 
 def test_the_codec_is_measured_beside_a_known_loss(pipeline, tmp_path):

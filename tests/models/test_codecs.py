@@ -150,6 +150,13 @@ class LongCodec(MuLawCodec):
         return super().encode(nn.functional.pad(input_values, (0, self.config.hop_length)))
 
 
+class ShortCodes(MuLawCodec):
+    """Gives codes of another type than it takes."""
+
+    def encode(self, input_values: Tensor) -> SimpleNamespace:
+        return SimpleNamespace(audio_codes=super().encode(input_values).audio_codes.int())
+
+
 class CodesLast(MuLawCodec):
     """Its `decode` takes something else first, as that of transformers' DAC does."""
 
@@ -174,6 +181,13 @@ def test_audio_and_codes_of_another_shape_are_refused():
         decode(codec, encode(codec, torch.zeros(1, 1, 1_600)))
     with torch.no_grad(), pytest.raises(ValueError, match=r"\(1, 1, 2\), of LongCodec, got \(1, 1, 3\)"):
         encode(LongCodec(MuLawConfig()), torch.zeros(1, 1, 160))
+
+
+def test_codes_of_another_type_or_outside_the_codebook_are_refused():
+    with torch.no_grad(), pytest.raises(ValueError, match=r"audio_codes must be int64, got torch\.int32"):
+        encode(ShortCodes(MuLawConfig()), torch.zeros(1, 1, 160))
+    with torch.no_grad(), pytest.raises(ValueError, match=r"must lie in \[0, 200\), got values from 0 to 255"):
+        encode(MuLawCodec(MuLawConfig(codebook_size=200)), torch.linspace(-1, 1, 16_000)[None, None])
 
 
 def test_another_number_of_codes_is_refused():

@@ -42,3 +42,4 @@ def test_a_codec_in_the_former_format_is_refused_with_the_command_that_converts_
 
 def test_a_model_is_called_by_its_class():
     assert model_name({"model_type": "aidd_dit_token"}) == TRANSFORMER
+    assert model_name({"model_type": "xcodec2"}) == "an XCodec2 (model_type xcodec2)"

@@ -92,7 +92,7 @@ def our_step(args: argparse.Namespace) -> Callable[[torch.Tensor], None]:
             mask_sampler=partial(span_mask, p0=0.8, alpha=0.5),
             gap_probability=0.0,
         )
-        log_probs = model(tokens, missing, schedule.sigma(t)).log_probs
+        log_probs = model(tokens, missing, schedule.sigma(t), positions=missing).log_probs
         loss = score_entropy_loss(log_probs, tokens, missing, t, schedule)
         loss = loss + LAMBDA * derivative_loss(log_probs, tokens, missing, model.embed_tokens.weight)
         (loss.mean() / tokens.shape[1]).backward()

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from aidd.schedulers.sampling import sample_categorical, shape_log_probs, uniform
+from aidd.schedulers.sampling import in_parts, sample_categorical, shape_log_probs, uniform
 
 
 INF = torch.inf
@@ -26,6 +26,21 @@ def test_a_list_of_generators_draws_each_share_as_alone():
 def test_rows_that_generators_cannot_share_are_refused(generators):
     with pytest.raises(ValueError, match=f"got {len(generators)} for 6 rows"):
         uniform((6, 5), generators)
+
+
+@pytest.mark.parametrize("num_rows", [0, 1, 7])
+def test_rows_in_parts_have_the_codes_that_they_have_together(monkeypatch, num_rows):
+    log_probs = torch.randn(num_rows, 50, generator=generator(1)).log_softmax(-1)
+    uniforms = uniform((num_rows,), generator(2))
+    expected, sizes = sample_categorical(log_probs, uniforms), []
+
+    def draw(some, draws):
+        sizes.append(len(some))
+        return sample_categorical(some, draws)
+
+    monkeypatch.setattr("aidd.schedulers.sampling.MOST_AT_A_TIME", 100)
+    assert torch.equal(in_parts(draw, log_probs, uniforms), expected)
+    assert max(sizes) <= 2 and sum(sizes) == num_rows
 
 
 def test_rare_codes_are_drawn_at_their_probability():

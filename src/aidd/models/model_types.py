@@ -11,6 +11,8 @@ NAMES = {
     "wavtokenizer": "WavTokenizer",
     "aidd_mel_tokenizer": "MelTokenizerModel",
     "aidd_band_tokenizer": "BandTokenizerModel",
+    "xcodec2": "XCodec2",
+    "neucodec": "NeuCodec",
     "aidd_dit_token": "DiTTokenModel",
 }
 # Model type of codecs that aidd saved before transformers had a WavTokenizer of its own.
@@ -22,7 +24,8 @@ def model_name(config: Mapping[str, Any]) -> str:
     if "_class_name" in config:
         return f"a {config['_class_name']}"
     model_type = str(config.get("model_type"))
-    return f"a {NAMES.get(model_type, 'model')} (model_type {model_type})"
+    name = NAMES.get(model_type, "model")
+    return f"{'an' if name.startswith('X') else 'a'} {name} (model_type {model_type})"
 
 
 def check_model_type(

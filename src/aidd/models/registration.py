@@ -23,9 +23,11 @@ COMPONENTS = (
     "MaskedDiscreteScheduler",
     "MaskedEntropyBoundScheduler",
     "MelTokenizerModel",
+    "NeuCodecTokenizerModel",
     "SpectrogramFrontEnd",
     "TauLeapingScheduler",
     "ThetaTrapezoidalScheduler",
+    "XCodec2TokenizerModel",
 )
 # Code in a pipeline's folder, with which `import aidd` is not needed for
 # `DiffusionPipeline.from_pretrained(FOLDER, custom_pipeline=FOLDER, trust_remote_code=True)`.

@@ -122,7 +122,7 @@ def missing_nats(model: DiTTokenModel, tokens: Tensor, missing: Tensor, schedule
         Nats, float32 `(missing tokens,)`, row by row; `inf` at codes that the model cannot generate.
     """
     sigma = schedule.sigma(schedule.time(missing.float().mean(-1))) if model.config.time_conditioning else None
-    log_probs = model(tokens, missing, sigma).log_probs[missing].log_softmax(-1)
+    log_probs = model(tokens, missing, sigma, positions=missing).log_probs.log_softmax(-1)
     return -log_probs.gather(-1, tokens[missing][:, None])[:, 0]
 
 

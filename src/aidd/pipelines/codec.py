@@ -11,7 +11,8 @@ from transformers import WavTokenizerModel
 from typing_extensions import Self
 
 from ..masks.gaps import find_gaps
-from ..models.wavtokenizer import decode, encode, load_wavtokenizer, save_feature_extractor
+from ..models.loading_codecs import load_codec
+from ..models.wavtokenizer import decode, encode, save_feature_extractor
 from ..signals.arrays import Waveform
 from ..signals.levels import gain_to_peak
 from ..signals.resampling import resample
@@ -42,11 +43,11 @@ class CodecInpaintingPipeline(InpaintingPipeline):
         the codec in float32 in any case.
 
         Raises:
-            ValueError: a codec that [`~aidd.models.wavtokenizer.load_wavtokenizer`] refuses.
+            ValueError: a codec that [`~aidd.models.loading_codecs.load_codec`] refuses.
         """
         if "codec" not in kwargs:
             hub_arguments = {name: kwargs[name] for name in (*HUB_ARGUMENTS, "variant") if name in kwargs}
-            kwargs["codec"] = load_wavtokenizer(pretrained_model_name_or_path, subfolder="codec", **hub_arguments)
+            kwargs["codec"] = load_codec(pretrained_model_name_or_path, subfolder="codec", **hub_arguments)
         pipe = super().from_pretrained(pretrained_model_name_or_path, **kwargs)
         # A `device_map` places what diffusers loads.
         return pipe.to(pipe.model_device) if pipe.codec.device != pipe.model_device else pipe

@@ -1,12 +1,14 @@
 """Random draws of the samplers, in float64, from explicit generators."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 
 RandomSource = torch.Generator | Sequence[torch.Generator] | None
+# Log-probabilities that are worked on at a time: 32 MiB in float64, of which several are needed.
+MOST_AT_A_TIME = 2**22
 
 
 def uniform(shape: Sequence[int], generator: RandomSource, device: torch.device | str | None = None) -> Tensor:
@@ -31,6 +33,24 @@ def uniform(shape: Sequence[int], generator: RandomSource, device: torch.device 
         return torch.cat([uniform(share, one, device) for one in generator])
     drawn_on = device if generator is None else generator.device
     return torch.rand(shape, generator=generator, dtype=torch.float64, device=drawn_on).to(device)
+
+
+def in_parts(function: Callable[..., Tensor], log_probs: Tensor, *others: Tensor) -> Tensor:
+    """
+    Applies a function whose rows do not depend on one another to some rows at a time, which keeps what it allocates
+    small where there are many codes.
+
+    Args:
+        function: of `log_probs` and the others, rows first.
+        log_probs: `(rows, codes)`.
+        others: `(rows, ...)`.
+
+    Returns:
+        What the function returns for all rows.
+    """
+    rows = max(MOST_AT_A_TIME // log_probs.shape[-1], 1)
+    parts = zip(log_probs.split(rows), *(other.split(rows) for other in others), strict=True)
+    return torch.cat([function(*part) for part in parts])
 
 
 def shape_log_probs(log_probs: Tensor, temperature: float, top_p: float) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..models.decorators import register_to_config
-from .sampling import RandomSource, uniform
+from .sampling import RandomSource, in_parts, uniform
 from .scheduling_masked_discrete import MaskedDiscreteScheduler
 from .scheduling_utils import DiscreteSchedulerOutput, check_step_inputs
 
@@ -100,7 +100,7 @@ class MaskedEntropyBoundScheduler(MaskedDiscreteScheduler):
         check_step_inputs(model_output, timestep, sample, missing)
         index = self._index_of(timestep)
         entropy = torch.zeros(sample.shape, dtype=torch.float64, device=sample.device)
-        entropy[missing] = entropies(model_output[missing])
+        entropy[missing] = in_parts(entropies, model_output[missing])
         if not entropy.isfinite().all():
             raise ValueError("a distribution over codes must hold no NaN and at least one possible code")
         chosen = accept_within_bound(entropy, missing, self.config.entropy_bound)

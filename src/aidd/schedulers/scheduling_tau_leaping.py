@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..models.decorators import register_to_config
 from .process import GeometricSchedule, LogLinearSchedule
-from .sampling import RandomSource, uniform
+from .sampling import RandomSource, in_parts, uniform
 from .scheduling_utils import DiscreteSchedulerMixin, DiscreteSchedulerOutput, check_num_missing, check_step_inputs
 
 
@@ -135,7 +135,7 @@ class TauLeapingScheduler(DiscreteSchedulerMixin):
         chosen = missing
         if index + 1 < len(self.timesteps):
             fraction = self.unmasking_fraction(timestep, self.timesteps[index + 1])
-            mass = model_output[missing].double().exp().sum(-1)
+            mass = in_parts(lambda log_probs: log_probs.double().exp().sum(-1), model_output[missing])
             chosen = missing.clone()
             chosen[missing] = whether[missing] < fraction[:, None].expand_as(missing)[missing] * mass
         return self._unmask(model_output, sample, missing, chosen, codes[chosen], return_dict)

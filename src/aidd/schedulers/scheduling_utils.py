@@ -12,7 +12,7 @@ from diffusers.utils import BaseOutput
 from torch import Tensor
 
 from .process import GeometricSchedule, LogLinearSchedule, independent_mask
-from .sampling import RandomSource, sample_categorical, shape_log_probs
+from .sampling import RandomSource, in_parts, sample_categorical, shape_log_probs
 
 
 if TYPE_CHECKING:
@@ -139,7 +139,11 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
         return_dict: bool,
     ) -> DiscreteSchedulerOutput | tuple[Tensor, ...]:
         """Draws the chosen tokens, bool `(batch, tokens)`, by inversion of their uniforms, `(number of chosen,)`."""
-        codes = sample_categorical(self._shape(model_output[chosen]), uniforms)
+
+        def draw(log_probs: Tensor, uniforms: Tensor) -> Tensor:
+            return sample_categorical(self._shape(log_probs), uniforms)
+
+        codes = in_parts(draw, model_output[chosen], uniforms)
         # Without `top_p`, as cheap as it can be: the draws are shaped in float64, which all tokens need not be.
         whole = self.config.top_p == 1
         pred_logits = model_output / self.config.temperature if whole else self._shape(model_output).to(model_output)

@@ -123,6 +123,25 @@ def test_a_position_is_predicted_alone_as_among_all(model, generator, positions)
     torch.testing.assert_close(log_probs, expected, rtol=1e-5, atol=1e-5)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_tokens_of_a_mask_are_predicted_alone_as_among_all(model, generator, share):
+    inputs = draw_inputs(model, generator)
+    asked = torch.rand(3, 11, generator=generator) < share
+    log_probs = model(**inputs, positions=asked).log_probs
+    assert log_probs.shape == (asked.sum(), CODES)
+    torch.testing.assert_close(log_probs, model(**inputs).log_probs[asked], rtol=1e-5, atol=1e-5)
+
+
+def test_the_head_is_computed_at_tokens_of_a_mask_alone(model, generator):
+    shapes = []
+    model.head.register_forward_hook(lambda _, __, output: shapes.append(tuple(output.shape)))
+    asked = torch.zeros(3, 11, dtype=torch.bool)
+    asked[0, 2:5] = asked[2, 7] = True
+    model(**draw_inputs(model, generator), positions=asked)
+    assert shapes == [(4, CODES)]
+
+
 def test_positions_that_are_not_asked_for_are_not_computed(model, generator):
     shapes = []
     for module in (model.head, model.layers[-1].fc1, model.layers[0].fc1):
@@ -326,7 +345,7 @@ def test_sigma_is_required_or_refused(model, generator):
         ({"missing": torch.zeros(1, 3, dtype=torch.bool)}, r"got torch.bool of \(1, 3\)"),
         (
             {"positions": torch.zeros(1, 2).long()},
-            r"positions must be int64 of shape \(num_positions,\), got .*\(1, 2\)",
+            r"positions must be int64 of shape \(num_positions,\) or bool of shape \(1, 4\), got .*\(1, 2\)",
         ),
         ({"positions": torch.ones(4, dtype=torch.bool)}, "got torch.bool"),
     ],

@@ -4,6 +4,11 @@ import torch
 from aidd.training.losses.derivative_loss import derivative_loss
 
 
+def loss_of(log_probs, tokens, missing, *arguments, **options):
+    """The loss for log-probabilities at all tokens, `(batch, tokens, codes)`."""
+    return derivative_loss(log_probs[missing], tokens, missing, *arguments, **options)
+
+
 def sample(batch_size=3, num_tokens=8, num_codes=5, dims=4, seed=0):
     generator = torch.Generator().manual_seed(seed)
     log_probs = torch.randn((batch_size, num_tokens, num_codes), generator=generator).log_softmax(-1)
@@ -44,16 +49,16 @@ def definition(log_probs, tokens, missing, embeddings, order):
 @pytest.mark.parametrize("order", [1, 2])
 def test_equals_its_definition(order):
     arguments = sample()
-    torch.testing.assert_close(derivative_loss(*arguments, order), definition(*arguments, order))
+    torch.testing.assert_close(loss_of(*arguments, order), definition(*arguments, order))
 
 
 @pytest.mark.parametrize("order", [1, 2])
 def test_is_zero_at_the_truth_and_nowhere_else(order):
     log_probs, tokens, missing, embeddings = sample()
-    assert derivative_loss(certain(tokens, 5), tokens, missing, embeddings, order).tolist() == [0, 0, 0]
-    assert (derivative_loss(log_probs, tokens, missing, embeddings, order) > 0).all()
+    assert loss_of(certain(tokens, 5), tokens, missing, embeddings, order).tolist() == [0, 0, 0]
+    assert (loss_of(log_probs, tokens, missing, embeddings, order) > 0).all()
     wrong = certain((tokens + 1) % 5, 5)
-    assert (derivative_loss(wrong, tokens, missing, embeddings, order) > 0).all()
+    assert (loss_of(wrong, tokens, missing, embeddings, order) > 0).all()
 
 
 @pytest.mark.parametrize("order", [1, 2])
@@ -64,13 +69,13 @@ def test_a_gradient_step_leads_to_the_truth(order):
     missing = torch.tensor([[False, False, True, False, False, True, False]])
     logits = torch.zeros(1, 7, 2, requires_grad=True)
     (gradient,) = torch.autograd.grad(
-        derivative_loss(logits.log_softmax(-1), tokens, missing, embeddings, order).sum(), logits
+        loss_of(logits.log_softmax(-1), tokens, missing, embeddings, order).sum(), logits
     )
     towards = -gradient.gather(-1, tokens[..., None])[..., 0]
     assert (towards[missing] > 0).all() and (towards[~missing] == 0).all()
 
     log_probs = certain(tokens, 2).requires_grad_()
-    loss = derivative_loss(log_probs, tokens, missing, embeddings, order).sum()
+    loss = loss_of(log_probs, tokens, missing, embeddings, order).sum()
     (gradient,) = torch.autograd.grad(loss, log_probs)
     assert gradient.abs().max() < 1e-12
 
@@ -84,7 +89,7 @@ def test_descending_on_the_probabilities_alone_finds_the_truth(order):
     for _ in range(300):
         optimizer.zero_grad()
         # Next to a visible token, a missing one has the right difference only where it is right.
-        derivative_loss(logits.log_softmax(-1), tokens, missing, embeddings, order).sum().backward()
+        loss_of(logits.log_softmax(-1), tokens, missing, embeddings, order).sum().backward()
         optimizer.step()
     assert torch.equal(logits.argmax(-1)[missing], tokens[missing])
 
@@ -93,7 +98,7 @@ def test_the_table_is_not_learned_from():
     log_probs, tokens, missing, embeddings = sample()
     log_probs.requires_grad_()
     embeddings.requires_grad_()
-    loss = derivative_loss(log_probs, tokens, missing, embeddings).sum()
+    loss = loss_of(log_probs, tokens, missing, embeddings).sum()
     assert torch.autograd.grad(loss, embeddings, allow_unused=True) == (None,)
 
 
@@ -103,13 +108,13 @@ def test_only_real_columns_count():
     changed = embeddings.clone()
     changed[5] = 1e6
     torch.testing.assert_close(
-        derivative_loss(log_probs, tokens, missing, changed), derivative_loss(log_probs, tokens, missing, embeddings)
+        loss_of(log_probs, tokens, missing, changed), loss_of(log_probs, tokens, missing, embeddings)
     )
     # A score model: the last code stands for the mask, and scores are not normalised.
     log_probs = torch.cat([log_probs + 0.3, torch.full_like(log_probs[..., :1], -torch.inf)], -1)
     torch.testing.assert_close(
-        derivative_loss(log_probs, tokens, missing, changed),
-        derivative_loss(log_probs[..., :5], tokens, missing, changed),
+        loss_of(log_probs, tokens, missing, changed),
+        loss_of(log_probs[..., :5], tokens, missing, changed),
     )
 
 
@@ -119,22 +124,19 @@ def test_differences_with_a_code_that_cannot_be_generated_are_left_out():
     embeddings = torch.tensor([[0.0], [1.0], [100.0]])
     tokens, missing = torch.tensor([[0, 2, 0, 1]]), torch.tensor([[False, True, False, True]])
     # The loss of the last pair alone, whose missing code is half way.
-    assert derivative_loss(log_probs, tokens, missing, embeddings).item() == pytest.approx(0.25)
+    assert loss_of(log_probs, tokens, missing, embeddings).item() == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("order", [1, 2])
 def test_each_sample_has_its_own_mean(order):
     log_probs, tokens, missing, embeddings = sample()
     missing[0] = False
-    together = derivative_loss(log_probs, tokens, missing, embeddings, order)
-    alone = [
-        derivative_loss(*(part[i : i + 1] for part in (log_probs, tokens, missing)), embeddings, order)
-        for i in range(3)
-    ]
+    together = loss_of(log_probs, tokens, missing, embeddings, order)
+    alone = [loss_of(*(part[i : i + 1] for part in (log_probs, tokens, missing)), embeddings, order) for i in range(3)]
     torch.testing.assert_close(together, torch.cat(alone))
     assert together[0] == 0
 
 
 def test_another_order_is_refused():
     with pytest.raises(ValueError, match="order must be 1 or 2, got 3"):
-        derivative_loss(*sample(), order=3)
+        loss_of(*sample(), order=3)

@@ -30,9 +30,9 @@ class DiTTokenOutput(ModelOutput):
     Args:
         log_probs (`torch.FloatTensor` of shape `(batch_size, num_tokens, codebook_size)`):
             Log-probability of every code given the visible tokens, float32, at all tokens or the `positions` asked
-            for. A `"log_probs"` model normalises them. A `"score"` model gives `log(score) + log(exp(sigma) - 1)`,
-            whose exponentials sum over codes to the learned rate of unmasking, in units of the true one; the code
-            whose id stands for the mask has `-inf`.
+            for, `(number of True, codebook_size)` where these are bool. A `"log_probs"` model normalises them. A
+            `"score"` model gives `log(score) + log(exp(sigma) - 1)`, whose exponentials sum over codes to the learned
+            rate of unmasking, in units of the true one; the code whose id stands for the mask has `-inf`.
     """
 
     log_probs: Tensor
@@ -240,9 +240,10 @@ class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
                 Total noise, `-log(1 - masked fraction)`. Needed with, and only with, `time_conditioning`.
             attention_mask (`torch.BoolTensor` of shape `(batch_size, num_tokens)`, *optional*):
                 True at tokens to attend to, False at padding.
-            positions (`torch.LongTensor` of shape `(num_positions,)`, *optional*):
-                Tokens to predict in every row: `log_probs` then has `num_positions` in place of `num_tokens`, and
-                what only the others need is not computed. Default: all, in order.
+            positions (`torch.Tensor`, *optional*):
+                Tokens to predict; what only the others need is not computed. int64 `(num_positions,)`: these in every
+                row, and `log_probs` has `num_positions` in place of `num_tokens`. bool `(batch_size, num_tokens)`:
+                those that are True, and `log_probs` is `(number of True, codebook_size)`, row by row. Default: all.
 
         Raises:
             ValueError: shapes that differ, codes outside the codebook, sigma missing or not asked for.
@@ -264,10 +265,15 @@ class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
         *layers, last_layer = self.layers
         for layer in layers:
             hidden_states = layer(hidden_states, conditioning, position_embeddings, mask)
+        chosen = positions if positions is not None and positions.dtype == torch.bool else None
         # After the last attention, no token reads another.
-        hidden_states = last_layer(hidden_states, conditioning, position_embeddings, mask, positions)
+        hidden_states = last_layer(
+            hidden_states, conditioning, position_embeddings, mask, positions if chosen is None else None
+        )
         shift, scale = self.modulation(conditioning)
-        logits = self.head(self.norm(hidden_states) * (1 + scale) + shift).float()
+        hidden_states = self.norm(hidden_states) * (1 + scale) + shift
+        # With many codes, nothing is as large as the head's output.
+        logits = self.head(hidden_states if chosen is None else hidden_states[chosen]).float()
         if self.config.parameterization == "log_probs":
             return DiTTokenOutput(logits.log_softmax(-1))
         # SEDD subtracts log(e^sigma - 1) and log(codes) from its output: a zero head is uniform over the other codes.
@@ -290,9 +296,11 @@ class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
             raise ValueError(f"this model needs sigma of shape ({len(input_ids)},), got {got}")
         if not self.config.time_conditioning and sigma is not None:
             raise ValueError("this model is time-free (time_conditioning=False): it takes no sigma")
-        if positions is not None and (positions.ndim != 1 or positions.dtype != torch.int64):
+        is_mask = positions is not None and (positions.dtype, positions.shape) == (torch.bool, missing.shape)
+        if positions is not None and not is_mask and (positions.dtype, positions.ndim) != (torch.int64, 1):
             raise ValueError(
-                f"positions must be int64 of shape (num_positions,), got {positions.dtype} of {tuple(positions.shape)}"
+                f"positions must be int64 of shape (num_positions,) or bool of shape {tuple(missing.shape)}, "
+                f"got {positions.dtype} of {tuple(positions.shape)}"
             )
         low, high = input_ids.masked_fill(missing, 0).aminmax()
         if low < 0 or high >= self.config.codebook_size:

@@ -22,7 +22,8 @@ def encode(codec: Codec, input_values: Tensor) -> Tensor:
         int64 `(batch, 1, ceil(num_samples / hop_length))`, in [0, codebook_size).
 
     Raises:
-        ValueError: another shape, an empty codebook, or codes of another shape, as of several codebooks.
+        ValueError: another shape, an empty codebook, or codes of another shape, as of several codebooks, of another
+            type, or outside the codebook.
     """
     if isinstance(codec, WavTokenizerModel):
         check_started(codec)
@@ -34,6 +35,7 @@ def encode(codec: Codec, input_values: Tensor) -> Tensor:
         raise ValueError(
             f"expected codes of one codebook, {expected}, of {type(codec).__name__}, got {tuple(audio_codes.shape)}"
         )
+    _check_codes(audio_codes, codec)
     return audio_codes
 
 
@@ -57,17 +59,22 @@ def decode(codec: Codec, audio_codes: Tensor) -> Tensor:
         check_started(codec)
     if audio_codes.ndim != 3 or audio_codes.shape[1] != 1 or audio_codes.numel() == 0:
         raise ValueError(f"audio_codes must have shape (batch, 1, num_tokens), got {tuple(audio_codes.shape)}")
-    if audio_codes.dtype != torch.long:
-        raise ValueError(f"audio_codes must be int64, got {audio_codes.dtype}")
-    low, high = audio_codes.aminmax()
-    if low < 0 or high >= codec.config.codebook_size:
-        raise ValueError(f"audio_codes must lie in [0, {codec.config.codebook_size}), got values from {low} to {high}")
+    _check_codes(audio_codes, codec)
     # By its name: to some codecs, such as transformers' DAC, codes are not the first argument.
     audio_values = codec.decode(audio_codes=audio_codes).audio_values
     expected = (len(audio_codes), 1, audio_codes.shape[-1] * codec.config.hop_length)
     if audio_values.shape != expected:
         raise ValueError(f"expected audio {expected} of {type(codec).__name__}, got {tuple(audio_values.shape)}")
     return audio_values
+
+
+def _check_codes(audio_codes: Tensor, codec: Codec) -> None:
+    """Raises `ValueError` unless these are int64, in [0, codebook_size)."""
+    if audio_codes.dtype != torch.long:
+        raise ValueError(f"audio_codes must be int64, got {audio_codes.dtype}")
+    low, high = audio_codes.aminmax()
+    if low < 0 or high >= codec.config.codebook_size:
+        raise ValueError(f"audio_codes must lie in [0, {codec.config.codebook_size}), got values from {low} to {high}")
 
 
 def check_started(codec: WavTokenizerModel) -> None:

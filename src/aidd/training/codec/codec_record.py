@@ -4,17 +4,19 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from torch import nn
 from transformers import WavTokenizerModel
 
 from ...models.loading import rounded_digest
 
 
-def codec_digest(codec: WavTokenizerModel) -> str:
+def codec_digest(codec: nn.Module) -> str:
     """
-    Digest of the weights that tokens depend on, those of encoder and codebook
-    ([`~aidd.models.loading.rounded_digest`]): a decoder may be trained further.
+    Digest of the weights that tokens depend on ([`~aidd.models.loading.rounded_digest`]): those of a WavTokenizer's
+    encoder and codebook, as its decoder may be trained further, and all of another codec.
     """
-    return rounded_digest(codec.encoder_model.state_dict())
+    encoder = codec.encoder_model if isinstance(codec, WavTokenizerModel) else codec
+    return rounded_digest(encoder.state_dict())
 
 
 def codec_of_tokens(folders: Iterable[str | Path]) -> str | None:

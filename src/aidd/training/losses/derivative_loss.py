@@ -20,8 +20,8 @@ def derivative_loss(log_probs: Tensor, tokens: Tensor, missing: Tensor, embeddin
     and not the table, which could otherwise shrink the loss by shrinking itself.
 
     Args:
-        log_probs: float32, `(batch, tokens, codes)`, as a [`DiTTokenModel`] returns them. Renormalised here; `-inf` at
-            codes that the model cannot generate.
+        log_probs: float32, `(missing tokens, codes)`, row by row, as a [`DiTTokenModel`] returns them with
+            `positions=missing`. Renormalised here; `-inf` at codes that the model cannot generate.
         tokens: int64, `(batch, tokens)`, the clean codes x0.
         missing: bool, `(batch, tokens)`.
         embeddings: float, `(codes or more, dims)`: the table E.
@@ -40,8 +40,8 @@ def derivative_loss(log_probs: Tensor, tokens: Tensor, missing: Tensor, embeddin
     true = table[tokens]
     # The difference is linear: that of the errors is the error of the differences.
     error = torch.zeros_like(true)
-    error[missing] = log_probs[missing].softmax(-1) @ table - true[missing]
-    impossible = missing & log_probs.gather(-1, tokens[..., None])[..., 0].isneginf()
+    error[missing] = log_probs.softmax(-1) @ table - true[missing]
+    impossible = missing.masked_scatter(missing, log_probs.gather(-1, tokens[missing][:, None])[:, 0].isneginf())
     counted = missing.unfold(-1, order + 1, 1).any(-1) & ~impossible.unfold(-1, order + 1, 1).any(-1)
     squared = error.diff(n=order, dim=1).square().sum(-1)
     return torch.where(counted, squared, 0.0).sum(-1) / counted.sum(-1).clamp(min=1)

@@ -22,7 +22,8 @@ def score_entropy_loss(
     where the factor is 1 / t for the log-linear schedule.
 
     Args:
-        log_probs: float32, `(batch, tokens, codebook_size)`, as a [`DiTTokenModel`] returns them. Not all finite.
+        log_probs: float32, `(missing tokens, codebook_size)`, row by row, as a [`DiTTokenModel`] returns them with
+            `positions=missing`. Not all finite.
         tokens: int64, `(batch, tokens)`, the clean codes x0.
         missing: bool, `(batch, tokens)`.
         t: float, `(batch,)`, in (0, 1].
@@ -32,8 +33,10 @@ def score_entropy_loss(
         Loss of each sample, `(batch,)`, in nats: a sum over its tokens, an upper bound of -log p(x0) in expectation.
         Missing tokens whose code the model cannot generate (`-inf`) are left out, as in the original.
     """
-    log_p_x0 = log_probs.gather(-1, tokens[..., None])[..., 0]
-    counted = missing & log_p_x0.isfinite()
-    excess = log_probs.exp().sum(-1) - 1
-    score_entropy = torch.where(counted, excess - log_p_x0, 0.0).sum(-1)
+    log_p_x0 = log_probs.gather(-1, tokens[missing][:, None])[:, 0]
+    # Unlike a sum of exponentials, this keeps no tensor of all codes for the gradient.
+    excess = torch.expm1(log_probs.logsumexp(-1))
+    losses = torch.where(log_p_x0.isfinite(), excess - log_p_x0, 0.0)
+    rows = missing.nonzero()[:, 0]
+    score_entropy = torch.zeros(len(tokens), dtype=losses.dtype, device=losses.device).index_add(0, rows, losses)
     return schedule.rate(t) / torch.expm1(schedule.sigma(t)) * score_entropy
