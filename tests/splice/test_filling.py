@@ -49,6 +49,23 @@ def test_the_band_that_no_model_generates_is_filled_and_the_other_is_the_generat
     assert abs(np.corrcoef(*spectra)[0, 1]) > 0.95
 
 
+@pytest.mark.parametrize("num_missing", [400, 800, 1600])
+def test_the_band_that_no_model_generates_is_as_loud_as_around_in_gaps_that_continuations_fill(num_missing):
+    """A tone below is continued almost surely, and the noise above is not."""
+    tone = np.sin(0.3 * np.arange(20_000))
+    levels = []
+    for seed in range(8):
+        audio, mask = tone + 0.01 * recording(1, seed), np.zeros((1, 20_000), bool)
+        mask[0, 10_000 : 10_000 + num_missing] = True
+        filled = audio.copy()
+        options = {"settings": SpliceSettings(RATE, GENERATED_RATE), "generators": [generator()], "select": None}
+        fill_gaps(filled[None], mask, tone[None], [(10_000, 10_000 + num_missing)], **options)
+        high = sosfilt(butter(10, 4800, "highpass", output="sos", fs=RATE), filled - tone)
+        middle = slice(10_000 + num_missing // 4, 10_000 + 3 * num_missing // 4)
+        levels.append(np.mean(high[0, middle] ** 2) / np.mean(high[0, 2000:9000] ** 2))
+    assert 10 * np.log10(np.mean(levels)) == pytest.approx(0, abs=1.5)
+
+
 def test_gaps_of_single_channels_are_filled_in_these_alone():
     audio, mask = recording(2), np.zeros((2, 20_000), bool)
     mask[0, 6000:9000] = mask[1, 8000:12_000] = True

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..masks.gaps import find_gaps
 from ..signals.autoregressive import EDGE_ORDER, EDGE_SECONDS, SAMPLES_PER_COEFFICIENT
+from .bandwidth_extension import extend_band
 from .continuation import continuation, continue_both_edges, fade_to_silence, mix
 from .edge_lines import put_lines_under
 from .fine_structure import match_fine_structure
@@ -92,12 +93,12 @@ def fill_gaps(
 ) -> None:
     """
     Fills gaps in place: generated signals, with the spectral lines of their surroundings
-    ([`~aidd.splice.fine_structure.match_fine_structure`], [`~aidd.splice.edge_lines.put_lines_under`]) and the band
-    above them that no model generates, are given
-    to the channels by [`~aidd.splice.matching.match_edges`], and put into each with the continuation of its edges
-    ([`~aidd.splice.continuation.mix`]). Last, where they are not the continuation's, levels are moved towards those
-    between the edges ([`~aidd.splice.levels.move_levels`]), and partials that sound on steadily are put through
-    ([`~aidd.splice.steady.add_steady_partials`]).
+    ([`~aidd.splice.fine_structure.match_fine_structure`], [`~aidd.splice.edge_lines.put_lines_under`]) and noise for
+    the band above them, are given to the channels by [`~aidd.splice.matching.match_edges`], and put into each with the
+    continuation of its edges: by [`~aidd.splice.continuation.mix`], and above the model's band by
+    [`~aidd.splice.bandwidth_extension.extend_band`]. Last, where they are not the continuation's, levels are moved
+    towards those between the edges ([`~aidd.splice.levels.move_levels`]), and partials that sound on steadily are put
+    through ([`~aidd.splice.steady.add_steady_partials`]).
 
     Args:
         restored: float64, `(variations, channels, samples)`, alike where nothing is missing.
@@ -157,6 +158,15 @@ def fill_gaps(
             matched = matched[np.argsort(risks, kind="stable")]
         for channel, inside, around, estimate, weight in continued:
             mixed = mix(estimate, weight, matched[:, channel, inside])
+            if settings.cutoff < rate / 2:
+                mixed = extend_band(
+                    mixed,
+                    weight * estimate,
+                    matched[:, channel, inside],
+                    around,
+                    sampling_rate=rate,
+                    lowest_hertz=settings.cutoff,
+                )
             moved = move_levels(
                 mixed,
                 around,
