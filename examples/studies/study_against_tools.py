@@ -12,7 +12,8 @@ audio with so much damage; the program's start counts for ffmpeg, and loading a 
 
 Audacity's Repair is least-squares autoregression (Godsill, Rayner & Cappé 1998), with an order of three times the
 damaged samples, 50 at most, on twice their number on each side, 128 at least. It takes up to 128 damaged samples, and
-stands in the table for damage of no more. ffmpeg has a row where it is installed. SoX has no effect that repairs.
+stands in the table for damage of no more. ffmpeg has a row where it is installed. SoX has no effect that repairs. PEAQ
+can grade silence above a filling, so grades of what was left silent are not to be compared with others.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import resource
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,6 +134,13 @@ def damage(args: argparse.Namespace, audio: np.ndarray, rate: int, place: list[i
     return made | {f"zeros of {length:g} ms": with_dropouts(audio, rate, length) for length in args.dropout_ms}
 
 
+def grade(intact: np.ndarray, restored: np.ndarray, rate: int) -> float:
+    with warnings.catch_warnings():
+        # Said once, by the page: programs that find no damage leave it silent.
+        warnings.filterwarnings("ignore", message="the estimate is digital silence")
+        return objective_difference_grade(intact, restored, sampling_rate=rate)
+
+
 def processor_seconds() -> float:
     """Of this process and those that it has waited for."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -158,7 +167,7 @@ def main() -> None:
                 seconds = processor_seconds() - before
                 row = (
                     snr_in_gap(intact, restored, mask),
-                    objective_difference_grade(intact, restored, sampling_rate=rate),
+                    grade(intact, restored, rate),
                     seconds / minutes,
                     len(find_gaps(mask)) / minutes,
                     str(path),
