@@ -115,6 +115,17 @@ def test_costs_of_methods_have_a_row_a_gap(run, tones, tmp_path):
     assert row["loaded MiB"] > 100 and row["added MiB"] >= 0
 
 
+def test_pairs_are_compared_in_turn(run, pipeline, recording, capsys):
+    arguments = ("--model", pipeline, "--audio", recording, "--gap_ms", 60, "--long_seconds", 12, "--repeats", 1)
+    rows = run("quick", *arguments, start=lambda code: forked(["-c", code]))["rows"]
+    assert [row["second"] for row in rows] == [
+        *("entropy bound", "bfloat16", "2 gaps", "4 variations", "file of 12 s", "import aidd", "aidd.AIDDPipeline")
+    ]
+    assert all(0 < row["smallest"] <= row["times as much"] <= row["largest"] for row in rows[:5])
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split(" against ")[0] for line in printed if " against " in line] == [row["second"] for row in rows]
+
+
 def test_importing_the_package_alone_loads_no_framework(run):
     rows = run("import_time", "--repeats", 1, "--starts", "python alone", "import aidd")["rows"]
     assert rows[0]["modules"] < rows[1]["modules"] < 200

@@ -190,6 +190,37 @@ def test_the_study_of_clicks_has_a_line_a_kind_and_program_and_changes_nothing_e
     assert ["ffmpeg is not installed here, so its filter is not in the table."] in lines
 
 
+def test_the_study_against_tools_has_a_line_a_damage_and_program(work, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    run(
+        *("study_against_tools", "--data_dir", work / "recordings", "--output_file", tmp_path / "study.md"),
+        *("--dropout_ms", 2, 20, "--method", "linear", "lines"),
+    )
+    lines = [line.strip("| ").split(" | ") for line in (tmp_path / "study.md").read_text().splitlines()]
+    rows = {tuple(line[0:3:2]): line for line in lines if len(line) > 5 and line[0].startswith(("clicks", "zeros"))}
+    programs = ["as damaged", "Audacity's algorithm", "aidd, linear", "aidd, lines"]
+    short = [(damage, name) for damage in ("clicks of 1.8 ms", "zeros of 2 ms") for name in programs]
+    # 20 ms are more than Audacity's Repair takes.
+    assert list(rows) == short + [("zeros of 20 ms", name) for name in programs if "Audacity" not in name]
+    snr = {key: float(line[4].split(" ")[0]) for key, line in rows.items()}
+    assert snr["zeros of 2 ms", "as damaged"] == 0 < snr["zeros of 2 ms", "aidd, lines"]
+    assert ["ffmpeg is not installed here, so its filter is not in the table."] in lines
+
+
+def test_least_squares_autoregression_restores_what_has_no_error():
+    module = load("study_against_tools")
+    signal = sum(np.sin(frequency * np.arange(300) + frequency) for frequency in (0.1, 0.37, 1.1))
+    damaged = signal.copy()
+    damaged[140:160] = 5.0
+    restored = module.least_squares_autoregression(damaged, 140, 20, order=6)
+    np.testing.assert_allclose(restored, signal[140:160], atol=1e-6)
+    mask = np.zeros(300, bool)
+    mask[140:160] = True
+    repaired = module.repair_as_audacity(damaged, mask)
+    assert np.array_equal(repaired[~mask], damaged[~mask])
+    np.testing.assert_allclose(repaired, signal, atol=1e-6)
+
+
 def test_the_study_of_methods_for_short_gaps_has_a_line_a_gap_and_method(work, tmp_path):
     methods = ("autoregressive", "u_phain", "b_phain", "u_phain, as published")
     run(
