@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
+from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 
 from aidd.masks.cells import band, boxes, random_cells, samples_touched
 from aidd.models.spectrogram import SpectrogramFrontEnd
@@ -197,20 +197,14 @@ def test_callbacks_see_every_call_and_can_change_the_prediction(pipe, tones):
         pipe(audio, mask, callback_on_step_end=lambda *_: {"sample": 0}, **STEPS)
 
 
-# diffusers reads tensors in a way that NumPy 2 warns of.
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
-def test_schedulers_are_exchanged_and_others_refused(pipe, tones):
+def test_schedulers_are_exchanged_and_multistep_ones_refused(pipe, tones):
     audio, mask = tones(6000, 24_000), np.zeros(6000, bool)
     mask[2000:2700] = True
-    for scheduler in (
-        DDIMScheduler.from_config(pipe.scheduler.config, timestep_spacing="leading"),
-        DPMSolverMultistepScheduler.from_config(pipe.scheduler.config),
-    ):
-        pipe.scheduler = scheduler
-        restored = pipe(audio, mask, generator=generator(), **STEPS).audios
-        assert np.array_equal(restored[:, ~mask], audio[:, ~mask])
-    pipe.scheduler = UniPCMultistepScheduler()
-    with pytest.raises(ValueError, match="UniPCMultistepScheduler"):
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config, timestep_spacing="leading")
+    restored = pipe(audio, mask, generator=generator(), **STEPS).audios
+    assert np.array_equal(restored[:, ~mask], audio[:, ~mask])
+    pipe.scheduler = DPMSolverMultistepScheduler()
+    with pytest.raises(ValueError, match="DPMSolverMultistepScheduler"):
         pipe(audio, mask, **STEPS)
 
 

@@ -8,12 +8,14 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from diffusers.models.unets.unet_2d import UNet2DModel
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
 
 from ..masks.cells import columns, frames_touched, samples_on_grid
 from ..masks.gaps import given_mask
 from ..models.spectrogram import SpectrogramFrontEnd, predict
-from ..schedulers.repaint import RePaintScheduler, repaint, steps_of
+from ..schedulers.repaint import repaint, steps_of
 from ..signals.arrays import Seconds
 from ..signals.levels import gain_to_peak
 from ..signals.resampling import RESAMPLING_REACH, resample
@@ -32,7 +34,7 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
 
     Args:
         unet ([`~diffusers.UNet2DModel`]): Predicts a spectrogram's noise; `sample_size` is a window, (bins, frames).
-        scheduler (one that [`~aidd.schedulers.repaint.repaint`] takes): Takes the steps.
+        scheduler ([`~diffusers.DDPMScheduler`] or [`~diffusers.DDIMScheduler`]): Takes the steps.
         front_end ([`SpectrogramFrontEnd`]): Signals to spectrograms and back.
         reach_seconds, short_gap_seconds, fine_structure (`float`, default to 0.08, 0.02 and 0):
             How what is generated is put into gaps, see [`~aidd.splice.filling.SpliceSettings`].
@@ -43,13 +45,13 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
     _callback_tensor_inputs = ("sample", "prediction")
 
     unet: UNet2DModel
-    scheduler: RePaintScheduler
+    scheduler: DDPMScheduler | DDIMScheduler
     front_end: SpectrogramFrontEnd
 
     def __init__(
         self,
         unet: UNet2DModel,
-        scheduler: RePaintScheduler,
+        scheduler: DDPMScheduler | DDIMScheduler,
         front_end: SpectrogramFrontEnd,
         reach_seconds: float = 0.08,
         short_gap_seconds: float = 0.02,
@@ -146,8 +148,7 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
             num_variations (`int`, defaults to 1): With more than one, a leading axis of variations is added.
             select (`"agreement"` or `"ranked"`, *optional*):
                 Orders the variations in each gap, the best first ([`aidd.splice.ranking`]). Not for a `tf_mask`.
-            preset (`str`, *optional*): One of [`aidd.schedulers.repaint.PRESETS`]: "paper", "fast", "plain", "none".
-                Default: "plain" for gaps, which need no resampling, and "fast" for a `tf_mask`.
+            preset (`str`, *optional*): [`aidd.schedulers.repaint.PRESETS`]; "plain" for gaps, "fast" for a `tf_mask`.
             num_inference_steps, jump_length, num_resamplings (`int`, *optional*): Default: the preset's.
             generator (`torch.Generator` or a list of one for each variation, *optional*): Same seed, same audio.
             output_type (`"np"` or `"pt"`, *optional*): Default: the type of `audio`.
@@ -246,5 +247,4 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
             generator=None if None in options.generators else drawn_with,
             progress=self.progress_bar,
         )
-        filled = self.front_end.expand(images.cpu().numpy()) / gains.reshape(-1, 1, 1)
-        return filled.reshape(known.shape)
+        return (self.front_end.expand(images.cpu().numpy()) / gains.reshape(-1, 1, 1)).reshape(known.shape)

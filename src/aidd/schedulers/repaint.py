@@ -9,14 +9,11 @@ from typing import Any, NamedTuple
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
-from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 
 logger = logging.getLogger(__name__)
-
-RePaintScheduler = DDPMScheduler | DDIMScheduler | DPMSolverMultistepScheduler
 
 
 class RePaintPreset(NamedTuple):
@@ -106,7 +103,7 @@ def num_network_calls(num_inference_steps: int, jump_length: int, num_resampling
     return len(resampling_schedule(num_inference_steps, jump_length, num_resamplings))
 
 
-def noise_levels(scheduler: RePaintScheduler) -> list[float]:
+def noise_levels(scheduler: DDPMScheduler | DDIMScheduler) -> list[float]:
     """
     alpha-bar by number of steps left, that of the clean sample first: `num_inference_steps + 1` numbers in [0, 1].
 
@@ -114,13 +111,8 @@ def noise_levels(scheduler: RePaintScheduler) -> list[float]:
         scheduler: with timesteps set.
 
     Raises:
-        ValueError: a DDIMScheduler whose steps lead to other times than its own next ones, or a
-            DPMSolverMultistepScheduler of flow matching, which does not preserve variance.
+        ValueError: a DDIMScheduler whose steps lead to other times than its own next ones.
     """
-    if isinstance(scheduler, DPMSolverMultistepScheduler):
-        if scheduler.config["use_flow_sigmas"]:
-            raise ValueError("a DPMSolverMultistepScheduler must preserve variance, got use_flow_sigmas=True")
-        return [1 / (1 + sigma**2) for sigma in reversed(scheduler.sigmas.tolist())]
     timesteps = scheduler.timesteps.tolist()
     last = scheduler.one if isinstance(scheduler, DDPMScheduler) else scheduler.final_alpha_cumprod
     if isinstance(scheduler, DDIMScheduler):
@@ -138,7 +130,7 @@ def noise_levels(scheduler: RePaintScheduler) -> list[float]:
 @torch.no_grad()
 def repaint(
     model: Callable[[Tensor, Tensor], Tensor],
-    scheduler: RePaintScheduler,
+    scheduler: DDPMScheduler | DDIMScheduler,
     known: Tensor,
     mask: Tensor,
     *,
@@ -166,9 +158,8 @@ def repaint(
     Args:
         model: `model(sample, timestep)` gives what the scheduler's `prediction_type` says, of the sample's shape (or
             of twice its channels where the scheduler's variance is learned); the timestep is an int64 scalar tensor.
-        scheduler: a `DDPMScheduler` (ancestral steps), a `DDIMScheduler` (deterministic ones) or a
-            `DPMSolverMultistepScheduler` (of higher order by predictions of steps before, which it forgets at a jump).
-            Its own clipping and thresholding apply. It is not changed.
+        scheduler: a `DDPMScheduler` (ancestral steps) or a `DDIMScheduler` (deterministic ones). Its own clipping and
+            thresholding apply. It is not changed.
         known: float, `(batch, ...)`, in the model's range of values. Values under the mask are never read.
         mask: bool, broadcastable to `known`; True where values are missing.
         num_inference_steps, jump_length, num_resamplings: see [`resampling_schedule`], and `PRESETS`.
@@ -182,10 +173,10 @@ def repaint(
         ValueError: another scheduler or one that takes another number of steps, an impossible schedule, or inputs that
             have other shapes or types, or are not finite where the mask is False.
     """
-    if not isinstance(scheduler, RePaintScheduler):
+    if not isinstance(scheduler, DDPMScheduler | DDIMScheduler):
         raise ValueError(
-            "repaint takes a DDPMScheduler, a DDIMScheduler or a DPMSolverMultistepScheduler: one network call from a "
-            f"noise level to the next, of a process that preserves variance; got {type(scheduler).__name__}"
+            "repaint takes a DDPMScheduler or a DDIMScheduler: steps from one noise level to the next that depend on "
+            f"nothing before them, of a process that preserves variance; got {type(scheduler).__name__}"
         )
     _check_inputs(known, mask, generator)
     generator = list(generator) if isinstance(generator, Sequence) else generator
@@ -219,8 +210,6 @@ def repaint(
         sample = torch.where(mask, sample, noised(truth, alpha_bar[reached]))
         if next_steps_left > reached:
             sample = noised(sample, alpha_bar[next_steps_left] / alpha_bar[reached])
-            # Predictions of before the jump are of another path.
-            scheduler.set_timesteps(num_inference_steps, device=known.device)
     return torch.where(mask, sample, known)
 
 
