@@ -11,12 +11,15 @@ output for each digit of a code, as finite scalar quantisation has digits: those
 another given the visible tokens, and a step has no tensor of all codes. These two are prototypes
 (`benchmarks/output_heads.py`), which the package does not have.
 
-Each row is measured in a process of its own, by one thread. MiB are the most that the process has held beyond what it
-held with its libraries imported, the weights included. Seconds are those of the second step or call.
+Each figure is measured in a process of its own, by one thread. MiB are the most that the process has held beyond what
+it held with its libraries imported, the weights included; there, tensors have memory of their own, which is returned
+as soon as they are gone (glibc's `MALLOC_MMAP_THRESHOLD_`). Seconds are those that the processor computed for the
+second step or call, without this setting.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 
@@ -25,6 +28,8 @@ from measuring import Results, argument_parser, stopwatch
 
 
 DIGITS = {"256 x 256": (256, 256), "8 x 4": (4,) * 8}
+# Bytes from which on glibc maps memory for each block, and gives it back when the block is freed.
+OWN_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "65536"}
 HEADS = (
     *("all tokens", "missing tokens", "tied, all tokens", "tied, missing tokens"),
     *(f"digits {name}, missing tokens" for name in DIGITS),
@@ -100,7 +105,13 @@ def costs(args: argparse.Namespace) -> dict[str, float]:
         with stopwatch() as elapsed:
             (step if args.single == "step" else call)()
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return {"parameters": parameters / 1e6, "MiB": peak_memory() - loaded, "seconds": elapsed.seconds}
+    return {"parameters": parameters / 1e6, "MiB": peak_memory() - loaded, "seconds": elapsed.cpu_seconds}
+
+
+def costs_apart(command: list[str], settings: dict[str, str]) -> dict[str, float]:
+    """What [`costs`] measures in a process of its own, with settings of its environment."""
+    result = subprocess.run(command, env=os.environ | settings, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(result.stdout.splitlines()[-1])
 
 
 def main() -> None:
@@ -111,21 +122,13 @@ def main() -> None:
     results = Results(args)
     sizes = ("batch_size", "num_missing", "hidden_size", "num_layers", "num_heads", "num_tokens", "threads", "output")
     options = [str(part) for name in sizes for part in (f"--{name}", getattr(args, name))]
-    for codes, head in [(args.base_codes, HEADS[0]), *((args.codes, head) for head in args.heads)]:
-        found = {}
+    for codes, head in [(args.base_codes, "missing tokens"), *((args.codes, head) for head in args.heads)]:
+        cells = {}
         for what in ("step", "call"):
             command = [sys.executable, __file__, *options, "--codes", str(codes), "--heads", head, "--single", what]
-            result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            found[what] = json.loads(result.stdout.splitlines()[-1])
-        results.add(
-            codes=codes,
-            head=head,
-            parameters_M=found["step"]["parameters"],
-            step_MiB=found["step"]["MiB"],
-            step_s=found["step"]["seconds"],
-            call_MiB=found["call"]["MiB"],
-            call_s=found["call"]["seconds"],
-        )
+            timed, weighed = costs_apart(command, {}), costs_apart(command, OWN_MEMORY)
+            cells |= {f"{what}_MiB": weighed["MiB"], f"{what}_CPU_s": timed["seconds"]}
+        results.add(codes=codes, head=head, parameters_M=timed["parameters"], **cells)
     results.write()
 
 
