@@ -321,6 +321,24 @@ def test_the_study_of_stereo_measures_what_the_channels_were_like(pipeline, tmp_
     assert 0 < distances[0] < distances[1]
 
 
+def test_the_study_of_the_full_band_has_a_line_a_way_and_goes_on_where_it_stood(pipeline, tmp_path):
+    pytest.importorskip("matplotlib")
+    shared, own = 0.05 * np.random.default_rng(0).normal(size=(2, 4 * 44_100))
+    (tmp_path / "noise").mkdir()
+    sf.write(tmp_path / "noise" / "a.wav", np.stack([shared, 0.5 * (shared + own)], 1), 44_100)
+    arguments = ("--data_dir", tmp_path / "noise", "--output_dir", tmp_path / "out", "--model", pipeline)
+    run("study_full_band", *arguments, "--gap_ms", 50)
+    run("study_full_band", *arguments, "--gap_ms", 50)
+    assert len((tmp_path / "out" / "study-0.jsonl").read_text().splitlines()) == 9
+    assert (tmp_path / "out" / "full_band.png").stat().st_size > 10_000
+    lines = (tmp_path / "out" / "study.md").read_text().splitlines()
+    rows = {line.split(" | ")[1]: line.split(" | ") for line in lines[4:12]}
+    assert list(rows)[:4] == ["pipeline", "mixed", "edges", "surroundings"] and len(rows) == 8
+    # White noise has one level throughout, which all ways know, and what is below is the same.
+    assert all(abs(float(row[7].split(",")[0])) < 1.5 for row in rows.values())
+    assert len({row[9] for row in rows.values()}) == 1
+
+
 def test_the_study_of_geometry_is_one_command_and_goes_on_where_it_stood(
     pipeline, tiny_spectrogram_pipeline, tmp_path, monkeypatch
 ):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from aidd.signals.bands import erb_transform
-from aidd.splice.bandwidth_extension import bridge_weights, extend_band
+from aidd.splice.bandwidth_extension import band_below, bridge_weights, extend_band
 from aidd.splice.surroundings import Surroundings
 
 
@@ -60,7 +60,7 @@ def test_white_surroundings_give_a_level_that_is_theirs_throughout():
         np.testing.assert_allclose(levels_above(result), 20 * np.log10(gain), atol=1.0)
 
 
-def test_levels_leave_one_edge_and_arrive_at_the_other_and_are_the_mean_in_dB_between():
+def test_levels_leave_one_edge_and_arrive_at_the_other_and_are_the_mean_in_decibels_between():
     before, after = noise(1, 2 * RATE), 0.1 * noise(2, 2 * RATE)
     # The last 100 ms before the gap are 20 dB louder than the rest.
     before[: -RATE // 10] *= 0.1
@@ -79,7 +79,7 @@ def test_noise_has_the_power_that_the_continuation_lacks():
         continued = amplitude * noise(3)
         result = extended(surroundings, continued=continued, extension=noise(0))
         np.testing.assert_allclose(levels_above(result), 0, atol=1.2)
-        spectra = [erb_transform(RATE).stft(one)[HERTZ <= erb_transform(RATE).f] for one in (result, continued)]
+        spectra = [erb_transform(RATE).stft(one)[erb_transform(RATE).f >= HERTZ] for one in (result, continued)]
         together = np.sum(spectra[0] * spectra[1].conj()).real / np.sum(np.square(np.abs(spectra[0])))
         assert together == pytest.approx(amplitude**2, abs=0.05)
 
@@ -99,6 +99,15 @@ def test_the_band_below_stays_as_it_is():
     below = np.fft.rfftfreq(LENGTH, 1 / RATE) < HERTZ - 500
     change = np.abs(np.fft.rfft(result - filling))
     assert np.sqrt(np.mean(change[below] ** 2)) < 0.02 * np.sqrt(np.mean(change[~below] ** 2))
+
+
+def test_the_band_below_and_what_it_leaves_are_orthogonal_and_their_sum_is_the_signal():
+    signal = noise(0, 4001)
+    below = band_below(signal, sampling_rate=RATE, lowest_hertz=HERTZ)
+    above = signal - below
+    assert abs(below @ above) < 1e-9 * (signal @ signal)
+    assert np.mean(above**2) == pytest.approx(1 - HERTZ / (RATE / 2), abs=0.05)
+    np.testing.assert_allclose(band_below(below, sampling_rate=RATE, lowest_hertz=HERTZ), below, atol=1e-12)
 
 
 def test_silence_stays_silent():

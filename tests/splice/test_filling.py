@@ -66,6 +66,18 @@ def test_the_band_that_no_model_generates_is_as_loud_as_around_in_gaps_that_cont
     assert 10 * np.log10(np.mean(levels)) == pytest.approx(0, abs=1.5)
 
 
+def test_what_is_generated_above_the_band_has_no_part_in_it():
+    audio, mask = recording(), np.zeros((1, 20_000), bool)
+    mask[0, 6000:14_000] = True
+    tone, whistle = np.sin(0.3 * np.arange(20_000)), np.sin(2.5 * np.arange(20_000))
+    results = []
+    for generated in (tone, tone + whistle):
+        filled = audio.copy()
+        fill_gaps(filled[None], mask, generated[None], [(6000, 14_000)], **settings(GENERATED_RATE, generator()))
+        results.append(filled)
+    assert np.abs(results[0] - results[1]).max() < 0.05 * np.std(audio)
+
+
 def test_gaps_of_single_channels_are_filled_in_these_alone():
     audio, mask = recording(2), np.zeros((2, 20_000), bool)
     mask[0, 6000:9000] = mask[1, 8000:12_000] = True

@@ -53,21 +53,8 @@ def extend_band(
     sampling_rate: int,
     lowest_hertz: float,
 ) -> np.ndarray:
-    r"""
-    Fills the band above the one that a model generates.
-
-    There, the continuation of an edge knows little: it falls silent within milliseconds where music goes on as noise,
-    and carries on what is a tone. So, band by band, an ERB each, and in frames of 21 ms, noise gets the power that the
-    continuation lacks of the power that the surroundings let expect, E:
-
-        G(t, b) = max(E(t, b) - P_continued(t, b), 0) / P_noise(t, b)
-
-    at most 20 dB. Near the edges E is their power. Further inside, what they were at the moment of the gap counts
-    less, and their mean power m in the second around the gap more: in dB, with [`bridge_weights`] l and r,
-
-        E(t, b) = m(b) + l(t) (E_left(b) - m(b)) + r(t) (E_right(b) - m(b))
-
-    That is chosen by measurement, and so is that the band below has no say in it (docs/full_band_study.md).
+    """
+    Fills the band above the one that a model generates: [`fill_up`] to the [`expected_power`].
 
     Args:
         filling: float64, `(variations, samples)`, as long as the gap: what is kept below `lowest_hertz`.
@@ -81,31 +68,102 @@ def extend_band(
         float64 `(variations, samples)`. The filling as it came, where on one side of the gap less than 21 ms of intact
         audio stand, or only silence does.
     """
+    band = {"sampling_rate": sampling_rate, "lowest_hertz": lowest_hertz}
+    power = expected_power(surroundings, **band)
+    return filling if power is None else fill_up(filling, continued, noise, surroundings, power, **band)
+
+
+def expected_power(
+    surroundings: Surroundings, *, sampling_rate: int, lowest_hertz: float, memory_seconds: float = MEMORY_SECONDS
+) -> np.ndarray | None:
+    r"""
+    The power of bands of one ERB that the surroundings of a gap let expect in it.
+
+    Near the edges it is the edges' own. Further inside, what they were at the moment of the gap counts less, and their
+    mean m in the second on either side more: in dB, with [`bridge_weights`] l and r,
+
+        E(t, b) = m(b) + l(t) (E_left(b) - m(b)) + r(t) (E_right(b) - m(b))
+
+    The time that this takes was chosen by measurement, and so was that the band below has no say in it
+    (docs/full_band_study.md).
+
+    Args:
+        surroundings, sampling_rate, lowest_hertz: see [`extend_band`].
+        memory_seconds: time in which a level forgets how far it was from its mean.
+
+    Returns:
+        float64 `(bands, frames)`, for the frames that [`~aidd.splice.framed_filling.framed`] gives a filling; None
+        where on one side of the gap less than 21 ms of intact audio stand, or only silence does.
+    """
     transform = erb_transform(sampling_rate)
-    window, hop = len(transform.win), transform.hop
+    window = len(transform.win)
     edges = surroundings.sides(max(round(MEAN_SECONDS * sampling_rate), window))
     if min(map(len, edges)) < window or silent_side(*edges) is not None:
-        return filling
-    above = transform.f >= lowest_hertz
-    bands = erb_bands(transform.f) * above
-    bands = bands[bands.any(1)]
+        return None
+    bands = bands_above(transform.f, lowest_hertz)
     powers = [np.square(np.abs(spectra_within(edge, transform))) @ bands.T for edge in edges]
     floor = FLOOR * max(power.max() for power in powers) + TINY
-
-    continuation = framed(continued[None], *edges, transform)
     levels = [np.log(power + floor) for power in powers]
-    num_frames = max(round((EDGE_SECONDS * sampling_rate - window) / hop) + 1, 1)
-    left, right = levels[0][-num_frames:].mean(0), levels[1][:num_frames].mean(0)
+    num_frames = max(round((EDGE_SECONDS * sampling_rate - window) / transform.hop) + 1, 1)
     mean = np.concatenate(levels).mean(0)
-    from_left, from_right = bridge_weights(continuation.along, len(continued) / (MEMORY_SECONDS * sampling_rate))
-    expected = mean[:, None] + (left - mean)[:, None] * from_left + (right - mean)[:, None] * from_right
+    left, right = levels[0][-num_frames:].mean(0) - mean, levels[1][:num_frames].mean(0) - mean
+    length = surroundings.num_samples
+    along = framed(np.zeros((1, length)), *edges, transform).along
+    from_left, from_right = bridge_weights(along, length / (memory_seconds * sampling_rate))
+    expected = mean[:, None] + left[:, None] * from_left + right[:, None] * from_right
+    return np.maximum(np.exp(expected) - floor, 0)
 
-    carried = continuation.spectra()[0]
-    set_in = np.sin(np.pi / 2 * np.minimum(np.arange(1, len(continued) + 1) / (ONSET_SECONDS * sampling_rate), 1))
-    margins = ((0, 0), (continuation.margin, continuation.margin))
-    spectra = transform.stft(np.pad(np.minimum(set_in, set_in[::-1]) * noise, margins))
-    lacking = np.maximum(np.exp(expected) - floor - bands @ np.square(np.abs(carried)), 0)
-    gains = np.minimum(lacking / (bands @ np.square(np.abs(spectra)) + TINY), np.exp(MAX_CHANGE))
-    extended = carried + np.sqrt(bands.T @ gains) * spectra
+
+def fill_up(
+    filling: np.ndarray,
+    continued: np.ndarray,
+    noise: np.ndarray,
+    surroundings: Surroundings,
+    power: np.ndarray,
+    *,
+    sampling_rate: int,
+    lowest_hertz: float,
+) -> np.ndarray:
+    r"""
+    Gives noise the power that the continuation of a gap's edges lacks.
+
+    Above the band of most music, a continuation falls silent within milliseconds, where the music goes on as noise;
+    what is a tone, it carries on. So with E the power that is wanted, in bands of one ERB and frames of 21 ms, the
+    noise gets the gain
+
+        G(t, b) = max(E(t, b) - P_continued(t, b), 0) / P_noise(t, b)
+
+    in power, at most 20 dB.
+
+    Args:
+        filling, continued, noise, surroundings, sampling_rate, lowest_hertz: see [`extend_band`]; at least 21 ms of
+            intact audio on either side of the gap.
+        power: E, as of [`expected_power`].
+
+    Returns:
+        float64 `(variations, samples)`.
+    """
+    transform = erb_transform(sampling_rate)
+    bands = bands_above(transform.f, lowest_hertz)
+    edges = surroundings.sides(len(transform.win))
     frames = framed(filling, *edges, transform)
-    return frames.filling_of(np.where(above[:, None], extended, frames.spectra()))
+    carried = framed(continued[None], *edges, transform).spectra()[0]
+    onset = np.sin(np.pi / 2 * np.minimum(np.arange(1, len(continued) + 1) / (ONSET_SECONDS * sampling_rate), 1))
+    around = np.pad(np.minimum(onset, onset[::-1]) * noise, ((0, 0), (frames.margin, frames.margin)))
+    spectra = transform.stft(around)
+    lacking = np.maximum(power - bands @ np.square(np.abs(carried)), 0)
+    gains = np.minimum(lacking / (bands @ np.square(np.abs(spectra)) + TINY), np.exp(MAX_CHANGE))
+    above = transform.f[:, None] >= lowest_hertz
+    return frames.filling_of(np.where(above, carried + np.sqrt(bands.T @ gains) * spectra, frames.spectra()))
+
+
+def band_below(signal: np.ndarray, *, sampling_rate: int, lowest_hertz: float) -> np.ndarray:
+    """A signal, float64 `(samples,)` at a rate in Hz, without what it has from a frequency on, in Hz."""
+    below = np.fft.rfftfreq(len(signal), 1 / sampling_rate) < lowest_hertz
+    return np.fft.irfft(np.fft.rfft(signal) * below, len(signal))
+
+
+def bands_above(frequencies: np.ndarray, lowest_hertz: float) -> np.ndarray:
+    """What of [`~aidd.signals.bands.erb_bands`] lies at a frequency or above it, in Hz: float64 `(bands, bins)`."""
+    bands = erb_bands(frequencies) * (frequencies >= lowest_hertz)
+    return bands[bands.any(axis=1)]

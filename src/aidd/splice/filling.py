@@ -10,7 +10,7 @@ import numpy as np
 
 from ..masks.gaps import find_gaps
 from ..signals.autoregressive import EDGE_ORDER, EDGE_SECONDS, SAMPLES_PER_COEFFICIENT
-from .bandwidth_extension import extend_band
+from .bandwidth_extension import band_below, extend_band
 from .continuation import continuation, continue_both_edges, fade_to_silence, mix
 from .edge_lines import put_lines_under
 from .fine_structure import match_fine_structure
@@ -122,7 +122,8 @@ def fill_gaps(
             signal = match_fine_structure(signal, mono, sampling_rate=rate, amount=settings.fine_structure)
             signal = put_lines_under(signal, mono, sampling_rate=rate, amount=settings.edge_lines, generator=generator)
             if settings.cutoff < rate / 2:
-                signal = signal + surrounding_noise(
+                # Lines and fine structure leave something above the model's band, at levels that nothing is known of.
+                signal = band_below(signal, sampling_rate=rate, lowest_hertz=settings.cutoff) + surrounding_noise(
                     mono,
                     num_samples=len(signal),
                     n_fft=N_FFT,
