@@ -148,7 +148,7 @@ class SpectrogramRePaintPipeline(InpaintingPipeline):
             num_variations (`int`, defaults to 1): With more than one, a leading axis of variations is added.
             select (`"agreement"` or `"ranked"`, *optional*):
                 Orders the variations in each gap, the best first ([`aidd.splice.ranking`]). Not for a `tf_mask`.
-            preset (`str`, *optional*): [`aidd.schedulers.repaint.PRESETS`]; "plain" for gaps, "fast" for a `tf_mask`.
+            preset (`str`, *optional*): See [`~aidd.schedulers.repaint.PRESETS`]. Default: "plain"; "fast" for cells.
             num_inference_steps, jump_length, num_resamplings (`int`, *optional*): Default: the preset's.
             generator (`torch.Generator` or a list of one for each variation, *optional*): Same seed, same audio.
             output_type (`"np"` or `"pt"`, *optional*): Default: the type of `audio`.
