@@ -90,7 +90,7 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
         # diffusers would look for names in its own namespace. `from_config` sets arguments of these siblings aside.
         found: list[type] = [DiscreteSchedulerMixin]
         for one in found:
-            found += (derived for derived in one.__subclasses__() if derived not in found)
+            found.extend(one.__subclasses__())
         return found[1:]
 
     def __len__(self) -> int:
