@@ -88,9 +88,9 @@ class DiscreteSchedulerMixin(SchedulerMixin, ConfigMixin):
     @classmethod
     def _get_compatibles(cls) -> list[type]:
         # diffusers would look for names in its own namespace. `from_config` sets arguments of these siblings aside.
-        found = [DiscreteSchedulerMixin]
+        found: list[type] = [DiscreteSchedulerMixin]
         for one in found:
-            found += (derived for derived in one.__subclasses__() if derived not in found)
+            found.extend(one.__subclasses__())
         return found[1:]
 
     def __len__(self) -> int:
