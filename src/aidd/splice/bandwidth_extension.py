@@ -68,9 +68,12 @@ def extend_band(
         float64 `(variations, samples)`. The filling as it came, where on one side of the gap less than 21 ms of intact
         audio stand, or only silence does.
     """
-    band = {"sampling_rate": sampling_rate, "lowest_hertz": lowest_hertz}
-    power = expected_power(surroundings, **band)
-    return filling if power is None else fill_up(filling, continued, noise, surroundings, power, **band)
+    power = expected_power(surroundings, sampling_rate=sampling_rate, lowest_hertz=lowest_hertz)
+    if power is None:
+        return filling
+    return fill_up(
+        filling, continued, noise, surroundings, power, sampling_rate=sampling_rate, lowest_hertz=lowest_hertz
+    )
 
 
 def expected_power(
