@@ -1,6 +1,7 @@
 """The band above the one that a model generates, at levels that are known from the surroundings of its gap."""
 
 import numpy as np
+import scipy
 
 from ..signals.bands import erb_bands, erb_transform, spectra_within
 from .framed_filling import framed
@@ -162,8 +163,10 @@ def fill_up(
 
 def band_below(signal: np.ndarray, *, sampling_rate: int, lowest_hertz: float) -> np.ndarray:
     """A signal, float64 `(samples,)` at a rate in Hz, without what it has from a frequency on, in Hz."""
-    below = np.fft.rfftfreq(len(signal), 1 / sampling_rate) < lowest_hertz
-    return np.fft.irfft(np.fft.rfft(signal) * below, len(signal))
+    # Lengths of large prime factors take ten times as long.
+    n_fft = scipy.fft.next_fast_len(len(signal), real=True)
+    below = np.fft.rfftfreq(n_fft, 1 / sampling_rate) < lowest_hertz
+    return np.fft.irfft(np.fft.rfft(signal, n_fft) * below, n_fft)[: len(signal)]
 
 
 def bands_above(frequencies: np.ndarray, lowest_hertz: float) -> np.ndarray:
