@@ -47,7 +47,9 @@ def full_band_figure(rows: Sequence[Mapping], ways: Sequence[str]) -> Figure:
             if curve == "spectrum":
                 axes.plot(10 + 10 * places, chosen.mean(0), label=way, color=color, lw=1.3)
             else:
-                # What is around a gap is the same for all.
+                # Filtering reaches around the ends of what is measured. What lies before and after a gap is the same
+                # for all.
+                places, chosen = places[1:-1], chosen[:, 1:-1]
                 outside = np.abs(places - 0.5) > 0.25
                 levels = chosen - chosen[:, outside].mean(1, keepdims=True)
                 axes.plot(2 * places - 0.5, np.median(levels, axis=0), label=way, color=color, lw=1.3)

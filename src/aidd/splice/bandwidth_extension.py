@@ -1,6 +1,7 @@
 """The band above the one that a model generates, at levels that are known from the surroundings of its gap."""
 
 import numpy as np
+import scipy
 
 from ..signals.bands import erb_bands, erb_transform, spectra_within
 from .framed_filling import framed
@@ -68,9 +69,12 @@ def extend_band(
         float64 `(variations, samples)`. The filling as it came, where on one side of the gap less than 21 ms of intact
         audio stand, or only silence does.
     """
-    band = {"sampling_rate": sampling_rate, "lowest_hertz": lowest_hertz}
-    power = expected_power(surroundings, **band)
-    return filling if power is None else fill_up(filling, continued, noise, surroundings, power, **band)
+    power = expected_power(surroundings, sampling_rate=sampling_rate, lowest_hertz=lowest_hertz)
+    if power is None:
+        return filling
+    return fill_up(
+        filling, continued, noise, surroundings, power, sampling_rate=sampling_rate, lowest_hertz=lowest_hertz
+    )
 
 
 def expected_power(
@@ -159,8 +163,10 @@ def fill_up(
 
 def band_below(signal: np.ndarray, *, sampling_rate: int, lowest_hertz: float) -> np.ndarray:
     """A signal, float64 `(samples,)` at a rate in Hz, without what it has from a frequency on, in Hz."""
-    below = np.fft.rfftfreq(len(signal), 1 / sampling_rate) < lowest_hertz
-    return np.fft.irfft(np.fft.rfft(signal) * below, len(signal))
+    # Lengths of large prime factors take ten times as long.
+    n_fft = scipy.fft.next_fast_len(len(signal), real=True)
+    below = np.fft.rfftfreq(n_fft, 1 / sampling_rate) < lowest_hertz
+    return np.fft.irfft(np.fft.rfft(signal, n_fft) * below, n_fft)[: len(signal)]
 
 
 def bands_above(frequencies: np.ndarray, lowest_hertz: float) -> np.ndarray:
