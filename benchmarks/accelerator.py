@@ -7,7 +7,7 @@ A batch is that many gaps in one recording, each in a window of its own, which t
 the fastest of several repetitions, after one that is not counted and in which everything is compiled that is to be.
 Seconds are those of the whole call, with what the processor does for each gap. `cqtdiff` has random weights unless a
 model is given: its time is that of its network, and what it fills is not music. `sampler_calls.py --device cuda`
-compares the sampler of the original AIDD with ours at its published size.
+compares the sampler of the original AIDD with ours at its published size. `--device cpu` measures a processor.
 """
 
 import argparse
@@ -102,8 +102,12 @@ def main() -> None:
     args = parse_args()
     torch.set_num_threads(args.threads)
     results = Results(args)
-    if torch.device(args.device).type == "cuda":
-        results.findings.append(f"The GPU is of the kind {torch.cuda.get_device_name()}.")
+    is_cuda = torch.device(args.device).type == "cuda"
+    results.findings.append(
+        f"The GPU is of the kind {torch.cuda.get_device_name()}."
+        if is_cuda
+        else "These are a processor's times. On a GPU, nothing has been measured."
+    )
     for name, dtype, compiled in product(args.pipelines, args.dtypes, args.compile):
         make, network = PIPELINES[name]
         pipe = make(args, dtype).to(args.device)
