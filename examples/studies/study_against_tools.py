@@ -142,7 +142,7 @@ def grade(intact: np.ndarray, restored: np.ndarray, rate: int) -> float:
 
 
 def processor_seconds() -> float:
-    """Of this process and those that it has waited for."""
+    """Processor time of this process and those that it has waited for."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
 
