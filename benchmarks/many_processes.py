@@ -25,7 +25,7 @@ from measuring import PRELUDE, Results, argument_parser, stopwatch
 from one_gap import SAMPLING_RATE, stereo
 
 
-# Of the files that take next to no time but for the start.
+# Length of the files that take next to no time but for the start.
 SHORT_SECONDS = 4.0
 SCRIPT = Path(__file__).parents[1] / "examples" / "inpaint_dataset.py"
 

@@ -66,7 +66,7 @@ def minutes_at(folder: Path, step: int) -> float:
 
 
 def share_beside_the_network(args: argparse.Namespace) -> float:
-    """Of the time of a step, what is neither a pass forward nor one backward."""
+    """Share of a step's time that is neither a pass forward nor one backward."""
     config = DiTTokenConfig.from_pretrained(str(args.configs / SCRIPTS["train.py"]))
     model, schedule, length = DiTTokenModel(config).train(), LogLinearSchedule(), config.max_position_embeddings
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4)

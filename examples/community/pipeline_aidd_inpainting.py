@@ -78,8 +78,11 @@ class AIDDInpaintingPipeline(DiffusionPipeline):
             the bit where nothing was missing.
 
         Raises:
-            ValueError: audio or a mask that does not fit, another rate than the codec's, or a gap that is too long.
+            ValueError: audio or a mask that does not fit, another rate than the codec's, a gap that is too long, or a
+                codec that is not in float32.
         """
+        if self.codec.dtype != torch.float32:
+            raise ValueError(f"expected the codec in float32, got {self.codec.dtype}: load the pipeline again")
         rate = self.codec.config.sampling_rate
         if sampling_rate not in (None, rate):
             raise ValueError(f"expected audio at the codec's rate of {rate} Hz, got {sampling_rate} Hz: resample it")

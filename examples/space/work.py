@@ -65,7 +65,8 @@ def gpu_seconds(work: Work, progress: Progress = iter) -> int:
     except ValueError:
         return START_SECONDS
     seconds = work.num_variations * sum(SECONDS_EACH + SECONDS_A_SECOND * max(length, 0.0) for length in lengths)
-    return min(START_SECONDS + math.ceil(seconds), MOST_GPU_SECONDS)
+    # A line may be read that no recording has, such as one that ends at infinity.
+    return min(START_SECONDS + math.ceil(seconds), MOST_GPU_SECONDS) if math.isfinite(seconds) else START_SECONDS
 
 
 def worker(pipeline: AIDDPipeline | None = None) -> Callable[[Work, Progress], Done]:

@@ -392,7 +392,8 @@ def test_methods_with_a_model_ask_for_a_gpu_as_long_as_they_need(lending, module
     do(asked("1.0 1.3\n2.0 2.2", "aidd", 2), iter)
     assert one < lending.durations[1] <= 120
     # Errors of the package come back as sentences, and those of the lines are no others.
-    for text, said in (("1.0 2.9", "fills gaps of up to"), ("1.0", "line 1 of the gaps")):
+    wrong = {"1.0 2.9": "fills gaps of up to", "1.0": "line 1 of the gaps", "1 inf": "inf", "nan 2": "nan"}
+    for text, said in wrong.items():
         with pytest.raises(ValueError, match=f"(?i){said}"):
             do(asked(text, "aidd"), iter)
     assert work.gpu_seconds(asked("0 1\n" * 500, "aidd")) == 120

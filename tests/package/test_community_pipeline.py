@@ -53,6 +53,10 @@ for wrong in ({"sampling_rate": 8_000}, {"mask": mask.astype(float)}):
         pipe(**{"audio": audio, "mask": mask, **wrong})
     except ValueError as error:
         print(error)
+try:
+    pipe.to(torch.bfloat16)(audio, mask)
+except ValueError as error:
+    print(error)
 """
 
 
@@ -75,6 +79,7 @@ def test_diffusers_alone_loads_it_and_it_draws_the_same_tokens(damaged, tmp_path
     )
     assert done.returncode == 0, done.stderr[-4000:]
     assert "at the codec's rate of 24000 Hz, got 8000" in done.stdout and "mask must be bool" in done.stdout
+    assert "expected the codec in float32, got torch.bfloat16" in done.stdout
     filled = np.load(tmp_path / "filled.npy")
     assert np.array_equal(filled[~mask], audio[~mask]) and np.isfinite(filled).all()
 

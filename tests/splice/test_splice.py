@@ -3,9 +3,15 @@ import pytest
 from scipy.signal import lfilter
 
 from aidd.signals.autoregressive import burg, extrapolate, prediction_error
-from aidd.splice.continuation import combine, continuation_weight, continue_with_error, splice
+from aidd.splice.continuation import (
+    combine,
+    continuation_weight,
+    continue_both_edges,
+    continue_with_error,
+    splice,
+)
 from aidd.splice.filling import splice_short_gaps
-from aidd.splice.surroundings import surroundings_of
+from aidd.splice.surroundings import Surroundings, surroundings_of
 
 
 RATE = 8000
@@ -112,20 +118,28 @@ def test_silence_is_continued_by_silence_for_sure_and_nothing_by_nothing():
     assert not continuation.any() and np.isinf(error).all()
 
 
-def test_an_edge_is_predicted_as_far_as_it_reaches_unless_it_is_certain():
-    rng, time = np.random.default_rng(5), np.arange(900)
-    tone = np.sin(0.2 * time)
-    noisy = tone[:600] + 0.5 * rng.normal(size=600)
+def test_an_edge_is_predicted_as_far_as_it_reaches():
+    noisy = np.sin(0.2 * np.arange(600)) + 0.5 * np.random.default_rng(5).normal(size=600)
     whole, error = continue_with_error(noisy, 300, 40)
     known, known_error = continue_with_error(noisy, 300, 40, 100)
     assert error[99] > 1e-2
     assert np.array_equal(known, np.concatenate([whole[:100], np.zeros(200)]))
     assert np.array_equal(known_error, np.concatenate([error[:100], np.ones(200)]))
-    for context in (tone[:600], np.zeros(600)):
-        for of_whole, of_known in zip(
-            continue_with_error(context, 300, 2), continue_with_error(context, 300, 2, 100), strict=True
-        ):
-            assert np.array_equal(of_whole, of_known)
+
+
+@pytest.mark.parametrize(("left_noise", "right_noise"), [(0.0, 0.5), (0.5, 0.0), (0.025, 0.04), (0.0, 0.0)])
+def test_both_edges_are_predicted_over_the_whole_gap_if_one_of_them_is_certain(left_noise, right_noise):
+    """Otherwise the estimate would jump where one of them ended, though the other is heard there."""
+    rng, time = np.random.default_rng(1), np.arange(2000)
+    before = np.sin(0.2 * time) + left_noise * rng.normal(size=2000)
+    after = np.sin(0.25 * time) + right_noise * rng.normal(size=2000)
+    gap = Surroundings(2000, 2900, before, after)
+    errors = [continue_with_error(edge, 100, 40)[1][-1] for edge in (before, after[::-1])]
+    assert min(errors) < 1e-2
+    for of_whole, of_known in zip(
+        continue_both_edges(gap, 2000, 40), continue_both_edges(gap, 2000, 40, known=100), strict=True
+    ):
+        assert np.array_equal(of_whole, of_known)
 
 
 def test_the_estimate_is_the_nearer_continuation_at_an_edge_and_the_surer_one_between():

@@ -22,8 +22,9 @@ MOST_GROWTH = 2
 # Errors up to which a continuation does not fade, and from which on it fades as if nothing were known of it.
 FADE_ERRORS = (1e-6, 1e-2)
 MIN_ERROR = 1e-12
-# Gaps of more than so many reaches are predicted from each edge as far as it reaches, and no further, unless it is all
-# but certain: what an edge would have said of the other's reach made no difference there, and takes most of the time.
+# Gaps of more than so many reaches are predicted from each edge as far as it reaches, and no further, unless one is
+# all but certain: what an edge would have said of the other's reach made no difference there, and takes most of the
+# time.
 FAR_REACHES = 4
 # Time over which the correlation of a continuation with generated audio is measured.
 COHERENCE_SECONDS = 0.02
@@ -92,7 +93,7 @@ def continuation(
     """
     growth = surroundings.num_samples / sampling_rate / GROWING_SECONDS
     reach = round(reach_seconds * min(max(growth, 1), MOST_GROWTH) * sampling_rate)
-    known = reach if surroundings.num_samples > FAR_REACHES * reach else None
+    known = max(reach, 1) if surroundings.num_samples > FAR_REACHES * reach else None
     estimate, error, (from_left, from_right) = continue_both_edges(
         surroundings, round(context_seconds * sampling_rate), order, known
     )
@@ -141,7 +142,8 @@ def continue_both_edges(
         surroundings: of the gap, of one channel.
         num_context: samples on each side that the models are fitted to, at most: up to the next gap.
         order: of the models, at most.
-        known: samples of a continuation, at least, see [`continue_with_error`]. Default: the whole gap.
+        known: samples of a continuation, see [`continue_with_error`], unless one edge knows so much there that it does
+            not fade ([`FADE_ERRORS`]). Default: the whole gap.
 
     Returns:
         The estimate and its error as of [`combine`], and whether there is enough around the gap for a model on the
@@ -151,6 +153,9 @@ def continue_both_edges(
     before, after = surroundings.sides(num_context)
     left, left_error = continue_with_error(before, num_samples, order, known)
     right, right_error = (values[::-1] for values in continue_with_error(after[::-1], num_samples, order, known))
+    # Both or neither: where one of two edges that are heard ceased to be known, their estimate would jump.
+    if known is not None and min(left_error[known - 1], right_error[-known]) < FADE_ERRORS[1]:
+        return continue_both_edges(surroundings, num_context, order)
     silent = silent_side(_continued(before, order), _continued(after[::-1], order))
     if silent is not None:
         (left_error if silent == 0 else right_error)[:] = 1
@@ -168,8 +173,8 @@ def continue_with_error(
         context: float64, `(samples,)`.
         num_samples: length of the continuation.
         order: of the model; a third of the context where that is shorter.
-        known: samples after which nothing counts as known of the signal, unless so much is that it does not fade
-            ([`FADE_ERRORS`]): the continuation is 0 there, and its error 1. Default: all.
+        known: samples, at least 1 and at most `num_samples`, after which nothing counts as known of the signal: the
+            continuation is 0 there, and its error 1. Default: all.
 
     Returns:
         Two float64 `(num_samples,)`: the continuation, and the variance of its error over the power of the context. It
@@ -178,11 +183,9 @@ def continue_with_error(
     order = min(order, len(context) // SAMPLES_PER_COEFFICIENT)
     if not order:
         return np.zeros(num_samples), np.full(num_samples, np.inf)
-    length = num_samples if known is None else min(max(known, 1), num_samples)
+    length = num_samples if known is None else known
     continuation, error_filter = continue_stably(context, order, length)
     error = prediction_error(context, error_filter, length)
-    if length < num_samples and error[-1] < FADE_ERRORS[1]:
-        return continue_with_error(context, num_samples, order)
     unknown = num_samples - length
     return np.pad(continuation, (0, unknown)), np.pad(error, (0, unknown), constant_values=1.0)
 
