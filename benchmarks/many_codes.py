@@ -81,17 +81,16 @@ def costs(args: argparse.Namespace) -> dict[str, float]:
     missing[:, : args.num_missing] = True
     if args.single == "step":
         missing = torch.rand(tokens.shape) < 0.5
+    positions = None if head.endswith("all tokens") else missing
     optimizer = torch.optim.AdamW(model.parameters())
     t = torch.full((num_windows,), 0.5)
 
     def step() -> None:
-        log_probs = model.train()(
-            tokens, missing, positions=None if head.endswith("all tokens") else missing
-        ).log_probs
+        log_probs = model.train()(tokens, missing, positions=positions).log_probs
         if sizes:
             loss = model.head.loss(tokens[missing])
         else:
-            at_missing = log_probs[missing] if head.endswith("all tokens") else log_probs
+            at_missing = log_probs[missing] if positions is None else log_probs
             loss = score_entropy_loss(at_missing, tokens, missing, t, LogLinearSchedule())
         loss.sum().backward()
         optimizer.step()
@@ -99,7 +98,7 @@ def costs(args: argparse.Namespace) -> dict[str, float]:
 
     @torch.no_grad()
     def call() -> None:
-        model.eval()(tokens, missing, positions=None if head.endswith("all tokens") else missing)
+        model.eval()(tokens, missing, positions=positions)
 
     for _ in range(2):
         with stopwatch() as elapsed:

@@ -76,9 +76,8 @@ def repairs(args: argparse.Namespace) -> list[tuple[Task, Task]]:
 
 
 def starts_of_processes() -> list[tuple[Task, Task]]:
-    names = [("import torch", "import aidd"), ("import torch", "aidd.AIDDPipeline")]
-    first, second = ([(name, partial(start, STARTS[name])) for name in column] for column in zip(*names, strict=True))
-    return list(zip(first, second, strict=True))
+    pairs = (("import torch", "import aidd"), ("import torch", "aidd.AIDDPipeline"))
+    return [tuple((name, partial(start, STARTS[name])) for name in pair) for pair in pairs]
 
 
 def computed(task: Callable[[], object]) -> float:

@@ -241,9 +241,10 @@ class DiTTokenModel(CompleteLoadingMixin, PreTrainedModel):
             attention_mask (`torch.BoolTensor` of shape `(batch_size, num_tokens)`, *optional*):
                 True at tokens to attend to, False at padding.
             positions (`torch.Tensor`, *optional*):
-                Tokens to predict; what only the others need is not computed. int64 `(num_positions,)`: these in every
-                row, and `log_probs` has `num_positions` in place of `num_tokens`. bool `(batch_size, num_tokens)`:
-                those that are True, and `log_probs` is `(number of True, codebook_size)`, row by row. Default: all.
+                Tokens to predict. int64 `(num_positions,)`: these in every row, without what only the others need,
+                and `log_probs` has `num_positions` in place of `num_tokens`. bool `(batch_size, num_tokens)`: those
+                that are True, whose logits alone are computed, and `log_probs` is `(number of True, codebook_size)`,
+                row by row. Default: all.
 
         Raises:
             ValueError: shapes that differ, codes outside the codebook, sigma missing or not asked for.
